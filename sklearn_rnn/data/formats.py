@@ -1,0 +1,259 @@
+"""Every format that a set of sequences may come in, read into one container.
+
+The table of formats is in the user guide; what cannot be read raises an error that names the sequence at fault.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
+
+WANTED = (
+    "a 3-D array (n_sequences, n_steps, n_features), or a list, object array or Series of arrays of shape "
+    "(length, n_features) or (length,)"
+)
+
+
+def is_table(X: Any) -> bool:
+    """Whether X is what scikit-learn calls 2-D data: one row a sequence of equal length, one feature a step."""
+    if isinstance(X, Sequences):
+        return False
+    shape = getattr(X, "shape", None)
+    if shape is None or len(shape) != 2:
+        return False
+    return not _is_column_of_sequences(X)
+
+
+def as_sequences(X: Any, *, name: str = "X") -> Sequences:
+    """Read any format but the 2-D table into a container; the dtype stays what it was.
+
+    Parameters
+    ----------
+    X : sequences in any of the documented formats
+    name : str
+        What to call X in errors.
+
+    Returns
+    -------
+    sequences : Sequences
+        Values of shape (total_steps, n_features), or (total_steps,) for tokens and sequences of plain numbers.
+
+    Raises
+    ------
+    SequenceDataError
+        If the input is no such format; the message says what came, where, and what was wanted.
+    """
+    if isinstance(X, Sequences):
+        return X
+    if hasattr(X, "detach"):  # a torch tensor, recognised without importing torch
+        X = X.detach().cpu().numpy()
+    if isinstance(X, (str, bytes)) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+        raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}")
+    if _is_column_of_sequences(X):
+        X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
+    if not isinstance(X, (list, tuple, np.ndarray)):
+        X = _items(X)
+    if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype != object):
+        return _from_block(X, name)
+    if len(X) == 0:
+        raise SequenceDataError(f"{name} is empty: found 0 sample(s), a minimum of 1 sequence is required")
+    return _from_items(list(X), name)
+
+
+def is_text(values: NDArray[Any]) -> bool:
+    """Whether `values` (total_steps,) hold strings."""
+    return values.dtype.kind in "UT" or (values.dtype == object and len(values) > 0 and isinstance(values[0], str))
+
+
+def object_array(items: list[Any]) -> NDArray[Any]:
+    """A 1-D object array of `items`, filled one by one: NumPy would make it 2-D where the lengths are equal."""
+    array = np.empty(len(items), dtype=object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
+def _items(X: Any) -> Any:
+    """The items of a Series, an Arrow column or another array-like, as a list or an array."""
+    if hasattr(X, "to_pylist"):  # an Arrow array, whose items are Arrow scalars
+        return X.to_pylist()
+    if hasattr(X, "to_list"):  # a pandas or polars Series
+        return X.to_list()
+    if hasattr(X, "__array__"):
+        return np.asarray(X)
+    return list(X)
+
+
+def _is_column_of_sequences(X: Any) -> bool:
+    """Whether X is a frame or an object array of one column whose cells are sequences, as ColumnTransformer hands on."""
+    shape = getattr(X, "shape", None)
+    if shape is None or len(shape) != 2 or shape[1] != 1 or shape[0] == 0:
+        return False
+    if hasattr(X, "iloc"):
+        cell = X.iloc[0, 0]
+    elif isinstance(X, np.ndarray) and X.dtype == object:
+        cell = X[0, 0]
+    elif hasattr(X, "to_series"):  # a polars frame
+        cell = X.to_series(0)[0]
+    else:
+        return False
+    return np.ndim(cell) > 0
+
+
+def _from_block(X: NDArray[Any], name: str) -> Sequences:
+    """Equal lengths in one array: (n_sequences, n_steps, n_features) numbers, or (n_sequences, n_steps)."""
+    if X.ndim == 1 and X.dtype.kind in "UT":
+        raise _document_error(name, 0, X[0]) if len(X) else SequenceDataError(f"{name} is empty: found 0 sample(s)")
+    if X.ndim not in (2, 3):
+        raise SequenceDataError(
+            f"{name} has {X.ndim} dimension(s) and shape {X.shape}, but the input must be {WANTED}. Reshape your data: "
+            f"one sequence of one feature is {name}.reshape(1, -1, 1)"
+        )
+    if X.shape[0] == 0:
+        raise SequenceDataError(
+            f"{name} is empty: found 0 sample(s) (shape={X.shape}) while a minimum of 1 is required"
+        )
+    if X.ndim == 3 and X.shape[2] == 0:
+        raise SequenceDataError(f"{name} has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required")
+    n_sequences, n_steps = X.shape[:2]
+    values = np.ascontiguousarray(X).reshape(n_sequences * n_steps, *X.shape[2:])
+    return Sequences(values, np.arange(n_sequences + 1) * n_steps)
+
+
+def _from_items(items: list[Any], name: str) -> Sequences:
+    first = next((item for item in items if np.ndim(item) == 0 or len(item)), items[0])
+    if isinstance(first, (str, bytes)):
+        raise _document_error(name, next(i for i, item in enumerate(items) if item is first), first)
+    if not isinstance(first, np.ndarray) and _first_step_is_text(first):
+        return _from_token_lists(items, name)
+    arrays = [_as_array(item, i, name) for i, item in enumerate(items)]
+    kinds = {array.ndim for array in arrays if len(array)}
+    if len(kinds) > 1:
+        i, j = (next(i for i, array in enumerate(arrays) if len(array) and array.ndim == d) for d in sorted(kinds)[:2])
+        raise SequenceDataError(
+            f"The sequences of {name} differ in their dimensions: {name}[{i}] has shape {arrays[i].shape} and "
+            f"{name}[{j}] has shape {arrays[j].shape}. Give every sequence as (length, n_features), or every one as "
+            f"(length,)"
+        )
+    _check_same_features(arrays, name)
+    shape_of_empty = (0, *arrays[_position(arrays, 0)].shape[1:])
+    arrays = [array if len(array) else np.empty(shape_of_empty, arrays[_position(arrays, 0)].dtype) for array in arrays]
+    texts = [array.dtype.kind in "UT" for array in arrays if len(array)]
+    if any(texts) and not all(texts):
+        i = texts.index(not texts[0])
+        raise SequenceDataError(f"{name}[{i}] has dtype {arrays[i].dtype} where {name}[0] has {arrays[0].dtype}: mixed")
+    if any(texts):
+        arrays = [array.astype(object) for array in arrays]
+    sequences = Sequences.from_arrays(arrays)
+    if is_text(sequences.values):
+        _check_tokens(sequences, name)
+    return sequences
+
+
+def _position(arrays: list[NDArray[Any]], at_least: int) -> int:
+    """Position of the first array with more than `at_least` steps, else 0."""
+    return next((i for i, array in enumerate(arrays) if len(array) > at_least), 0)
+
+
+def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
+    """Sequence `i` as an array (length,) or (length, n_features)."""
+    if isinstance(item, (str, bytes)):
+        raise _document_error(name, i, item)
+    if hasattr(item, "detach"):
+        item = item.detach().cpu().numpy()
+    try:
+        array = np.asarray(item)
+    except ValueError as error:
+        raise SequenceDataError(
+            f"{name}[{i}] is not a rectangular array: its steps differ in length. A step must hold the same number of "
+            f"features as every other ({WANTED})"
+        ) from error
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0 and len(array)):
+        raise SequenceDataError(
+            f"{name}[{i}] has shape {array.shape}, but a sequence must have shape (length, n_features) or (length,)"
+            + (f": got {_describe(item)}" if array.ndim == 0 else "")
+        )
+    return array
+
+
+def _check_same_features(arrays: list[NDArray[Any]], name: str) -> None:
+    reference = _position(arrays, 0)
+    wanted = arrays[reference].shape[1:]
+    for i, array in enumerate(arrays):
+        if len(array) and array.shape[1:] != wanted:
+            hint = ""
+            if len({len(other) for other in arrays}) == 1:
+                hint = (
+                    f". All sequences have {len(array)} rows but unequal numbers of columns: if they are "
+                    f"(n_features, length), transpose each of them"
+                )
+            raise SequenceDataError(
+                f"The number of features differs between sequences: {name}[{reference}] has shape "
+                f"{arrays[reference].shape} and {name}[{i}] has shape {array.shape}; wanted (length, {wanted[0]}){hint}"
+            )
+
+
+def _first_step_is_text(item: Any) -> bool:
+    return not hasattr(item, "dtype") and len(item) > 0 and isinstance(next(iter(item)), str)
+
+
+def _from_token_lists(items: list[Any], name: str) -> Sequences:
+    """Lists of strings, joined without asking NumPy to guess a type for each."""
+    for i, item in enumerate(items):
+        if isinstance(item, (str, bytes)):
+            raise _document_error(name, i, item)
+        if np.ndim(item) == 0 and not hasattr(item, "__len__"):
+            raise SequenceDataError(f"{name}[{i}] must be a list of tokens, got {_describe(item)}")
+    offsets = np.concatenate([[0], np.cumsum([len(item) for item in items])])
+    values = object_array(list(chain.from_iterable(items)))
+    sequences = Sequences(values, offsets)
+    _check_tokens(sequences, name)
+    return sequences
+
+
+def _check_tokens(sequences: Sequences, name: str) -> None:
+    if sequences.values.ndim == 2 and sequences.n_features > 1:
+        raise SequenceDataError(
+            f"{name} holds {sequences.n_features} strings a step, wanted one token a step: sequences of shape (length,)"
+        )
+    for step, token in enumerate(sequences.values.ravel()):
+        if not isinstance(token, str):
+            sequence, position = locate(sequences, step)
+            raise SequenceDataError(
+                f"{name}[{sequence}][{position}] is {_describe(token)} where the other steps are strings: a sequence "
+                f"of tokens must hold strings alone"
+            )
+
+
+def locate(sequences: Sequences, row: int) -> tuple[int, int]:
+    """The (sequence, step) of a row of ``sequences.values``."""
+    sequence = int(np.searchsorted(sequences.offsets, row, side="right")) - 1
+    return sequence, int(row - sequences.offsets[sequence])
+
+
+def _document_error(name: str, i: int, document: Any) -> SequenceDataError:
+    text = repr(document)
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    return SequenceDataError(
+        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due. Split documents into tokens first, "
+        f"for example [document.split() for document in {name}]"
+    )
+
+
+def _describe(value: Any) -> str:
+    """A short account of a value for an error: its type and, where short, its repr."""
+    text = repr(value)
+    return f"{type(value).__name__} {text}" if len(text) <= 60 else f"an object of type {type(value).__name__}"
+
+
+def is_sparse(X: Any) -> bool:
+    """Whether X is a SciPy sparse container; SciPy is not imported for it."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(X)

@@ -1,0 +1,197 @@
+"""The ragged container that every room works on: one contiguous array and where each sequence starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class Sequences:
+    """A set of sequences of unequal length in one contiguous array.
+
+    Behaves as a read-only 1-D collection of arrays, so that it goes through ``train_test_split``, cross-validation
+    and pipelines: an integer picks one sequence (a view), a slice, an index array or a boolean mask picks a subset.
+
+    Parameters
+    ----------
+    values : array of shape (total_steps, n_features) or (total_steps,)
+        The steps of all sequences, one sequence after the other. One dimension holds one token or label a step.
+    offsets : array of shape (n_sequences + 1,)
+        Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+    ids : array of shape (n_sequences,), optional
+        The key of each sequence, where the data had one.
+    feature_names : list of str, optional
+        The names of the columns of `values`, where the data had them.
+
+    Raises
+    ------
+    ValueError
+        If `offsets` does not start at 0, decreases, or does not end at the number of steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import Sequences
+    >>> sequences = Sequences(np.arange(10.0).reshape(5, 2), [0, 2, 5])
+    >>> sequences
+    Sequences(n_sequences=2, n_features=2, lengths 2 to 3)
+    >>> sequences[1]
+    array([[4., 5.],
+           [6., 7.],
+           [8., 9.]])
+    >>> len(sequences[[True, False]])
+    1
+    """
+
+    __slots__ = ("feature_names", "ids", "offsets", "values")
+
+    values: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+    def __init__(
+        self,
+        values: ArrayLike,
+        offsets: ArrayLike,
+        *,
+        ids: ArrayLike | None = None,
+        feature_names: list[str] | None = None,
+    ) -> None:
+        self.values = np.asarray(values)
+        self.offsets = np.asarray(offsets, dtype=np.int64)
+        self.ids = None if ids is None else np.asarray(ids)
+        self.feature_names = feature_names
+        steps = self.offsets
+        if steps.ndim != 1 or len(steps) == 0 or steps[0] != 0 or np.any(np.diff(steps) < 0):
+            raise ValueError(f"offsets must be a 1-D array that starts at 0 and never decreases, got {offsets!r}")
+        if self.values.ndim not in (1, 2) or steps[-1] != len(self.values):
+            raise ValueError(
+                f"values must have 1 or 2 dimensions and offsets[-1]={steps[-1]} steps, got shape {self.values.shape}"
+            )
+        if self.ids is not None and len(self.ids) != len(self):
+            raise ValueError(f"ids must hold one key for each of the {len(self)} sequences, got {len(self.ids)}")
+
+    @classmethod
+    def from_arrays(cls, arrays: list[NDArray[Any]], *, dtype: Any = None) -> Sequences:
+        """Join arrays of shape (length_i, n_features) or (length_i,) into one container.
+
+        Parameters
+        ----------
+        arrays : list of arrays
+            At least one; all with the same number of dimensions and features.
+        dtype : dtype, optional
+            The type of the joined values.
+
+        Returns
+        -------
+        sequences : Sequences
+        """
+        offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])])
+        return cls(np.concatenate(arrays, dtype=dtype, casting="unsafe"), offsets)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of steps of each sequence, shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features a step."""
+        return 1 if self.values.ndim == 1 else self.values.shape[1]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(n_sequences,)``: the container is a 1-D collection."""
+        return (len(self),)
+
+    ndim = 1
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            yield self.values[start:stop]
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, tuple):  # scikit-learn indexes what has a shape with (key, ...)
+            key = key[0]
+        if isinstance(key, (int, np.integer)):
+            index = range(len(self))[key]
+            return self.values[self.offsets[index] : self.offsets[index + 1]]
+        return self.take(np.arange(len(self))[key])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        array = np.empty(len(self), dtype=object)
+        for i, sequence in enumerate(self):
+            array[i] = sequence
+        return array
+
+    def __repr__(self) -> str:
+        lengths = self.lengths
+        span = f"lengths {lengths.min()} to {lengths.max()}" if len(self) else "empty"
+        return f"{type(self).__name__}(n_sequences={len(self)}, n_features={self.n_features}, {span})"
+
+    def take(self, index: ArrayLike) -> Sequences:
+        """Pick sequences by their integer positions, repeats allowed.
+
+        Parameters
+        ----------
+        index : array of int, shape (n_selected,)
+
+        Returns
+        -------
+        sequences : Sequences
+        """
+        index = np.asarray(index, dtype=np.int64)
+        return self._window(index, self.offsets[:-1][index], self.lengths[index])
+
+    def truncate(self, max_length: int, *, cut: str = "tail") -> Sequences:
+        """Keep at most `max_length` steps of each sequence.
+
+        Parameters
+        ----------
+        max_length : int
+        cut : {"head", "tail"}
+            The end of a longer sequence that is cut off.
+
+        Returns
+        -------
+        sequences : Sequences
+        """
+        kept = np.minimum(self.lengths, max_length)
+        starts = self.offsets[1:] - kept if cut == "head" else self.offsets[:-1]
+        return self._window(np.arange(len(self)), starts, kept)
+
+    def with_values(self, values: ArrayLike, *, feature_names: list[str] | None = None) -> Sequences:
+        """The same sequences with other values a step.
+
+        Parameters
+        ----------
+        values : array of shape (total_steps, ...) or (total_steps,)
+        feature_names : list of str, optional
+
+        Returns
+        -------
+        sequences : Sequences
+        """
+        return Sequences(values, self.offsets, ids=self.ids, feature_names=feature_names)
+
+    def _window(self, index: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> Sequences:
+        """Sequences `index` (n,), each cut to `lengths` (n,) steps from row `starts` (n,) on."""
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        ids = None if self.ids is None else self.ids[index]
+        if len(index) and np.array_equal(np.diff(starts), lengths[:-1]):
+            values = self.values[starts[0] : starts[0] + offsets[-1]]  # adjacent rows: a view, no copy
+        else:
+            values = self.values[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
+        return Sequences(values, offsets, ids=ids, feature_names=self.feature_names)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)

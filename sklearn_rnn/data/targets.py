@@ -1,0 +1,175 @@
+"""The one door for y: labels of sequences, numbers, and labels of steps."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+from sklearn_rnn.data.formats import as_sequences, is_text
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
+
+TargetKind = Literal["binary", "multiclass", "multilabel"]
+
+
+def validate_class_labels(y: Any, n_sequences: int) -> tuple[NDArray[Any], TargetKind]:
+    """Check the labels of a classifier.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_sequences,), or a multilabel indicator of shape (n_sequences, n_labels)
+    n_sequences : int
+
+    Returns
+    -------
+    labels : array of shape (n_sequences,) of any dtype, or of int and shape (n_sequences, n_labels)
+    kind : {"binary", "multiclass", "multilabel"}
+        What scikit-learn's ``type_of_target`` says of the labels.
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    y = _as_array(y)
+    _check_count(y, n_sequences)
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name="y", raise_unknown=True)
+    if kind == "multilabel-indicator":
+        dense = check_array(y, accept_sparse="csr", ensure_min_features=1)
+        dense = dense.toarray() if hasattr(dense, "toarray") else dense
+        return dense.astype(np.int64), "multilabel"
+    if kind == "multiclass-multioutput":
+        raise ValueError(
+            f"y holds {np.shape(y)[1]} multiclass targets a sequence; fit one classifier for each "
+            f"(sklearn.multioutput.MultiOutputClassifier), or give a binary indicator matrix"
+        )
+    return column_or_1d(y, warn=True), "binary" if kind == "binary" else "multiclass"
+
+
+def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
+    """Check the targets of a regressor.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+    n_sequences : int
+
+    Returns
+    -------
+    targets : array of float64 of the same shape
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    if isinstance(y, (list, tuple, Sequences)) or getattr(y, "dtype", None) == object:
+        _refuse_ragged(y)
+    y = check_array(_as_array(y), ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True)
+    if y.ndim not in (1, 2):
+        raise SequenceDataError(f"y must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}")
+    _check_count(y, n_sequences)
+    return y
+
+
+def validate_step_labels(y: Any, sequences: Sequences, *, name: str = "y") -> Sequences:
+    """Check the labels of a tagger: for each sequence as many labels as it has steps.
+
+    Parameters
+    ----------
+    y : list, object array or Series of label sequences, or array of shape (n_sequences, n_steps)
+        Labels are strings or integers.
+    sequences : Sequences
+        The steps that the labels belong to.
+    name : str
+        What to call y in errors.
+
+    Returns
+    -------
+    labels : Sequences
+        Values of shape (total_steps,).
+    """
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None")
+    labels = read_step_labels(y, name=name)
+    if len(labels) != len(sequences):
+        raise SequenceDataError(
+            f"{name} holds labels for {len(labels)} sequences, X has {len(sequences)}: inconsistent numbers of samples"
+        )
+    if not np.array_equal(labels.offsets, sequences.offsets):
+        i = int(np.argmax(labels.lengths != sequences.lengths))
+        raise SequenceDataError(
+            f"{name}[{i}] has {labels.lengths[i]} labels, but X[{i}] has {sequences.lengths[i]} steps: wanted one "
+            f"label for each step"
+        )
+    return labels
+
+
+def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
+    """Read label sequences in any format into a container with values of shape (total_steps,)."""
+    if not isinstance(y, Sequences):
+        item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if _is_listlike(y) else y
+        if item is None and _is_listlike(y) and len(y):
+            return Sequences(np.empty(0, dtype=object), np.zeros(len(y) + 1))
+        if item is None or isinstance(item, (str, bytes)) or np.ndim(item) == 0:
+            raise SequenceDataError(
+                f"{name} must hold one list of labels for each sequence, got {item!r} where such a list is due"
+            )
+    labels = as_sequences(y, name=name)
+    values = labels.values
+    if labels.n_features != 1:
+        raise SequenceDataError(f"{name} must hold one label a step, got {labels.n_features}")
+    values = values.reshape(-1)
+    if not is_text(values):
+        if values.dtype == object:
+            values = np.asarray(values.tolist())
+        if values.dtype.kind == "f" and np.all(np.mod(values, 1) == 0):
+            values = values.astype(np.int64)
+        if values.dtype.kind not in "iub":
+            raise SequenceDataError(f"{name} must hold strings or integers, got labels of dtype {values.dtype}")
+    return labels.with_values(values)
+
+
+def _is_listlike(y: Any) -> bool:
+    return hasattr(y, "__len__") and hasattr(y, "__iter__") and not isinstance(y, (str, bytes))
+
+
+def _as_array(y: Any) -> Any:
+    """Tensors, Arrow columns and other array-likes as arrays; lists, arrays and Series as they are."""
+    if hasattr(y, "detach"):
+        return y.detach().cpu().numpy()
+    if hasattr(y, "to_pylist"):
+        return np.asarray(y.to_pylist())
+    return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "shape") else y
+
+
+def _check_count(y: Any, n_sequences: int) -> None:
+    count = np.shape(y)[0] if np.ndim(y) else 0
+    if count != n_sequences:
+        raise SequenceDataError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_sequences} sequences, y has {count}"
+        )
+
+
+def _refuse_ragged(y: Any) -> None:
+    lengths = {len(item) if hasattr(item, "__len__") and not isinstance(item, str) else -1 for item in y}
+    if len(lengths) > 1:
+        raise SequenceDataError(
+            "y is ragged: its rows have unequal lengths. RNNRegressor predicts one number, or one vector of fixed size, "
+            "for each sequence; a label for each step is RNNSequenceTagger's work"
+        )
+
+
+def warn_unseen_labels(unseen: list[Any]) -> None:
+    """Warn that labels met in scoring were not there in training, so that every such step counts as an error."""
+    shown = ", ".join(repr(label) for label in unseen[:5]) + (", ..." if len(unseen) > 5 else "")
+    warnings.warn(
+        f"y holds {len(unseen)} label(s) that were not seen in fit ({shown}): steps that carry them count as errors",
+        UnseenLabelsWarning,
+        stacklevel=3,
+    )
+
+
+class UnseenLabelsWarning(DataConversionWarning):
+    """Labels in scoring that training did not have."""

@@ -1,0 +1,67 @@
+"""The sequences, targets and weights of one fit, as a multiset: equal samples are one sample of greater weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_rnn.data.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a network is fitted to or validated on.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        Values (total_steps, n_features), or token indices (total_steps,).
+    target : array of shape (n_sequences, ...) or Sequences
+        One target a sequence, or one a step.
+    weight : array of shape (n_sequences,)
+    groups : array of shape (n_sequences,) or None
+    """
+
+    sequences: Sequences
+    target: Any
+    weight: NDArray[np.float64]
+    groups: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def take(self, index: NDArray[Any]) -> TrainingSet:
+        """The samples at `index` (n_selected,)."""
+        target = self.target.take(index) if isinstance(self.target, Sequences) else self.target[index]
+        groups = None if self.groups is None else self.groups[index]
+        return TrainingSet(self.sequences.take(index), target, self.weight[index], groups)
+
+    def merged(self) -> TrainingSet:
+        """Equal samples become one with the sum of their weights, those of weight 0 go, and the order is canonical.
+
+        What is fitted then depends on the samples and their total weights alone. A weight of 2 is a repeated sample
+        and a weight of 0 an absent one to the last bit, and the order of the rows does not matter.
+
+        Returns
+        -------
+        merged : TrainingSet
+        """
+        kept = np.flatnonzero(self.weight > 0)
+        digests = np.array([self._digest(i) for i in kept], dtype="S16")
+        _, first, group_of = np.unique(digests, return_index=True, return_inverse=True)
+        weight = np.bincount(group_of, weights=self.weight[kept])
+        merged = self.take(kept[first])
+        return TrainingSet(merged.sequences, merged.target, weight, merged.groups)
+
+    def _digest(self, i: int) -> bytes:
+        """A 128-bit digest of sample `i`: its steps, its target and its group."""
+        target = np.ascontiguousarray(self.target[i])
+        digest = blake2b(self.sequences[i].tobytes(), digest_size=16)
+        digest.update(b"|" + target.tobytes())
+        if self.groups is not None:
+            digest.update(b"|" + str(self.groups[i]).encode())
+        return digest.digest()

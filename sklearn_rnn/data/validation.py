@@ -1,0 +1,301 @@
+"""The one door for X and sample weights: below it, code trusts its input."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from sklearn_rnn.data.formats import WANTED, as_sequences, is_sparse, is_table, is_text, locate
+from sklearn_rnn.data.missing import carry_forward
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
+
+
+class SwappedAxesWarning(UserWarning):
+    """The steps and the features of X look swapped."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What the sequences looked like in ``fit``, and what ``predict`` holds the next ones to.
+
+    Attributes
+    ----------
+    kind : {"numeric", "text", "ids"}
+        Numbers, string tokens, or integer tokens.
+    n_features : int
+        Features a step, before a missing-value indicator is added; 1 for tokens.
+    table : bool
+        Whether X was a 2-D table, one row a sequence of equal length.
+    """
+
+    kind: Literal["numeric", "text", "ids"]
+    n_features: int
+    table: bool
+
+
+def validate_sequences(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    dtype: str = "float32",
+    embed: bool = False,
+    missing: str = "error",
+    allow_empty: bool = False,
+) -> Sequences:
+    """Read X in any format, check it, and hold it to what was seen in ``fit``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_``, ``feature_names_in_`` and ``input_spec_`` with ``reset=True``; is compared with them
+        otherwise.
+    X : sequences in any of the documented formats
+    reset : bool
+        True in ``fit``.
+    dtype : {"float32", "float64"}
+        The type of numeric values.
+    embed : bool
+        Whether integers are token ids.
+    missing : {"error", "mask"}
+        Refuse NaN, or carry the last value forward and add an indicator a feature.
+    allow_empty : bool
+        Whether sequences without steps may be among the others.
+
+    Returns
+    -------
+    sequences : Sequences
+        Values of shape (total_steps, n_features) in `dtype`, or tokens of shape (total_steps,).
+
+    Raises
+    ------
+    SequenceDataError, ValueError, TypeError
+        What came, where, and what was wanted.
+    """
+    if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and not hasattr(X, "to_list") and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    table = is_table(X)
+    if table or is_sparse(X) or _is_plain_vector(X):
+        sequences = _read_table(estimator, X, reset=reset)
+        feature_names = None
+    else:
+        sequences = as_sequences(X)
+        feature_names = sequences.feature_names
+    _check_lengths(sequences, allow_empty)
+    spec = InputSpec(_kind(sequences, embed), sequences.n_features, table)
+    if reset:
+        estimator.input_spec_ = spec
+    if not table:
+        _check_features(estimator, sequences.n_features, feature_names, reset=reset)
+    _check_spec(estimator, spec)
+    if spec.kind != "numeric":
+        return sequences.with_values(sequences.values.reshape(-1))
+    sequences = _as_numbers(sequences, dtype, allow_nan=missing == "mask", names=_column_names(estimator, table))
+    if reset and not table:
+        _warn_if_swapped(X, sequences)
+    return carry_forward(sequences) if missing == "mask" else sequences
+
+
+def validate_weights(sample_weight: Any, n_sequences: int, *, name: str = "sample_weight") -> NDArray[np.float64]:
+    """Check sample weights: one for each sequence, finite, none negative, not all zero.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_sequences,), a number, or None
+        None is a weight of 1 for each sequence.
+    n_sequences : int
+    name : str
+        What to call the weights in errors.
+
+    Returns
+    -------
+    weights : array of float64, shape (n_sequences,)
+    """
+    if sample_weight is None:
+        return np.ones(n_sequences)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_sequences, float(weights))
+    if weights.ndim != 1:
+        raise ValueError(f"{name}: Sample weights must be 1D array or scalar, got {weights.ndim}D array of shape {weights.shape}")
+    if len(weights) != n_sequences:
+        raise ValueError(f"{name}.shape == {weights.shape}, expected ({n_sequences},): one weight for each sequence of X")
+    if not np.all(np.isfinite(weights)):
+        raise ValueError(f"{name} contains NaN or infinity at position {int(np.argmin(np.isfinite(weights)))}")
+    if np.any(weights < 0):
+        i = int(np.argmax(weights < 0))
+        raise ValueError(f"Negative values in {name}: position {i} is {weights[i]!r}; weights must be 0 or more")
+    if not np.any(weights):
+        raise ValueError(f"{name}: Sample weights must contain at least one non-zero number, all are zero")
+    return weights
+
+
+def validate_groups(groups: Any, n_sequences: int) -> NDArray[Any] | None:
+    """Check the group labels of the inner validation split: one for each sequence, or None."""
+    if groups is None:
+        return None
+    groups = np.asarray(groups)
+    if groups.shape != (n_sequences,):
+        raise ValueError(f"groups must have shape ({n_sequences},), one group for each sequence, got {groups.shape}")
+    return groups
+
+
+def _is_plain_vector(X: Any) -> bool:
+    """Whether X is one flat row of numbers, which scikit-learn's own message explains best."""
+    if isinstance(X, np.ndarray):
+        return X.ndim < 2 and X.dtype != object and X.dtype.kind not in "UT"
+    return isinstance(X, (list, tuple)) and len(X) > 0 and all(np.isscalar(x) and not isinstance(x, (str, bytes)) for x in X[:10])
+
+
+def _read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
+    """A 2-D table (n_sequences, n_steps) through scikit-learn's own validation; NaN is looked for later."""
+    text = is_table(X) and _first_cell_is_text(X)
+    options: dict[str, Any] = {"dtype": None if text else "numeric", "ensure_all_finite": False}
+    if reset or estimator.input_spec_.table:
+        array = validate_data(estimator, X, reset=reset, **options)
+    else:  # fitted on sequences of any length, to which a table is just one more format
+        array = check_array(X, estimator=estimator, **options)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    values = flat.astype(object) if text else flat.reshape(-1, 1)
+    return Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
+
+
+def _first_cell_is_text(X: Any) -> bool:
+    if isinstance(X, np.ndarray):
+        return X.dtype.kind in "UT" or (X.dtype == object and X.size > 0 and isinstance(X.flat[0], str))
+    cell = X.iloc[0, 0] if hasattr(X, "iloc") and X.size else X[0, 0] if len(X) else None
+    return isinstance(cell, str)
+
+
+def _check_lengths(sequences: Sequences, allow_empty: bool) -> None:
+    lengths = sequences.lengths
+    if not lengths.any():
+        raise SequenceDataError(
+            f"X is empty: all {len(lengths)} sequences have length 0, found 0 step(s) while a minimum of 1 is required"
+        )
+    if not allow_empty and not lengths.all():
+        empty = np.flatnonzero(lengths == 0)
+        raise SequenceDataError(
+            f"X[{empty[0]}] is an empty sequence ({len(empty)} of {len(lengths)} have length 0): there is nothing to "
+            f"predict from. Leave such sequences out, or give them one step that stands for 'nothing'"
+        )
+
+
+def _kind(sequences: Sequences, embed: bool) -> Literal["numeric", "text", "ids"]:
+    values = sequences.values
+    if is_text(values.reshape(-1)[:1]):
+        return "text"
+    if not embed:
+        return "numeric"
+    if values.dtype == object:
+        values = np.asarray(values.tolist())
+    if values.dtype.kind not in "iu" or sequences.n_features != 1:
+        raise SequenceDataError(
+            f"embedding_dim is set, so each step of X must be one token (a string or an integer id); got dtype "
+            f"{values.dtype} with {sequences.n_features} feature(s) a step. Give integer sequences of shape (length,), "
+            f"or leave embedding_dim=None for numeric features"
+        )
+    return "ids"
+
+
+def _check_features(estimator: Any, n_features: int, names: list[str] | None, *, reset: bool) -> None:
+    """Set or compare ``n_features_in_`` and ``feature_names_in_`` for what is not a table."""
+    if reset:
+        estimator.n_features_in_ = n_features
+        if names is not None:
+            estimator.feature_names_in_ = np.asarray(names, dtype=object)
+        elif hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+        return
+    fitted: InputSpec = estimator.input_spec_
+    if n_features != fitted.n_features:
+        raise SequenceDataError(
+            f"X has {n_features} features, but {type(estimator).__name__} is expecting {fitted.n_features} features as "
+            f"input: a step must hold the features that it held in fit"
+        )
+    known = getattr(estimator, "feature_names_in_", None)
+    if names is not None and known is not None and not fitted.table and list(known) != names:
+        raise SequenceDataError(
+            f"The feature names should match those that were passed during fit: wanted {list(known)}, got {names}"
+        )
+
+
+def _check_spec(estimator: Any, spec: InputSpec) -> None:
+    """Hold the kind of X to the kind seen in ``fit``."""
+    fitted: InputSpec = estimator.input_spec_
+    if spec.kind != fitted.kind:
+        words = {"numeric": "numbers", "text": "strings (tokens)", "ids": "integer token ids"}
+        raise SequenceDataError(
+            f"{type(estimator).__name__} was fitted on sequences of {words[fitted.kind]}, got {words[spec.kind]}"
+        )
+    if spec.table and not fitted.table and fitted.n_features != 1:
+        raise SequenceDataError(
+            f"{type(estimator).__name__} is expecting {fitted.n_features} features a step ({WANTED}), got a 2-D table, "
+            f"which holds one feature a step"
+        )
+
+
+def _column_names(estimator: Any, table: bool) -> list[str] | None:
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None or table else list(names)
+
+
+def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: list[str] | None) -> Sequences:
+    """Values (total_steps, n_features) in `dtype`, contiguous and finite; an error names the place of what is not."""
+    raw = sequences.values
+    if raw.dtype.kind == "c":
+        raise SequenceDataError(f"Complex data not supported: X has dtype {raw.dtype}; give real and imaginary parts as two features")
+    if raw.dtype.kind not in "biufO":
+        raise SequenceDataError(f"X has dtype {raw.dtype}, but numbers are wanted for each step")
+    try:
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(raw, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise SequenceDataError(f"X holds a value that is not a number: {error}") from error
+    if values.ndim == 1:
+        values = values.reshape(-1, 1)
+    bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    if bad.any():
+        row, column = (int(k) for k in np.argwhere(bad)[0])
+        sequence, step = locate(sequences, row)
+        what = "NaN" if np.isnan(values[row, column]) else f"infinity or a value too large for dtype('{dtype}') (inf)"
+        place = f"sequence {sequence}, step {step}, column {column if names is None else repr(names[column])}"
+        advice = "" if not np.isnan(values[row, column]) else (
+            ". Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
+        )
+        raise SequenceDataError(f"Input X contains {what} at {place} ({int(bad.sum())} such value(s) in all){advice}")
+    return sequences.with_values(values, feature_names=sequences.feature_names)
+
+
+def _warn_if_swapped(X: Any, sequences: Sequences) -> None:
+    """Warn when a 3-D array is smooth along its features and rough along its steps: time is on the wrong axis."""
+    shape = np.shape(X) if hasattr(X, "shape") else ()
+    if len(shape) != 3 or shape[2] < 8 or shape[2] <= shape[1]:
+        return
+    block = sequences.values[: 64 * shape[1]].reshape(-1, shape[1], shape[2]).astype(np.float64)
+    along_steps, along_features = _lag_one_correlation(block, 1), _lag_one_correlation(block, 2)
+    if along_features > 0.5 and along_features > along_steps + 0.3:
+        warnings.warn(
+            f"The steps and features of X look swapped: X has shape {shape}, read as {shape[1]} steps of {shape[2]} "
+            f"features, but values vary smoothly along the last axis (correlation of neighbours {along_features:.2f}) "
+            f"and not along the steps ({along_steps:.2f}). If the last axis is time, pass X.transpose(0, 2, 1)",
+            SwappedAxesWarning,
+            stacklevel=2,
+        )
+
+
+def _lag_one_correlation(block: NDArray[np.float64], axis: int) -> float:
+    """Correlation of neighbours along `axis` of (n, steps, features), each series centred by its own mean."""
+    centred = block - block.mean(axis=axis, keepdims=True)
+    if centred.shape[axis] < 2:
+        return 0.0
+    first, second = np.delete(centred, -1, axis), np.delete(centred, 0, axis)
+    scale = np.sqrt((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / scale) if scale > 0 else 0.0

@@ -1,0 +1,394 @@
+"""The one template that every estimator is fitted by."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.data.validation import validate_groups, validate_sequences, validate_weights
+from sklearn_rnn.data.vocabulary import encode_tokens, learn_vocabulary
+from sklearn_rnn.estimators._parameters import CONSTRAINTS
+from sklearn_rnn.estimators._splitting import split_validation
+from sklearn_rnn.networks.network import RecurrentNetwork
+from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory, resolve_device
+from sklearn_rnn.training.inference import compute_outputs
+from sklearn_rnn.training.loop import TrainingOptions, TrainingResult, build_net, train
+
+DEFAULT_EMBEDDING_DIM = 64
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BaseRNN(CallbackSupportMixin, BaseEstimator):
+    """Parameters, ``fit`` and what all estimators do with hidden states; a subclass knows its target.
+
+    A subclass is a dataclass too: its fields are its constructor parameters, and only assigned.
+    """
+
+    cell_type: str = "gru"
+    hidden_size: int | list[int] | tuple[int, ...] = 64
+    num_layers: int = 1
+    bidirectional: bool = True
+    nonlinearity: str = "tanh"
+    dropout: float = 0.2
+    recurrent_dropout: float = 0.0
+    residual: bool = False
+    layer_norm: bool = False
+    weight_init: str = "auto"
+    proj_size: int | None = None
+    embedding_dim: int | None = None
+    max_length: int | None = None
+    truncate: str = "tail"
+    missing: str = "error"
+    optimizer: str | type[torch.optim.Optimizer] = "adam"
+    learning_rate: float = 0.005
+    lr_schedule: str | None = "cosine"
+    weight_decay: float = 0.0
+    batch_size: int = 32
+    max_epochs: int = 60
+    clip_grad_norm: float | None = 1.0
+    clip_grad_value: float | None = None
+    tbptt_steps: int | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    tol: float = 1e-4
+    warm_start: bool = False
+    random_state: int | np.random.RandomState | None = None
+    device: str = "auto"
+    dtype: str = "float32"
+    n_threads: int | None = None
+    callbacks: list[Any] | None = None
+    verbose: int = 0
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+    _allow_empty: ClassVar[bool] = False
+    _pooled: ClassVar[bool] = True
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Any:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+            For example an array of shape (n_sequences, n_steps, n_features), or a list of arrays of shape
+            (length_i, n_features).
+        y : array-like
+            The targets, as the class says.
+        sample_weight : array-like of shape (n_sequences,), optional
+            A weight of 2 is a repeated sequence, a weight of 0 an absent one.
+        X_val, y_val : like X and y, optional
+            Validation data: scored after each epoch, and what `early_stopping` looks at.
+        sample_weight_val : array-like, optional
+            Weights of the validation data.
+        groups : array-like of shape (n_sequences,), optional
+            Sequences of one group stay on one side of the split that `early_stopping` makes.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        SequenceDataError
+            If X or y cannot be read; the message says where.
+        TrainingDivergedError
+            If the loss turns NaN or infinite.
+        """
+        validation = None if X_val is None and y_val is None else (X_val, y_val, sample_weight_val)
+        going_on = self.warm_start and hasattr(self, "net_")
+        with self._fitted_state_restored_on_error():
+            return self._fit(X, y, sample_weight, validation, groups, reset=not going_on)
+
+    def transform_steps(self, X: Any) -> NDArray[Any]:
+        """The hidden state after each step.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+
+        Returns
+        -------
+        states : object array of shape (n_sequences,)
+            Items of shape (length_i, n_units), of the last layer; with `bidirectional`, the forward states first.
+        """
+        sequences = self._read(X)
+        states = self._outputs(sequences, lambda net, x, n: net.hidden_states(x, n), per_step=True)
+        return object_array(list(sequences.with_values(states)))
+
+    @property
+    def module_(self) -> RecurrentNetwork:
+        """The trained network."""
+        check_is_fitted(self, "net_")
+        return self.net_.module_  # type: ignore[no-any-return]
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any] | None,
+        groups: Any,
+        *,
+        reset: bool,
+        classes: Any = None,
+        partial: bool = False,
+    ) -> Any:
+        """Validate, encode, build, train and store: all of ``fit`` and ``partial_fit``."""
+        random_state = check_random_state(self.random_state)
+        device = resolve_device(self.device)
+        self._layer_sizes()
+        context = self._init_callback_context(max_subtasks=1 if partial else self.max_epochs)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+
+        data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes)
+        held_out = None
+        if validation is not None:
+            held_out = self._read_validation_set(*validation)
+        elif self.early_stopping and not partial:
+            stratify = data.target if self._stratified else None
+            data, held_out = split_validation(data, self.validation_fraction, stratify, random_state)
+        options = self._training_options(device, random_state, partial=partial)
+        to_dataset = lambda part: self._to_dataset(part, data, device)  # noqa: E731
+        training, held_out = to_dataset(data), None if held_out is None else to_dataset(held_out)
+
+        def run_epoch(epoch: int, net: Any, work: Any) -> bool:
+            epoch_context = context.subcontext(task_name="epoch")
+            epoch_context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            work()
+            return epoch_context.call_on_fit_task_end(
+                estimator=self, X=X, y=y, metadata=metadata, reconstruction_attributes=lambda: {"net_": net}
+            )
+
+        with compute_settings(self.n_threads), explain_out_of_memory():
+            net = build_net(
+                self._network_parameters(data, options.seed),
+                options,
+                n_batches=-(-len(training) // options.batch_size),
+                validation=held_out,
+                score_outputs=self._score_outputs,
+            )
+            if not reset:
+                net.module_.load_state_dict(self.net_.module_.state_dict())
+                if getattr(self, "_optimizer_state", None):
+                    net.optimizer_.load_state_dict(self._optimizer_state)
+            result = train(net, training, options, validated=held_out is not None, run_epoch=run_epoch)
+        self._store(result, keep_optimizer=partial or self.warm_start)
+        context.call_on_fit_task_end(
+            estimator=self, X=X, y=y, metadata=metadata, reconstruction_attributes=lambda: {"net_": self.net_}
+        )
+        return self
+
+    def _read_training_set(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, *, reset: bool, classes: Any
+    ) -> TrainingSet:
+        """Everything that the network is fitted to, encoded, with equal samples merged."""
+        sequences = self._read_raw(X, reset=reset)
+        labels = self._validate_target(y, sequences)
+        weight = validate_weights(sample_weight, len(sequences))
+        groups = validate_groups(groups, len(sequences))
+        data = TrainingSet(sequences, labels, weight, groups)
+        data = self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0))))
+        if reset:
+            self._learn_target(data, classes)
+            if self.input_spec_.kind != "numeric":
+                self.vocabulary_ = learn_vocabulary(data.sequences)
+            elif hasattr(self, "vocabulary_"):
+                del self.vocabulary_
+        return self._encode(data).merged()
+
+    def _read_validation_set(self, X: Any, y: Any, sample_weight: Any) -> TrainingSet:
+        if X is None or y is None:
+            raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
+        sequences = self._read_raw(X, reset=False)
+        labels = self._validate_target(y, sequences)
+        weight = validate_weights(sample_weight, len(sequences), name="sample_weight_val")
+        data = TrainingSet(sequences, labels, weight)
+        return self._encode(self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0)))))
+
+    def _shorten(self, data: TrainingSet) -> TrainingSet:
+        if self.max_length is None:
+            return data
+        cut = lambda part: part.truncate(self.max_length, cut=self.truncate)  # noqa: E731
+        target = cut(data.target) if isinstance(data.target, Sequences) else data.target
+        return TrainingSet(cut(data.sequences), target, data.weight, data.groups)
+
+    def _encode(self, data: TrainingSet) -> TrainingSet:
+        return TrainingSet(self._encode_steps(data.sequences), self._encode_target(data.target), data.weight, data.groups)
+
+    def _encode_steps(self, sequences: Sequences) -> Sequences:
+        if self.input_spec_.kind == "numeric":
+            return sequences
+        return encode_tokens(sequences, self.vocabulary_)
+
+    def _read_raw(self, X: Any, *, reset: bool) -> Sequences:
+        return validate_sequences(
+            self,
+            X,
+            reset=reset,
+            dtype=self.dtype,
+            embed=self.embedding_dim is not None,
+            missing=self.missing,
+            allow_empty=self._allow_empty,
+        )
+
+    def _read(self, X: Any) -> Sequences:
+        """Check X of a prediction and encode it; cut it to `max_length` where one output a sequence is wanted."""
+        check_is_fitted(self, "net_")
+        sequences = self._read_raw(X, reset=False)
+        if self.max_length is not None and self._pooled:
+            sequences = sequences.truncate(self.max_length, cut=self.truncate)
+        return self._encode_steps(sequences)
+
+    def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
+        """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
+        return compute_outputs(self.module_, sequences, compute, per_step=per_step, n_threads=self.n_threads)
+
+    def _layer_sizes(self) -> list[int]:
+        """Units of each layer, and a check of the parameters that depend on each other."""
+        sizes = self.hidden_size
+        if isinstance(sizes, (list, tuple)):
+            if not sizes or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
+                raise ValueError(f"hidden_size={sizes!r} must be an int of at least 1, or a list with one for each layer")
+            if self.num_layers not in (1, len(sizes)):
+                raise ValueError(f"hidden_size={sizes!r} gives {len(sizes)} sizes for num_layers={self.num_layers!r}")
+            sizes = [int(size) for size in sizes]
+        else:
+            sizes = [int(sizes)] * self.num_layers
+        if self.proj_size is not None and (self.cell_type != "lstm" or self.proj_size >= min(sizes)):
+            raise ValueError(
+                f"proj_size={self.proj_size!r} must be smaller than hidden_size={self.hidden_size!r}, and "
+                f"cell_type='lstm' (now {self.cell_type!r})"
+            )
+        return sizes
+
+    def _network_parameters(self, data: TrainingSet, seed: int) -> dict[str, Any]:
+        names = ("cell_type", "bidirectional", "nonlinearity", "dropout", "recurrent_dropout", "residual", "layer_norm")
+        return {
+            **{name: getattr(self, name) for name in (*names, "tbptt_steps", "weight_init")},
+            "input_size": data.sequences.n_features,
+            "n_tokens": len(self.vocabulary_) + 1 if hasattr(self, "vocabulary_") else None,
+            "embedding_dim": self.embedding_dim or DEFAULT_EMBEDDING_DIM,
+            "hidden_sizes": self._layer_sizes(),
+            "proj_size": self.proj_size or 0,
+            "pooling": getattr(self, "pooling", None),
+            "n_outputs": self._n_outputs(),
+            "dtype": getattr(torch, self.dtype),
+            "seed": seed,
+        }
+
+    def _training_options(
+        self, device: torch.device, random_state: np.random.RandomState, *, partial: bool
+    ) -> TrainingOptions:
+        names = ("optimizer", "learning_rate", "weight_decay", "batch_size", "clip_grad_norm", "clip_grad_value")
+        names = (*names, "n_iter_no_change", "tol", "callbacks", "verbose")
+        return TrainingOptions(
+            **{name: getattr(self, name) for name in names},
+            loss=self._loss(),
+            label_smoothing=getattr(self, "label_smoothing", 0.0),
+            max_epochs=1 if partial else self.max_epochs,
+            lr_schedule=None if partial else self.lr_schedule,
+            early_stopping=self.early_stopping and not partial,
+            device=device,
+            seed=int(random_state.randint(2**31 - 1)),
+        )
+
+    def _store(self, result: TrainingResult, *, keep_optimizer: bool) -> None:
+        self.net_ = result.net
+        self.n_iter_ = result.n_iter
+        self.best_epoch_ = result.best_epoch
+        self.loss_curve_ = result.loss_curve
+        self.validation_scores_ = result.validation_scores
+        self.history_ = result.history
+        self._optimizer_state = result.optimizer_state if keep_optimizer else None
+
+    @contextmanager
+    def _fitted_state_restored_on_error(self) -> Iterator[None]:
+        """Keep the fitted attributes as they were if the fit fails or is interrupted."""
+
+        def fitted() -> dict[str, Any]:
+            return {k: v for k, v in vars(self).items() if k.endswith("_") or k == "_optimizer_state"}
+
+        before = fitted()
+        try:
+            yield
+        except BaseException:
+            for name in fitted():
+                delattr(self, name)
+            vars(self).update(before)
+            raise
+
+    # What a subclass knows of its target.
+
+    _stratified: ClassVar[bool] = False
+
+    @abstractmethod
+    def _validate_target(self, y: Any, sequences: Sequences) -> Any:
+        """y checked against the sequences, as an array (n_sequences, ...) or Sequences of labels."""
+
+    @abstractmethod
+    def _learn_target(self, data: TrainingSet, classes: Any) -> None:
+        """Set the fitted attributes that describe the target."""
+
+    @abstractmethod
+    def _encode_target(self, target: Any) -> Any:
+        """The target as the loss takes it."""
+
+    @abstractmethod
+    def _to_dataset(self, part: TrainingSet, training: TrainingSet, device: torch.device) -> SequenceDataset:
+        """`part` as tensors, its weights those of the loss, scaled to a mean of 1 over `training`."""
+
+    @abstractmethod
+    def _n_outputs(self) -> int:
+        """Outputs of the network a sequence, or a step."""
+
+    @abstractmethod
+    def _loss(self) -> str:
+        """Name of the loss."""
+
+    @abstractmethod
+    def _score_outputs(self, outputs: Any, target: Any, weight: Any) -> float:
+        """The validation score of outputs (n, n_outputs) against encoded targets (n, ...) with weights (n,)."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if not self.warm_start:
+            state = {name: value for name, value in state.items() if name != "_optimizer_state"}
+        return state  # type: ignore[no-any-return]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.allow_nan = self.missing == "mask"
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = False
+        return tags

@@ -1,0 +1,47 @@
+"""Weights of classes, from counts that are themselves weighted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def class_weight_vector(
+    class_weight: dict[Any, float] | str | None, classes: NDArray[Any], codes: NDArray[np.int64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The weight of each class.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced" or None
+        ``"balanced"`` gives each class the same total weight: ``total / (n_classes * total_of_class)``.
+    classes : array of shape (n_classes,)
+    codes : array of int, shape (n,)
+        The class of each training item, as a position in `classes`.
+    weight : array of shape (n,)
+
+    Returns
+    -------
+    weights : array of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a dict names a class that is not there, or a negative weight.
+    """
+    if class_weight is None:
+        return np.ones(len(classes))
+    if class_weight == "balanced":
+        totals = np.bincount(codes, weights=weight, minlength=len(classes))
+        return np.where(totals > 0, totals.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1)), 1.0)
+    assert isinstance(class_weight, dict)
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown:
+        raise ValueError(f"class_weight names the class(es) {unknown!r} that are not among the classes {known!r}")
+    weights = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    if not np.all(weights >= 0) or not np.all(np.isfinite(weights)) or not weights.any():
+        raise ValueError(f"class_weight={class_weight!r} must hold finite weights of 0 or more, not all 0")
+    return weights

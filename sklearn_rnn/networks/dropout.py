@@ -1,0 +1,32 @@
+"""Dropout that draws from a generator of its own, so that no fit touches torch's global one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def sample_mask(like: Tensor, shape: tuple[int, ...], p: float, generator: torch.Generator | None) -> Tensor:
+    """A mask of `shape`: 0 with probability `p`, else 1 / (1 - p), in the type and on the device of `like`."""
+    return like.new_empty(shape).bernoulli_(1 - p, generator=generator).div_(1 - p)
+
+
+class Dropout(nn.Module):
+    """Zero each value with probability `p` in training, and scale the rest by 1 / (1 - p) (Srivastava et al. 2014)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * sample_mask(x, tuple(x.shape), self.p, self.generator)
+
+
+def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:
+    """Make all dropout inside `module` draw from `generator`."""
+    for part in module.modules():
+        if hasattr(part, "generator"):
+            part.generator = generator  # type: ignore[assignment]

@@ -1,0 +1,76 @@
+"""First weights, drawn from a generator of their own."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import init
+
+from sklearn_rnn.networks.cells import N_GATES
+from sklearn_rnn.networks.recurrent import RecurrentLayer
+
+
+def initialize(network: nn.Module, weight_init: str, generator: torch.Generator) -> None:
+    """Draw all weights of a network in place.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    weight_init : {"auto", "orthogonal", "identity", "torch"}
+        ``"orthogonal"``: each recurrent matrix orthogonal (Saxe et al. 2014), input matrices after Glorot and Bengio
+        (2010), biases 0 but for the LSTM's forget gate, which is 1 (Jozefowicz et al. 2015). ``"identity"``: the
+        recurrent matrices start as the identity (Le et al. 2015). ``"auto"``: identity for the vanilla cell with relu,
+        orthogonal otherwise. ``"torch"``: uniform in ±1/sqrt(hidden_size), as torch's own layers.
+    generator : torch.Generator
+    """
+    with torch.no_grad():
+        for part in network.modules():
+            if isinstance(part, RecurrentLayer):
+                for weights in part.directions:
+                    _initialize_recurrent(weights, part.cell_type, weight_init, generator)
+            elif isinstance(part, nn.Linear):
+                _initialize_linear(part, weight_init, generator)
+            elif isinstance(part, nn.Embedding):
+                init.normal_(part.weight, generator=generator)
+                part.weight[0] = 0  # tokens that training did not have say nothing
+            elif isinstance(part, nn.LayerNorm):
+                part.reset_parameters()
+
+
+def _initialize_recurrent(weights: nn.RNNBase, cell_type: str, weight_init: str, generator: torch.Generator) -> None:
+    if weight_init == "torch":
+        bound = 1 / math.sqrt(weights.hidden_size)
+        for parameter in weights.parameters():
+            init.uniform_(parameter, -bound, bound, generator=generator)
+        return
+    if weight_init == "auto":
+        relu = cell_type == "rnn" and weights.nonlinearity == "relu"
+        weight_init = "identity" if relu else "orthogonal"
+    for name, parameter in weights.named_parameters():
+        if name.startswith("bias"):
+            parameter.zero_()
+            continue
+        blocks = parameter.chunk(N_GATES[cell_type]) if name != "weight_hr_l0" else (parameter,)
+        for block in blocks:
+            if name != "weight_hh_l0":
+                init.xavier_uniform_(block, generator=generator)
+            elif weight_init == "identity":
+                init.eye_(block)
+            else:
+                init.orthogonal_(block, generator=generator)
+    if cell_type == "lstm":
+        weights.bias_ih_l0.chunk(4)[1].fill_(1)  # gates are laid out as input, forget, candidate, output
+
+
+def _initialize_linear(linear: nn.Linear, weight_init: str, generator: torch.Generator) -> None:
+    if weight_init == "torch":
+        bound = 1 / math.sqrt(linear.in_features)
+        init.uniform_(linear.weight, -bound, bound, generator=generator)
+        if linear.bias is not None:
+            init.uniform_(linear.bias, -bound, bound, generator=generator)
+        return
+    init.xavier_uniform_(linear.weight, generator=generator)
+    if linear.bias is not None:
+        linear.bias.zero_()

@@ -1,0 +1,171 @@
+"""The recurrent backbone: layers of any cell, in one direction or both, over padded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_rnn.networks.cells import MODULES, STEPS, scan
+from sklearn_rnn.networks.dropout import Dropout, sample_mask
+
+
+def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
+    """Reverse each sequence of `x` (n_steps, batch, features) within its own length; padding stays where it is."""
+    step = torch.arange(x.shape[0], device=x.device)[:, None]
+    index = torch.where(step < lengths, lengths - 1 - step, step)
+    # shape: (n_steps, batch)
+    return x.gather(0, index[:, :, None].expand_as(x))
+
+
+class RecurrentLayer(nn.Module):
+    """One layer, in one direction or both, that treats every sequence as if it were alone.
+
+    Parameters
+    ----------
+    cell_type : {"rnn", "lstm", "gru"}
+    input_size, hidden_size : int
+    bidirectional : bool
+        Whether a second recurrence reads each sequence from its own end.
+    nonlinearity : {"tanh", "relu"}
+        Of the vanilla cell.
+    proj_size : int
+        Size of the LSTM's projected hidden state; 0 for none.
+    recurrent_dropout : float
+        Share of the hidden state's units dropped on the way to the next step, the same at all steps of a sequence.
+    tbptt_steps : int or None
+        Steps after which the gradient through the state is cut in training.
+    """
+
+    def __init__(
+        self,
+        cell_type: str,
+        input_size: int,
+        hidden_size: int,
+        *,
+        bidirectional: bool = False,
+        nonlinearity: str = "tanh",
+        proj_size: int = 0,
+        recurrent_dropout: float = 0.0,
+        tbptt_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        kwargs: dict[str, object] = {}
+        if cell_type == "rnn":
+            kwargs["nonlinearity"] = nonlinearity
+        if cell_type == "lstm":
+            kwargs["proj_size"] = proj_size
+        cell = MODULES[cell_type]
+        self.cell_type = cell_type
+        self.directions = nn.ModuleList(cell(input_size, hidden_size, **kwargs) for _ in range(1 + bidirectional))
+        self.recurrent_dropout = recurrent_dropout
+        self.tbptt_steps = tbptt_steps
+        self.generator: torch.Generator | None = None
+        self.recorded: list[list[Tensor]] | None = None  # a list makes forward keep the hidden state of each step
+        self.direction_size = proj_size or hidden_size
+        self.output_size = self.direction_size * len(self.directions)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size)."""
+        outputs = []
+        for direction, weights in enumerate(self.directions):
+            if direction == 0:
+                outputs.append(self._run(x, weights))
+            else:
+                hidden = self._run(reverse_within_length(x, lengths), weights)
+                outputs.append(reverse_within_length(hidden, lengths))
+        return torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
+
+    def _run(self, x: Tensor, weights: nn.RNNBase) -> Tensor:
+        """One direction over `x` (n_steps, batch, input_size), by torch's kernel where nothing forbids it."""
+        drop = self.recurrent_dropout if self.training else 0.0
+        chunk = self.tbptt_steps if self.training else None
+        if drop or self.recorded is not None:
+            mask = sample_mask(x, (x.shape[1], self.direction_size), drop, self.generator) if drop else None
+            hidden = scan(STEPS[self.cell_type], x, weights, mask=mask, detach_every=chunk)
+            if self.recorded is not None:
+                self.recorded.append(hidden)
+            return torch.stack(hidden)
+        if chunk is None or chunk >= x.shape[0]:
+            return weights(x)[0]
+        outputs, state = [], None
+        for part in x.split(chunk):
+            output, state = weights(part, state)
+            state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+            outputs.append(output)
+        return torch.cat(outputs)
+
+
+class RecurrentStack(nn.Module):
+    """Recurrent layers with skip connections, layer normalisation and dropout between them.
+
+    Parameters
+    ----------
+    cell_type : {"rnn", "lstm", "gru"}
+    input_size : int
+    hidden_sizes : sequence of int
+        One for each layer.
+    dropout : float
+        Share of a layer's outputs dropped on the way to the next layer.
+    residual : bool
+        Add the input of each layer to its output, through a learned linear map where the sizes differ.
+    layer_norm : bool
+        Normalise the output of each layer over its units (Ba et al. 2016).
+    **layer_options
+        For :class:`RecurrentLayer`.
+    """
+
+    def __init__(
+        self,
+        cell_type: str,
+        input_size: int,
+        hidden_sizes: Sequence[int],
+        *,
+        bidirectional: bool = False,
+        nonlinearity: str = "tanh",
+        proj_size: int = 0,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        residual: bool = False,
+        layer_norm: bool = False,
+        tbptt_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        self.skips = nn.ModuleList()
+        self.norms = nn.ModuleList()
+        for hidden_size in hidden_sizes:
+            layer = RecurrentLayer(
+                cell_type,
+                input_size,
+                hidden_size,
+                bidirectional=bidirectional,
+                nonlinearity=nonlinearity,
+                proj_size=proj_size,
+                recurrent_dropout=recurrent_dropout,
+                tbptt_steps=tbptt_steps,
+            )
+            same_size = input_size == layer.output_size
+            self.layers.append(layer)
+            if residual:
+                self.skips.append(nn.Identity() if same_size else nn.Linear(input_size, layer.output_size, bias=False))
+            if layer_norm:
+                self.norms.append(nn.LayerNorm(layer.output_size))
+            input_size = layer.output_size
+        self.dropout = Dropout(dropout)
+        self.output_size = input_size
+
+    @property
+    def direction_size(self) -> int:
+        """Units of one direction of the last layer."""
+        return int(self.layers[-1].direction_size)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""
+        for k, layer in enumerate(self.layers):
+            hidden = layer(self.dropout(x) if k else x, lengths)
+            if len(self.skips):
+                hidden = hidden + self.skips[k](x)
+            x = self.norms[k](hidden) if len(self.norms) else hidden
+        return x

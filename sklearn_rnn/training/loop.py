@@ -1,0 +1,257 @@
+"""The training loop: a base skorch net, one epoch at a time, with early stopping and the best weights from memory.
+
+This room alone imports skorch.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EarlyStopping
+from skorch.helper import predefined_split
+
+from sklearn_rnn.data.batching import BatchIterator, SequenceDataset
+from sklearn_rnn.exceptions import TrainingDivergedError
+from sklearn_rnn.networks.dropout import set_generator
+from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.network import build_network
+from sklearn_rnn.training.callbacks import GradientClipping, ScoreOutputs, ValidationScore
+from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
+
+RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The parameters of an estimator that concern its training."""
+
+    loss: str
+    label_smoothing: float
+    optimizer: str | type[torch.optim.Optimizer]
+    learning_rate: float
+    lr_schedule: str | None
+    weight_decay: float
+    batch_size: int
+    max_epochs: int
+    clip_grad_norm: float | None
+    clip_grad_value: float | None
+    early_stopping: bool
+    n_iter_no_change: int
+    tol: float
+    callbacks: list[Any] | None
+    verbose: int
+    device: torch.device
+    seed: int
+
+
+@dataclass
+class TrainingResult:
+    """What training leaves behind.
+
+    Attributes
+    ----------
+    net : skorch.NeuralNet
+        Without data, optimizer state or records of batches.
+    n_iter : int
+        Epochs that were run.
+    best_epoch : int
+        The epoch, counted from 1, whose weights are kept.
+    loss_curve : list of float
+    validation_scores : list of float or None
+    history : list of dict
+        One record an epoch.
+    optimizer_state : dict
+    """
+
+    net: NeuralNet
+    n_iter: int = 0
+    best_epoch: int = 0
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    optimizer_state: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Progress:
+    """Follows one figure over the epochs: the validation score, or without validation the negative training loss."""
+
+    tol: float
+    patience: int
+    best: float = -math.inf
+    best_key: tuple[float, float] = (-math.inf, -math.inf)
+    best_epoch: int = 0
+    epochs_without_gain: int = 0
+
+    def update(self, epoch: int, score: float, loss: float) -> bool:
+        """Take the figures of `epoch`, and tell whether its weights are the best so far; equal scores go by loss."""
+        self.epochs_without_gain = 0 if score > self.best + self.tol else self.epochs_without_gain + 1
+        self.best = max(self.best, score)
+        improved = (score, -loss) > self.best_key
+        if improved:
+            self.best_key, self.best_epoch = (score, -loss), epoch
+        return improved
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the figure has not improved by more than `tol` for `patience` epochs in a row."""
+        return self.epochs_without_gain >= self.patience
+
+
+def build_net(
+    network_parameters: dict[str, Any],
+    options: TrainingOptions,
+    *,
+    n_batches: int,
+    validation: SequenceDataset | None = None,
+    score_outputs: ScoreOutputs | None = None,
+) -> NeuralNet:
+    """A fresh, initialised skorch net.
+
+    Parameters
+    ----------
+    network_parameters : dict
+        For :func:`sklearn_rnn.networks.network.build_network`.
+    options : TrainingOptions
+    n_batches : int
+        Optimizer steps an epoch.
+    validation : SequenceDataset, optional
+    score_outputs : callable, optional
+        Scores the outputs on the validation data.
+
+    Returns
+    -------
+    net : skorch.NeuralNet
+    """
+    callbacks: list[Any] = []
+    if options.clip_grad_norm is not None or options.clip_grad_value is not None:
+        callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
+    if validation is not None and score_outputs is not None:
+        callbacks.append(ValidationScore(score_outputs))
+    callbacks += schedule_callbacks(
+        options.lr_schedule,
+        options.learning_rate,
+        n_steps=options.max_epochs * n_batches,
+        patience=max(1, options.n_iter_no_change // 2),
+        monitor="train_loss" if validation is None else "valid_loss",
+    )
+    net = NeuralNet(
+        module=build_network,
+        **{f"module__{name}": value for name, value in network_parameters.items()},
+        criterion=WeightedLoss,
+        criterion__loss=options.loss,
+        criterion__label_smoothing=options.label_smoothing,
+        **optimizer_parameters(options.optimizer, options.learning_rate, options.weight_decay),
+        iterator_train=BatchIterator,
+        iterator_train__random_state=np.random.RandomState(options.seed),
+        iterator_valid=BatchIterator,
+        batch_size=options.batch_size,
+        train_split=None if validation is None else predefined_split(validation),
+        callbacks=callbacks + copy.deepcopy(options.callbacks or []),  # skorch changes what it is given
+        device=options.device,
+        verbose=options.verbose,
+    )
+    return net.initialize()
+
+
+def train(
+    net: NeuralNet, training: SequenceDataset, options: TrainingOptions, *, validated: bool, run_epoch: RunEpoch
+) -> TrainingResult:
+    """Train for at most ``options.max_epochs``.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        As :func:`build_net` made it.
+    training : SequenceDataset
+    options : TrainingOptions
+    validated : bool
+        Whether `net` has validation data.
+    run_epoch : callable
+        Takes the epoch's number, the net and the work of the epoch, does the work, and tells whether to stop.
+
+    Returns
+    -------
+    result : TrainingResult
+
+    Raises
+    ------
+    TrainingDivergedError
+        If the loss turns NaN or infinite.
+    KeyboardInterrupt
+        If the user interrupts; skorch's own ``EarlyStopping`` merely ends the training.
+    """
+    progress = Progress(options.tol, options.n_iter_no_change)
+    restore_best = validated and options.early_stopping
+    best_weights: dict[str, torch.Tensor] = {}
+    epoch = 0
+    set_generator(net.module_, torch.Generator(options.device).manual_seed(options.seed))
+    net.notify("on_train_begin", X=training, y=None)
+    for epoch in range(1, options.max_epochs + 1):
+        try:
+            stop = run_epoch(epoch, net, lambda: net.fit_loop(training, epochs=1))
+        except KeyboardInterrupt:
+            if not _stopped_by_callback(net):
+                raise
+            stop = True
+        record = net.history[-1]
+        _check_finite(record, epoch, options)
+        monitored = record["valid_score"] if restore_best else -record["train_loss"]
+        loss = record["valid_loss"] if restore_best else record["train_loss"]
+        if progress.update(epoch, monitored, loss) and restore_best:
+            best_weights = {name: value.clone() for name, value in net.module_.state_dict().items()}
+        if stop or progress.exhausted:
+            break
+    net.notify("on_train_end", X=training, y=None)
+    if best_weights:
+        net.module_.load_state_dict(best_weights)
+    set_generator(net.module_, None)
+    history = [{key: value for key, value in row.items() if key != "batches"} for row in net.history]
+    result = TrainingResult(
+        net=net,
+        n_iter=epoch,
+        best_epoch=progress.best_epoch if restore_best else epoch,
+        loss_curve=[float(row["train_loss"]) for row in history],
+        validation_scores=[float(row["valid_score"]) for row in history] if validated else None,
+        history=history,
+        optimizer_state=net.optimizer_.state_dict(),
+    )
+    _strip(net, options)
+    return result
+
+
+def _check_finite(record: dict[str, Any], epoch: int, options: TrainingOptions) -> None:
+    losses = [record["train_loss"], record.get("valid_loss", 0.0)]
+    if not all(math.isfinite(loss) for loss in losses):
+        raise TrainingDivergedError(
+            f"The loss became {losses[0]!r} in epoch {epoch}. Try a lower learning_rate (now {options.learning_rate!r}), "
+            f"a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), nonlinearity='tanh', or inputs and targets "
+            f"on a common scale, for example PerStep(StandardScaler())"
+        )
+
+
+def _stopped_by_callback(net: NeuralNet) -> bool:
+    """Whether a KeyboardInterrupt is skorch's own EarlyStopping, which stops in that way, or the user's."""
+    return any(
+        isinstance(callback, EarlyStopping) and getattr(callback, "misses_", -1) == callback.patience
+        for _, callback in net.callbacks_
+    )
+
+
+def _strip(net: NeuralNet, options: TrainingOptions) -> None:
+    """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
+    own = (GradientClipping, ValidationScore)
+    net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
+    net.callbacks = [callback for callback in net.callbacks or [] if not isinstance(callback, own)]
+    net.train_split = None
+    net.iterator_train__random_state = None
+    net.optimizer_ = None
+    for row in net.history:
+        row.pop("batches", None)
