@@ -6,6 +6,7 @@ The table of formats is in the user guide; what cannot be read raises an error t
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Set
 from itertools import chain
 from typing import Any
 
@@ -54,12 +55,14 @@ def as_sequences(X: Any, *, name: str = "X") -> Sequences:
         return X
     if hasattr(X, "detach"):  # a torch tensor, recognised without importing torch
         X = X.detach().cpu().numpy()
-    if isinstance(X, (str, bytes)) or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
+    unordered = isinstance(X, (Mapping, Set))
+    if isinstance(X, (str, bytes)) or unordered or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
         raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}")
+    check_not_masked(X, name)
     if _is_column_of_sequences(X):
         X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
     if not isinstance(X, (list, tuple, np.ndarray)):
-        X = _items(X)
+        X = items_of(X)
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype != object):
         return _from_block(X, name)
     if len(X) == 0:
@@ -80,7 +83,7 @@ def object_array(items: list[Any]) -> NDArray[Any]:
     return array
 
 
-def _items(X: Any) -> Any:
+def items_of(X: Any) -> Any:
     """The items of a Series, an Arrow column or another array-like, as a list or an array."""
     if hasattr(X, "to_pylist"):  # an Arrow array, whose items are Arrow scalars
         return X.to_pylist()
@@ -92,7 +95,7 @@ def _items(X: Any) -> Any:
 
 
 def _is_column_of_sequences(X: Any) -> bool:
-    """Whether X is a frame or an object array of one column whose cells are sequences, as ColumnTransformer hands on."""
+    """Whether X is a frame or object array of one column whose cells are sequences, as ColumnTransformer hands on."""
     shape = getattr(X, "shape", None)
     if shape is None or len(shape) != 2 or shape[1] != 1 or shape[0] == 0:
         return False
@@ -104,7 +107,7 @@ def _is_column_of_sequences(X: Any) -> bool:
         cell = X.to_series(0)[0]
     else:
         return False
-    return np.ndim(cell) > 0
+    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping))
 
 
 def _from_block(X: NDArray[Any], name: str) -> Sequences:
@@ -128,9 +131,9 @@ def _from_block(X: NDArray[Any], name: str) -> Sequences:
 
 
 def _from_items(items: list[Any], name: str) -> Sequences:
-    first = next((item for item in items if np.ndim(item) == 0 or len(item)), items[0])
-    if isinstance(first, (str, bytes)):
-        raise _document_error(name, next(i for i, item in enumerate(items) if item is first), first)
+    for i, item in enumerate(items):
+        _check_item(item, i, name)
+    first = next((item for item in items if len(item)), items[0])
     if not isinstance(first, np.ndarray) and _first_step_is_text(first):
         return _from_token_lists(items, name)
     arrays = [_as_array(item, i, name) for i, item in enumerate(items)]
@@ -145,16 +148,61 @@ def _from_items(items: list[Any], name: str) -> Sequences:
     _check_same_features(arrays, name)
     shape_of_empty = (0, *arrays[_position(arrays, 0)].shape[1:])
     arrays = [array if len(array) else np.empty(shape_of_empty, arrays[_position(arrays, 0)].dtype) for array in arrays]
-    texts = [array.dtype.kind in "UT" for array in arrays if len(array)]
-    if any(texts) and not all(texts):
-        i = texts.index(not texts[0])
-        raise SequenceDataError(f"{name}[{i}] has dtype {arrays[i].dtype} where {name}[0] has {arrays[0].dtype}: mixed")
-    if any(texts):
+    texts = {i: array.dtype.kind in "UT" for i, array in enumerate(arrays) if len(array)}
+    if any(texts.values()):
+        if not all(texts.values()):
+            i, j = (next(i for i, text in texts.items() if text == wanted) for wanted in (True, False))
+            raise SequenceDataError(
+                f"{name}[{i}] holds strings (dtype {arrays[i].dtype}) and {name}[{j}] does not (dtype "
+                f"{arrays[j].dtype}): give strings in every sequence, or numbers in every one"
+            )
         arrays = [array.astype(object) for array in arrays]
     sequences = Sequences.from_arrays(arrays)
+    sequences.feature_names = _common_columns(items, name)
     if is_text(sequences.values):
         _check_tokens(sequences, name)
     return sequences
+
+
+def _check_item(item: Any, i: int, name: str) -> None:
+    """Whether item `i` of a collection can be a sequence at all."""
+    if isinstance(item, (str, bytes)):
+        raise _document_error(name, i, item)
+    if isinstance(item, (Mapping, Set)):
+        raise SequenceDataError(
+            f"{name}[{i}] is {_describe(item)} where a sequence is due. Features of a step may be a dict if a sequence "
+            f"is a list of them, and PerStep(DictVectorizer()) reads them"
+        )
+    if is_sparse(item):
+        raise SequenceDataError(f"{name}[{i}] is sparse, but dense data is required: convert it with .toarray()")
+    if not hasattr(item, "__len__") or (hasattr(item, "shape") and len(item.shape) == 0):
+        raise SequenceDataError(
+            f"{name}[{i}] is {_describe(item)} where a sequence is due, of shape (length, n_features) or (length,)"
+        )
+    check_not_masked(item, f"{name}[{i}]")
+
+
+def check_not_masked(array: Any, name: str) -> None:
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise SequenceDataError(
+            f"{name} is a masked array, whose mask would be lost: make missing what is masked, "
+            f"{name}.astype(float).filled(np.nan), and set missing='mask'"
+        )
+
+
+def _common_columns(items: list[Any], name: str) -> list[str] | None:
+    """The column names of sequences that are frames, the same in the same order for all; None without names."""
+    named = {i: list(item.columns) for i, item in enumerate(items) if hasattr(item, "columns") and len(item)}
+    if not named:
+        return None
+    first, wanted = next(iter(named.items()))
+    for i, columns in named.items():
+        if columns != wanted:
+            raise SequenceDataError(
+                f"The columns differ between sequences: {name}[{first}] has {wanted!r} and {name}[{i}] has {columns!r}. "
+                f"Give every frame the same columns in the same order"
+            )
+    return wanted if all(isinstance(column, str) for column in wanted) else None
 
 
 def _position(arrays: list[NDArray[Any]], at_least: int) -> int:
@@ -164,8 +212,6 @@ def _position(arrays: list[NDArray[Any]], at_least: int) -> int:
 
 def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     """Sequence `i` as an array (length,) or (length, n_features)."""
-    if isinstance(item, (str, bytes)):
-        raise _document_error(name, i, item)
     if hasattr(item, "detach"):
         item = item.detach().cpu().numpy()
     try:
@@ -178,7 +224,6 @@ def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0 and len(array)):
         raise SequenceDataError(
             f"{name}[{i}] has shape {array.shape}, but a sequence must have shape (length, n_features) or (length,)"
-            + (f": got {_describe(item)}" if array.ndim == 0 else "")
         )
     return array
 
@@ -201,16 +246,13 @@ def _check_same_features(arrays: list[NDArray[Any]], name: str) -> None:
 
 
 def _first_step_is_text(item: Any) -> bool:
-    return not hasattr(item, "dtype") and len(item) > 0 and isinstance(next(iter(item)), str)
+    if hasattr(item, "dtype") or hasattr(item, "columns"):  # a DataFrame iterates over the names of its columns
+        return False
+    return len(item) > 0 and isinstance(next(iter(item)), str)
 
 
 def _from_token_lists(items: list[Any], name: str) -> Sequences:
     """Lists of strings, joined without asking NumPy to guess a type for each."""
-    for i, item in enumerate(items):
-        if isinstance(item, (str, bytes)):
-            raise _document_error(name, i, item)
-        if np.ndim(item) == 0 and not hasattr(item, "__len__"):
-            raise SequenceDataError(f"{name}[{i}] must be a list of tokens, got {_describe(item)}")
     offsets = np.concatenate([[0], np.cumsum([len(item) for item in items])])
     values = object_array(list(chain.from_iterable(items)))
     sequences = Sequences(values, offsets)
@@ -219,16 +261,12 @@ def _from_token_lists(items: list[Any], name: str) -> Sequences:
 
 
 def _check_tokens(sequences: Sequences, name: str) -> None:
-    if sequences.values.ndim == 2 and sequences.n_features > 1:
-        raise SequenceDataError(
-            f"{name} holds {sequences.n_features} strings a step, wanted one token a step: sequences of shape (length,)"
-        )
     for step, token in enumerate(sequences.values.ravel()):
         if not isinstance(token, str):
             sequence, position = locate(sequences, step)
             raise SequenceDataError(
-                f"{name}[{sequence}][{position}] is {_describe(token)} where the other steps are strings: a sequence "
-                f"of tokens must hold strings alone"
+                f"{name}[{sequence}][{position}] is {_describe(token)} where other steps are strings: give strings "
+                f"alone (str(value) makes them), or numbers alone"
             )
 
 
@@ -239,11 +277,11 @@ def locate(sequences: Sequences, row: int) -> tuple[int, int]:
 
 
 def _document_error(name: str, i: int, document: Any) -> SequenceDataError:
-    text = repr(document)
+    text = repr(str(document) if isinstance(document, str) else document)
     shown = text if len(text) <= 40 else text[:37] + "..."
     return SequenceDataError(
-        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due. Split documents into tokens first, "
-        f"for example [document.split() for document in {name}]"
+        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due. Split documents into tokens "
+        f"first, for example [document.split() for document in {name}]"
     )
 
 

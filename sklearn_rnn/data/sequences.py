@@ -124,6 +124,8 @@ class Sequences:
         return self.take(np.arange(len(self))[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("an object array of the sequences cannot be made without a copy of the container")
         array = np.empty(len(self), dtype=object)
         for i, sequence in enumerate(self):
             array[i] = sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Set
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ def validate_class_labels(y: Any, n_sequences: int) -> tuple[NDArray[Any], Targe
         raise ValueError("requires y to be passed, but the target y is None")
     y = _as_array(y)
     _check_count(y, n_sequences)
+    _check_class_labels(y)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
     if kind == "multilabel-indicator":
@@ -64,12 +66,24 @@ def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
+    y = _as_array(y)
+    _check_count(y, n_sequences)
     if isinstance(y, (list, tuple, Sequences)) or getattr(y, "dtype", None) == object:
         _refuse_ragged(y)
-    y = check_array(_as_array(y), ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True)
+    if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
+        raise SequenceDataError(
+            f"y has dtype {y.dtype}, but numbers are wanted: give the time since some moment, in a unit of your choice"
+        )
+    try:
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True)
+    except (TypeError, ValueError) as error:
+        if "float" not in str(error) or "infinity" in str(error):
+            raise
+        raise SequenceDataError(
+            f"y must hold one number, or one row of numbers, for each sequence; labels are RNNClassifier's work ({error})"
+        ) from error
     if y.ndim not in (1, 2):
         raise SequenceDataError(f"y must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}")
-    _check_count(y, n_sequences)
     return y
 
 
@@ -131,6 +145,13 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     return labels.with_values(values)
 
 
+def labelled_steps(labels: Sequences, ignore_label: Any) -> NDArray[np.bool_]:
+    """Which steps (total_steps,) carry another label than `ignore_label`."""
+    if ignore_label is None:
+        return np.ones(len(labels.values), dtype=bool)
+    return np.asarray(labels.values != ignore_label, dtype=bool)
+
+
 def _is_listlike(y: Any) -> bool:
     return hasattr(y, "__len__") and hasattr(y, "__iter__") and not isinstance(y, (str, bytes))
 
@@ -144,8 +165,37 @@ def _as_array(y: Any) -> Any:
     return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "shape") else y
 
 
+def _check_class_labels(y: Any) -> None:
+    """Name what scikit-learn's own checks of class labels stumble over: missing, mixed or nested labels."""
+    shape = getattr(y, "shape", (len(y),) if hasattr(y, "__len__") else ())
+    if len(shape) > 2:
+        raise SequenceDataError(f"y has shape {shape}, wanted (n_sequences,), or (n_sequences, n_labels) of 0 and 1")
+    if len(shape) == 2 or (isinstance(y, np.ndarray) and y.dtype.kind in "biuU"):
+        return
+    items = list(y)
+    nested = [item for item in items if hasattr(item, "__len__") and not isinstance(item, (str, bytes))]
+    if nested:
+        rows = all(isinstance(item, (list, tuple, np.ndarray)) for item in items)
+        if rows and len({len(item) for item in items}) == 1:
+            return
+        raise SequenceDataError(
+            f"y must hold one label, or one row of 0 and 1, for each sequence, got {nested[0]!r:.60} among others. Sets "
+            f"of labels become rows through MultiLabelBinarizer; a label for each step is RNNSequenceTagger's work"
+        )
+    for i, item in enumerate(items):
+        if item is None or type(item).__name__ == "NAType" or item != item:
+            raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out the sequences without a label")
+        if isinstance(item, str) != isinstance(items[0], str):
+            raise SequenceDataError(
+                f"y mixes strings with other labels: y[0] is {items[0]!r} and y[{i}] is {item!r}. Give one kind of label"
+            )
+
+
 def _check_count(y: Any, n_sequences: int) -> None:
-    count = np.shape(y)[0] if np.ndim(y) else 0
+    shape = getattr(y, "shape", None)
+    if isinstance(y, (str, bytes, Mapping, Set)) or (not hasattr(y, "__len__") if shape is None else len(shape) == 0):
+        raise SequenceDataError(f"y must be array-like with one target for each sequence, got {y!r:.60}")
+    count = len(y) if shape is None else shape[0]
     if count != n_sequences:
         raise SequenceDataError(
             f"Found input variables with inconsistent numbers of samples: X has {n_sequences} sequences, y has {count}"
@@ -156,8 +206,8 @@ def _refuse_ragged(y: Any) -> None:
     lengths = {len(item) if hasattr(item, "__len__") and not isinstance(item, str) else -1 for item in y}
     if len(lengths) > 1:
         raise SequenceDataError(
-            "y is ragged: its rows have unequal lengths. RNNRegressor predicts one number, or one vector of fixed size, "
-            "for each sequence; a label for each step is RNNSequenceTagger's work"
+            "y is ragged: its rows have unequal lengths. RNNRegressor predicts one number, or one vector of fixed "
+            "size, for each sequence; a label for each step is RNNSequenceTagger's work"
         )
 
 

@@ -51,9 +51,9 @@ class TrainingSet:
         merged : TrainingSet
         """
         kept = np.flatnonzero(self.weight > 0)
-        digests = np.array([self._digest(i) for i in kept], dtype="S16")
+        digests = np.array([self._digest(int(i)) for i in kept], dtype="S16")
         _, first, group_of = np.unique(digests, return_index=True, return_inverse=True)
-        weight = np.bincount(group_of, weights=self.weight[kept])
+        weight = np.bincount(group_of, weights=self.weight[kept]).astype(np.float64)
         merged = self.take(kept[first])
         return TrainingSet(merged.sequences, merged.target, weight, merged.groups)
 

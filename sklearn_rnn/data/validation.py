@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.formats import WANTED, as_sequences, is_sparse, is_table, is_text, locate
+from sklearn_rnn.data.formats import WANTED, as_sequences, check_not_masked, is_sparse, is_table, is_text, locate
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -27,17 +28,20 @@ class InputSpec:
 
     Attributes
     ----------
-    kind : {"numeric", "text", "ids"}
-        Numbers, string tokens, or integer tokens.
+    kind : {"numeric", "text", "ids", "objects"}
+        Numbers, string tokens, integer tokens, or steps that are dicts or lists, which only transformers read.
     n_features : int
         Features a step, before a missing-value indicator is added; 1 for tokens.
     table : bool
         Whether X was a 2-D table, one row a sequence of equal length.
+    width : int or None
+        The length of all sequences, where X was a list of lists of numbers, which may stand for a table.
     """
 
-    kind: Literal["numeric", "text", "ids"]
+    kind: Literal["numeric", "text", "ids", "objects"]
     n_features: int
     table: bool
+    width: int | None = None
 
 
 def validate_sequences(
@@ -79,22 +83,24 @@ def validate_sequences(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and not hasattr(X, "to_list") and hasattr(X, "__array__"):
+    if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "to_list"):
         X = np.asarray(X)
     table = is_table(X)
-    if table or is_sparse(X) or _is_plain_vector(X):
-        sequences = _read_table(estimator, X, reset=reset)
+    if table or is_sparse(X) or is_plain_vector(X):
+        sequences = read_table(estimator, X, reset=reset)
         feature_names = None
     else:
         sequences = as_sequences(X)
         feature_names = sequences.feature_names
+    if allow_empty and not reset and not sequences.lengths.any():
+        return _without_steps(sequences, estimator.input_spec_, dtype, missing)
     _check_lengths(sequences, allow_empty)
-    spec = InputSpec(_kind(sequences, embed), sequences.n_features, table)
+    spec = InputSpec(_kind(sequences, embed), sequences.n_features, table, _common_width(X, sequences))
     if reset:
         estimator.input_spec_ = spec
     if not table:
-        _check_features(estimator, sequences.n_features, feature_names, reset=reset)
-    _check_spec(estimator, spec)
+        check_features(estimator, sequences.n_features, feature_names, reset=reset)
+    check_spec(estimator, spec)
     if spec.kind != "numeric":
         return sequences.with_values(sequences.values.reshape(-1))
     sequences = _as_numbers(sequences, dtype, allow_nan=missing == "mask", names=_column_names(estimator, table))
@@ -120,18 +126,21 @@ def validate_weights(sample_weight: Any, n_sequences: int, *, name: str = "sampl
     """
     if sample_weight is None:
         return np.ones(n_sequences)
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold one number for each sequence of X: {error}") from error
     if weights.ndim == 0:
         weights = np.full(n_sequences, float(weights))
     if weights.ndim != 1:
-        raise ValueError(f"{name}: Sample weights must be 1D array or scalar, got {weights.ndim}D array of shape {weights.shape}")
+        raise ValueError(f"{name}: Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
     if len(weights) != n_sequences:
-        raise ValueError(f"{name}.shape == {weights.shape}, expected ({n_sequences},): one weight for each sequence of X")
+        raise ValueError(f"{name}.shape == {weights.shape}, expected ({n_sequences},): one weight a sequence of X")
     if not np.all(np.isfinite(weights)):
         raise ValueError(f"{name} contains NaN or infinity at position {int(np.argmin(np.isfinite(weights)))}")
     if np.any(weights < 0):
         i = int(np.argmax(weights < 0))
-        raise ValueError(f"Negative values in {name}: position {i} is {weights[i]!r}; weights must be 0 or more")
+        raise ValueError(f"Negative values in {name}: position {i} is {weights[i]}; weights must be 0 or more")
     if not np.any(weights):
         raise ValueError(f"{name}: Sample weights must contain at least one non-zero number, all are zero")
     return weights
@@ -144,27 +153,61 @@ def validate_groups(groups: Any, n_sequences: int) -> NDArray[Any] | None:
     groups = np.asarray(groups)
     if groups.shape != (n_sequences,):
         raise ValueError(f"groups must have shape ({n_sequences},), one group for each sequence, got {groups.shape}")
-    return groups
+    code_of = {group: code for code, group in enumerate(dict.fromkeys(groups.tolist()))}  # None has no order
+    return np.array([code_of[group] for group in groups.tolist()])
 
 
-def _is_plain_vector(X: Any) -> bool:
+def is_plain_vector(X: Any) -> bool:
     """Whether X is one flat row of numbers, which scikit-learn's own message explains best."""
     if isinstance(X, np.ndarray):
         return X.ndim < 2 and X.dtype != object and X.dtype.kind not in "UT"
-    return isinstance(X, (list, tuple)) and len(X) > 0 and all(np.isscalar(x) and not isinstance(x, (str, bytes)) for x in X[:10])
+    if not isinstance(X, (list, tuple)) or len(X) == 0:
+        return False
+    return all(np.isscalar(x) and not isinstance(x, (str, bytes)) for x in X[:10])
 
 
-def _read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
+def read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
     """A 2-D table (n_sequences, n_steps) through scikit-learn's own validation; NaN is looked for later."""
-    text = is_table(X) and _first_cell_is_text(X)
+    _check_table(X)
+    text = is_table(X) and not is_sparse(X) and _first_cell_is_text(X)
     options: dict[str, Any] = {"dtype": None if text else "numeric", "ensure_all_finite": False}
-    if reset or estimator.input_spec_.table:
-        array = validate_data(estimator, X, reset=reset, **options)
-    else:  # fitted on sequences of any length, to which a table is just one more format
-        array = check_array(X, estimator=estimator, **options)
+    try:
+        if reset or estimator.input_spec_.table:
+            array = validate_data(estimator, X, reset=reset, **options)
+        else:  # fitted on sequences of any length, to which a table is just one more format
+            array = check_array(X, estimator=estimator, **options)
+    except (TypeError, ValueError) as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise SequenceDataError(
+            f"X mixes strings with numbers ({error}): encode the columns of strings as numbers, or give tokens alone"
+        ) from error
+    width = None if reset else estimator.input_spec_.width
+    if width is not None and array.shape[1] != width:
+        raise SequenceDataError(
+            f"X has {array.shape[1]} features, but {type(estimator).__name__} is expecting {width} features as input: "
+            f"in fit X was a list of lists of {width} numbers, read as a table. Give lists of arrays where lengths differ"
+        )
     flat = np.ascontiguousarray(array).reshape(-1)
     values = flat.astype(object) if text else flat.reshape(-1, 1)
     return Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
+
+
+def _check_table(X: Any) -> None:
+    """Refuse tables whose columns cannot be told apart, or whose mask would be lost."""
+    check_not_masked(X, "X")
+    columns = list(getattr(X, "columns", []))
+    if len(set(columns)) < len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        raise SequenceDataError(f"X has more than one column of the name {twice!r}: give each column a name of its own")
+
+
+def _common_width(X: Any, sequences: Sequences) -> int | None:
+    """The length of all sequences if X is a list of lists of numbers of equal length, as a table has them."""
+    if not isinstance(X, (list, tuple)) or not all(isinstance(item, (list, tuple)) for item in X):
+        return None
+    lengths = sequences.lengths
+    return int(lengths[0]) if sequences.values.ndim == 1 and np.all(lengths == lengths[0]) else None
 
 
 def _first_cell_is_text(X: Any) -> bool:
@@ -188,9 +231,21 @@ def _check_lengths(sequences: Sequences, allow_empty: bool) -> None:
         )
 
 
+def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str, missing: str) -> Sequences:
+    """Sequences none of which has a step, with values of the type and width that `fit` saw."""
+    if fitted.kind != "numeric":
+        return sequences.with_values(np.empty(0, dtype=object))
+    n_features = fitted.n_features * (2 if missing == "mask" else 1)
+    return sequences.with_values(np.empty((0, n_features), dtype=dtype))
+
+
 def _kind(sequences: Sequences, embed: bool) -> Literal["numeric", "text", "ids"]:
     values = sequences.values
     if is_text(values.reshape(-1)[:1]):
+        if sequences.n_features > 1:
+            raise SequenceDataError(
+                f"X holds {sequences.n_features} strings a step, wanted one token a step: sequences of shape (length,)"
+            )
         return "text"
     if not embed:
         return "numeric"
@@ -205,7 +260,7 @@ def _kind(sequences: Sequences, embed: bool) -> Literal["numeric", "text", "ids"
     return "ids"
 
 
-def _check_features(estimator: Any, n_features: int, names: list[str] | None, *, reset: bool) -> None:
+def check_features(estimator: Any, n_features: int, names: list[str] | None, *, reset: bool) -> None:
     """Set or compare ``n_features_in_`` and ``feature_names_in_`` for what is not a table."""
     if reset:
         estimator.n_features_in_ = n_features
@@ -227,11 +282,11 @@ def _check_features(estimator: Any, n_features: int, names: list[str] | None, *,
         )
 
 
-def _check_spec(estimator: Any, spec: InputSpec) -> None:
+def check_spec(estimator: Any, spec: InputSpec) -> None:
     """Hold the kind of X to the kind seen in ``fit``."""
     fitted: InputSpec = estimator.input_spec_
     if spec.kind != fitted.kind:
-        words = {"numeric": "numbers", "text": "strings (tokens)", "ids": "integer token ids"}
+        words = {"numeric": "numbers", "text": "strings (tokens)", "ids": "integer ids", "objects": "dicts or lists"}
         raise SequenceDataError(
             f"{type(estimator).__name__} was fitted on sequences of {words[fitted.kind]}, got {words[spec.kind]}"
         )
@@ -251,14 +306,23 @@ def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: lis
     """Values (total_steps, n_features) in `dtype`, contiguous and finite; an error names the place of what is not."""
     raw = sequences.values
     if raw.dtype.kind == "c":
-        raise SequenceDataError(f"Complex data not supported: X has dtype {raw.dtype}; give real and imaginary parts as two features")
+        raise SequenceDataError(
+            f"Complex data not supported: X has dtype {raw.dtype}; give real and imaginary parts as two features"
+        )
     if raw.dtype.kind not in "biufO":
-        raise SequenceDataError(f"X has dtype {raw.dtype}, but numbers are wanted for each step")
+        advice_for = {
+            "M": ": give the time between steps as a feature, in a unit of your choice",
+            "m": ": divide by a unit, for example X / np.timedelta64(1, 's')",
+            "S": ": decode bytes to strings, token.decode(), to have them embedded as tokens",
+        }
+        raise SequenceDataError(
+            f"X has dtype {raw.dtype}, but numbers are wanted for each step{advice_for.get(raw.dtype.kind, '')}"
+        )
     try:
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(raw, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise SequenceDataError(f"X holds a value that is not a number: {error}") from error
+        raise _not_a_number(sequences, error) from error
     if values.ndim == 1:
         values = values.reshape(-1, 1)
     bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
@@ -274,9 +338,26 @@ def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: lis
     return sequences.with_values(values, feature_names=sequences.feature_names)
 
 
+def _not_a_number(sequences: Sequences, error: Exception) -> SequenceDataError:
+    """The error for values (total_steps, ...) of objects, naming the first that no float can be made of."""
+    for row, step in enumerate(sequences.values.reshape(len(sequences.values), -1)):
+        for value in step:
+            try:
+                float(value)
+            except (TypeError, ValueError):
+                sequence, position = locate(sequences, row)
+                advice = ""
+                if isinstance(value, Mapping):
+                    advice = ". Steps that are dicts become numbers through PerStep(DictVectorizer())"
+                return SequenceDataError(
+                    f"X[{sequence}][{position}] holds {value!r:.60}, which is not a number: {error}{advice}"
+                )
+    return SequenceDataError(f"X holds a value that is not a number: {error}")
+
+
 def _warn_if_swapped(X: Any, sequences: Sequences) -> None:
     """Warn when a 3-D array is smooth along its features and rough along its steps: time is on the wrong axis."""
-    shape = np.shape(X) if hasattr(X, "shape") else ()
+    shape: tuple[int, ...] = tuple(X.shape) if hasattr(X, "shape") else ()
     if len(shape) != 3 or shape[2] < 8 or shape[2] <= shape[1]:
         return
     block = sequences.values[: 64 * shape[1]].reshape(-1, shape[1], shape[2]).astype(np.float64)

@@ -1,6 +1,31 @@
-"""Scores for nested targets, and scorers that hand them to scikit-learn."""
+"""Scores for nested targets, and scorers that hand them to scikit-learn.
 
-from sklearn_rnn.metrics._flat import flat_accuracy_score, sequence_accuracy_score
+The scorers go where scikit-learn's tools take `scoring`. For other options make one:
+``make_scorer(flat_f1_score, average="macro", labels=["B", "I"])``.
+"""
+
+from sklearn_rnn.metrics._flat import (
+    flat_accuracy_score,
+    flat_classification_report,
+    flat_f1_score,
+    sequence_accuracy_score,
+)
+from sklearn_rnn.metrics._scorers import (
+    flat_accuracy_scorer,
+    flat_f1_scorer,
+    sequence_accuracy_scorer,
+    span_f1_scorer,
+)
 from sklearn_rnn.metrics._span import span_f1_score
 
-__all__ = ["flat_accuracy_score", "sequence_accuracy_score", "span_f1_score"]
+__all__ = [
+    "flat_accuracy_score",
+    "flat_accuracy_scorer",
+    "flat_classification_report",
+    "flat_f1_score",
+    "flat_f1_scorer",
+    "sequence_accuracy_score",
+    "sequence_accuracy_scorer",
+    "span_f1_score",
+    "span_f1_scorer",
+]

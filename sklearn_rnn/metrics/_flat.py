@@ -6,10 +6,196 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import classification_report, f1_score
 
+from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.targets import read_step_labels
+from sklearn_rnn.data.targets import labelled_steps, read_step_labels
+from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.exceptions import SequenceDataError
+
+
+def flat_accuracy_score(
+    y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, ignore_label: Any = None
+) -> float:
+    """Share of steps with the right label.
+
+    Parameters
+    ----------
+    y_true, y_pred : label sequences
+        For each sequence as many labels as it has steps, strings or integers.
+    sample_weight : array-like of shape (n_sequences,), optional
+        The weight of each step of a sequence.
+    ignore_label : str or int, optional
+        Steps with this true label are left out.
+
+    Returns
+    -------
+    score : float
+        NaN if no step carries a label.
+
+    Raises
+    ------
+    SequenceDataError
+        If `y_true` and `y_pred` differ in their lengths; the message says where.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import flat_accuracy_score
+    >>> flat_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
+    0.6666666666666666
+    """
+    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    return float(np.average(true == pred, weights=weight)) if weight.sum() > 0 else float("nan")
+
+
+def flat_f1_score(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    average: str | None = "weighted",
+    labels: ArrayLike | None = None,
+    ignore_label: Any = None,
+    sample_weight: ArrayLike | None = None,
+) -> float | NDArray[np.float64]:
+    """F1 of the labels of steps, each step one sample.
+
+    Parameters
+    ----------
+    y_true, y_pred : label sequences
+        For each sequence as many labels as it has steps, strings or integers.
+    average : {"weighted", "macro", "micro"} or None, default="weighted"
+        How the scores of the labels are joined, as in :func:`sklearn.metrics.f1_score`; None keeps them apart.
+    labels : array-like of shape (n_labels,), optional
+        The labels that count, all by default. A common choice is all but ``"O"``.
+    ignore_label : str or int, optional
+        Steps with this true label are left out.
+    sample_weight : array-like of shape (n_sequences,), optional
+        The weight of each step of a sequence.
+
+    Returns
+    -------
+    score : float, or array of shape (n_labels,)
+        NaN if no step carries a label.
+
+    Raises
+    ------
+    SequenceDataError
+        If `y_true` and `y_pred` differ in their lengths; the message says where.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import flat_f1_score
+    >>> y_true, y_pred = [["A", "O"], ["O", "B"]], [["A", "O"], ["O", "O"]]
+    >>> flat_f1_score(y_true, y_pred)
+    0.65
+    >>> flat_f1_score(y_true, y_pred, labels=["A", "B"], average="macro")
+    0.5
+    """
+    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    if weight.sum() == 0:
+        return float("nan")
+    score = f1_score(true, pred, average=average, labels=labels, sample_weight=weight)
+    return score if average is None else float(score)
+
+
+def flat_classification_report(
+    y_true: Any,
+    y_pred: Any,
+    *,
+    labels: ArrayLike | None = None,
+    ignore_label: Any = None,
+    sample_weight: ArrayLike | None = None,
+    digits: int = 2,
+    output_dict: bool = False,
+    zero_division: str | float = "warn",
+) -> Any:
+    """Precision, recall and F1 of each label, each step one sample.
+
+    Parameters
+    ----------
+    y_true, y_pred : label sequences
+        For each sequence as many labels as it has steps, strings or integers.
+    labels : array-like of shape (n_labels,), optional
+        The labels to show, all by default.
+    ignore_label : str or int, optional
+        Steps with this true label are left out.
+    sample_weight : array-like of shape (n_sequences,), optional
+        The weight of each step of a sequence.
+    digits, output_dict, zero_division
+        As in :func:`sklearn.metrics.classification_report`.
+
+    Returns
+    -------
+    report : str or dict
+
+    Raises
+    ------
+    SequenceDataError
+        If `y_true` and `y_pred` differ in their lengths, the message says where; or if no step carries a label.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import flat_classification_report
+    >>> print(flat_classification_report([["A", "B"], ["B"]], [["A", "A"], ["B"]]))
+                  precision    recall  f1-score   support
+    <BLANKLINE>
+               A       0.50      1.00      0.67         1
+               B       1.00      0.50      0.67         2
+    <BLANKLINE>
+        accuracy                           0.67         3
+       macro avg       0.75      0.75      0.67         3
+    weighted avg       0.83      0.67      0.67         3
+    <BLANKLINE>
+    """
+    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    if len(true) == 0:
+        raise SequenceDataError(f"y_true holds no label to report on: none differs from ignore_label={ignore_label!r}")
+    return classification_report(
+        true,
+        pred,
+        labels=labels,
+        sample_weight=None if sample_weight is None else weight,  # without weights, counts are shown as integers
+        digits=digits,
+        output_dict=output_dict,
+        zero_division=zero_division,
+    )
+
+
+def sequence_accuracy_score(
+    y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, ignore_label: Any = None
+) -> float:
+    """Share of sequences all of whose steps have the right label.
+
+    Parameters
+    ----------
+    y_true, y_pred : label sequences
+        For each sequence as many labels as it has steps, strings or integers.
+    sample_weight : array-like of shape (n_sequences,), optional
+        The weight of each sequence.
+    ignore_label : str or int, optional
+        Steps with this true label may have any.
+
+    Returns
+    -------
+    score : float
+
+    Raises
+    ------
+    SequenceDataError
+        If `y_true` and `y_pred` differ in their lengths; the message says where.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import sequence_accuracy_score
+    >>> sequence_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
+    0.5
+    """
+    true, pred = paired_labels(y_true, y_pred)
+    wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled_steps(true, ignore_label)
+    sequence = np.repeat(np.arange(len(true)), true.lengths)
+    right = np.bincount(sequence[wrong], minlength=len(true)) == 0
+    return float(np.average(right, weights=validate_weights(sample_weight, len(true))))
 
 
 def paired_labels(y_true: Any, y_pred: Any) -> tuple[Sequences, Sequences]:
@@ -29,71 +215,16 @@ def paired_labels(y_true: Any, y_pred: Any) -> tuple[Sequences, Sequences]:
     return true, pred
 
 
-def labelled_steps(labels: Sequences, ignore_label: Any) -> NDArray[np.bool_]:
-    """Which steps (total_steps,) carry another label than `ignore_label`."""
-    if ignore_label is None:
-        return np.ones(len(labels.values), dtype=bool)
-    return np.asarray(labels.values != ignore_label, dtype=bool)
-
-
-def flat_accuracy_score(
-    y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, ignore_label: Any = None
-) -> float:
-    """Share of steps with the right label.
-
-    Parameters
-    ----------
-    y_true, y_pred : label sequences
-    sample_weight : array-like of shape (n_sequences,), optional
-        The weight of each step of a sequence.
-    ignore_label : optional
-        Steps with this true label are left out.
-
-    Returns
-    -------
-    score : float
-        NaN if no step carries a label.
-
-    Examples
-    --------
-    >>> from sklearn_rnn.metrics import flat_accuracy_score
-    >>> flat_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
-    0.6666666666666666
-    """
+def flat_labels(
+    y_true: Any, y_pred: Any, *, ignore_label: Any, sample_weight: ArrayLike | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
     true, pred = paired_labels(y_true, y_pred)
     counted = labelled_steps(true, ignore_label)
-    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    step_weight = np.repeat(weight, true.lengths)[counted]
-    if step_weight.sum() == 0:
-        return float("nan")
-    right = np.asarray(true.values[counted] == pred.values[counted], dtype=np.float64)
-    return float(np.average(right, weights=step_weight))
+    weight = np.repeat(validate_weights(sample_weight, len(true)), true.lengths)
+    return _as_flat(true.values[counted]), _as_flat(pred.values[counted]), weight[counted]
 
 
-def sequence_accuracy_score(
-    y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, ignore_label: Any = None
-) -> float:
-    """Share of sequences all of whose steps have the right label.
-
-    Parameters
-    ----------
-    y_true, y_pred : label sequences
-    sample_weight : array-like of shape (n_sequences,), optional
-    ignore_label : optional
-        Steps with this true label may have any.
-
-    Returns
-    -------
-    score : float
-
-    Examples
-    --------
-    >>> from sklearn_rnn.metrics import sequence_accuracy_score
-    >>> sequence_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
-    0.5
-    """
-    true, pred = paired_labels(y_true, y_pred)
-    wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled_steps(true, ignore_label)
-    sequence = np.repeat(np.arange(len(true)), true.lengths)
-    right = np.bincount(sequence[wrong], minlength=len(true)) == 0
-    return float(np.average(right, weights=sample_weight))
+def _as_flat(labels: NDArray[Any]) -> NDArray[Any]:
+    """Strings as one dtype, so that scikit-learn's metrics know what they are."""
+    return labels.astype(str) if is_text(labels) else labels
