@@ -8,21 +8,23 @@ hidden state of shape (batch, hidden) or, projected, (batch, proj_size).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 State = tuple[Tensor, ...]
+Weights = Any  # a torch.nn.RNNBase of one layer and one direction; mypy does not see the types of its parameters
 
 
-def rnn_step(x: Tensor, state: State, weights: nn.RNNBase) -> State:
+def rnn_step(x: Tensor, state: State, weights: Weights) -> State:
     """Elman (1990): ``h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` with f = tanh or relu."""
     activation = torch.tanh if weights.nonlinearity == "tanh" else torch.relu
     return (activation(x + linear(state[0], weights.weight_hh_l0, weights.bias_hh_l0)),)
 
 
-def lstm_step(x: Tensor, state: State, weights: nn.RNNBase) -> State:
+def lstm_step(x: Tensor, state: State, weights: Weights) -> State:
     """Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000)."""
     hidden, cell = state
     i, f, g, o = (x + linear(hidden, weights.weight_hh_l0, weights.bias_hh_l0)).chunk(4, dim=1)
@@ -37,7 +39,7 @@ def lstm_step(x: Tensor, state: State, weights: nn.RNNBase) -> State:
     return hidden, cell
 
 
-def gru_step(x: Tensor, state: State, weights: nn.RNNBase) -> State:
+def gru_step(x: Tensor, state: State, weights: Weights) -> State:
     """Cho et al. (2014), the reset gate applied to the recurrent product, as cuDNN and torch have it."""
     (hidden,) = state
     x_r, x_z, x_n = x.chunk(3, dim=1)
@@ -48,14 +50,14 @@ def gru_step(x: Tensor, state: State, weights: nn.RNNBase) -> State:
     return ((1 - update_gate) * candidate + update_gate * hidden,)
 
 
-Step = Callable[[Tensor, State, nn.RNNBase], State]
+Step = Callable[[Tensor, State, Weights], State]
 
 STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
 MODULES: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 N_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
-def initial_state(x: Tensor, weights: nn.RNNBase) -> State:
+def initial_state(x: Tensor, weights: Weights) -> State:
     """Zero states for the batch of `x` (n_steps, batch, features)."""
     hidden = x.new_zeros(x.shape[1], weights.proj_size or weights.hidden_size)
     if isinstance(weights, nn.LSTM):
@@ -66,11 +68,12 @@ def initial_state(x: Tensor, weights: nn.RNNBase) -> State:
 def scan(
     step: Step,
     x: Tensor,
-    weights: nn.RNNBase,
+    weights: Weights,
     *,
     mask: Tensor | None = None,
     detach_every: int | None = None,
     state: State | None = None,
+    lengths: Tensor | None = None,
 ) -> list[Tensor]:
     """Run a recurrence step by step.
 
@@ -87,6 +90,8 @@ def scan(
         Steps after which the gradient through the state is cut.
     state : tuple of tensors of shape (batch, hidden), optional
         The state before the first step; zero by default.
+    lengths : tensor of int, shape (batch,), optional
+        Steps after which the state of each sequence no longer changes.
 
     Returns
     -------
@@ -100,6 +105,9 @@ def scan(
         if detach_every and t and t % detach_every == 0:
             state = tuple(part.detach() for part in state)
         entering = state if mask is None else (state[0] * mask, *state[1:])
-        state = step(x_t, entering, weights)
+        before, state = state, step(x_t, entering, weights)
+        if lengths is not None:
+            goes_on = (t < lengths)[:, None]
+            state = tuple(torch.where(goes_on, new, old) for new, old in zip(state, before, strict=True))
         hidden.append(state[0])
     return hidden

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import init
 
-from sklearn_rnn.networks.cells import N_GATES
+from sklearn_rnn.networks.cells import N_GATES, Weights
 from sklearn_rnn.networks.recurrent import RecurrentLayer
 
 
@@ -39,7 +39,7 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
                 part.reset_parameters()
 
 
-def _initialize_recurrent(weights: nn.RNNBase, cell_type: str, weight_init: str, generator: torch.Generator) -> None:
+def _initialize_recurrent(weights: Weights, cell_type: str, weight_init: str, generator: torch.Generator) -> None:
     if weight_init == "torch":
         bound = 1 / math.sqrt(weights.hidden_size)
         for parameter in weights.parameters():

@@ -69,7 +69,8 @@ class AttentionPooling(nn.Module):
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Pool `states` (batch, n_steps, units) to (batch, units)."""
-        return torch.einsum("bt,btu->bu", self.weights(states, lengths), states)
+        inside = step_mask(lengths, states.shape[1])[:, :, None]
+        return torch.einsum("bt,btu->bu", self.weights(states, lengths), torch.where(inside, states, 0))
 
 
 def make_pooling(pooling: str, size: int, direction_size: int) -> nn.Module:

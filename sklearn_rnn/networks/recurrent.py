@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from sklearn_rnn.networks.cells import MODULES, STEPS, scan
+from sklearn_rnn.networks.cells import MODULES, STEPS, Weights, scan
 from sklearn_rnn.networks.dropout import Dropout, sample_mask
 
 
@@ -51,13 +53,14 @@ class RecurrentLayer(nn.Module):
         tbptt_steps: int | None = None,
     ) -> None:
         super().__init__()
-        kwargs: dict[str, object] = {}
+        kwargs: dict[str, Any] = {}
         if cell_type == "rnn":
             kwargs["nonlinearity"] = nonlinearity
         if cell_type == "lstm":
             kwargs["proj_size"] = proj_size
-        cell = MODULES[cell_type]
+        cell: Any = MODULES[cell_type]
         self.cell_type = cell_type
+        self.unbounded = cell_type == "rnn" and nonlinearity == "relu"
         self.directions = nn.ModuleList(cell(input_size, hidden_size, **kwargs) for _ in range(1 + bidirectional))
         self.recurrent_dropout = recurrent_dropout
         self.tbptt_steps = tbptt_steps
@@ -71,23 +74,28 @@ class RecurrentLayer(nn.Module):
         outputs = []
         for direction, weights in enumerate(self.directions):
             if direction == 0:
-                outputs.append(self._run(x, weights))
+                outputs.append(self._run(x, lengths, weights))
             else:
-                hidden = self._run(reverse_within_length(x, lengths), weights)
+                hidden = self._run(reverse_within_length(x, lengths), lengths, weights)
                 outputs.append(reverse_within_length(hidden, lengths))
         return torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
 
-    def _run(self, x: Tensor, weights: nn.RNNBase) -> Tensor:
+    def _run(self, x: Tensor, lengths: Tensor, weights: Weights) -> Tensor:
         """One direction over `x` (n_steps, batch, input_size), by torch's kernel where nothing forbids it."""
         drop = self.recurrent_dropout if self.training else 0.0
-        chunk = self.tbptt_steps if self.training else None
-        if drop or self.recorded is not None:
+        chunk = self.tbptt_steps if self.training and self.tbptt_steps and self.tbptt_steps < x.shape[0] else None
+        # Unbounded states may grow on padding until they are infinite, and the gradient of nothing times that is NaN.
+        end = lengths if self.unbounded and bool((lengths < x.shape[0]).any()) else None
+        if drop or self.recorded is not None or (chunk and end is not None):
             mask = sample_mask(x, (x.shape[1], self.direction_size), drop, self.generator) if drop else None
-            hidden = scan(STEPS[self.cell_type], x, weights, mask=mask, detach_every=chunk)
+            hidden = scan(STEPS[self.cell_type], x, weights, mask=mask, detach_every=chunk, lengths=end)
             if self.recorded is not None:
                 self.recorded.append(hidden)
             return torch.stack(hidden)
-        if chunk is None or chunk >= x.shape[0]:
+        if end is not None:
+            packed = pack_padded_sequence(x, end.clamp(min=1).cpu(), enforce_sorted=False)
+            return pad_packed_sequence(weights(packed)[0], total_length=x.shape[0])[0]
+        if chunk is None:
             return weights(x)[0]
         outputs, state = [], None
         for part in x.split(chunk):
@@ -159,7 +167,8 @@ class RecurrentStack(nn.Module):
     @property
     def direction_size(self) -> int:
         """Units of one direction of the last layer."""
-        return int(self.layers[-1].direction_size)
+        last: Any = self.layers[-1]
+        return int(last.direction_size)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""

@@ -13,7 +13,19 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 ScoreOutputs = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 
 
-class GradientClipping(Callback):  # type: ignore[misc]
+def check_callbacks(callbacks: Any) -> None:
+    """Raise ValueError unless all of `callbacks`, a list or None, are what skorch takes for one."""
+    for i, callback in enumerate(callbacks or []):
+        named = isinstance(callback, tuple) and len(callback) == 2 and isinstance(callback[0], str)
+        part = callback[1] if named else callback
+        if not all(hasattr(part, method) for method in ("initialize", "set_params", "on_epoch_end")):
+            raise ValueError(
+                f"callbacks[{i}] is {callback!r:.60}, wanted a skorch callback: an instance, a class, or a pair of a name "
+                f"and one of those. scikit-learn's own callbacks are given to set_callbacks"
+            )
+
+
+class GradientClipping(Callback):
     """Clip the gradient before each step, by its values and then by its norm (Pascanu et al. 2013).
 
     Parameters
@@ -33,7 +45,7 @@ class GradientClipping(Callback):  # type: ignore[misc]
             clip_grad_norm_(parameters, self.max_norm)
 
 
-class ValidationScore(Callback):  # type: ignore[misc]
+class ValidationScore(Callback):
     """Score the outputs on the validation data after each epoch, and record it as ``valid_score``.
 
     Parameters

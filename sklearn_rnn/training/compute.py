@@ -41,7 +41,8 @@ def resolve_device(device: str) -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (wanted.index or 0) >= count:
             raise ValueError(
-                f"device={device!r} is not on this machine, torch sees {count} CUDA device(s): set device='auto' or 'cpu'"
+                f"device={device!r} is not on this machine, torch sees {count} CUDA device(s): "
+                f"set device='auto' or 'cpu'"
             )
     return wanted
 
@@ -88,9 +89,12 @@ def explain_out_of_memory() -> Iterator[None]:
     """Turn torch's and NumPy's errors about memory into one that names the parameters that help."""
     try:
         yield
+    except OutOfMemoryError:
+        raise
     except (MemoryError, RuntimeError) as error:
-        about_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-        if not about_memory:
+        said = ("allocate memory", "out of memory", "ALLOC_FAILED")  # torch on a CPU, CUDA, and cuBLAS or cuDNN
+        about_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not about_memory and not any(words in str(error) for words in said):
             raise
         raise OutOfMemoryError(
             "The device ran out of memory on a batch of padded sequences: lower batch_size, max_length, hidden_size or "

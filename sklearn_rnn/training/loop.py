@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from sklearn_rnn.data.batching import BatchIterator, SequenceDataset
@@ -22,7 +22,7 @@ from sklearn_rnn.exceptions import TrainingDivergedError
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import build_network
-from sklearn_rnn.training.callbacks import GradientClipping, ScoreOutputs, ValidationScore
+from sklearn_rnn.training.callbacks import GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
 
 RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
@@ -130,6 +130,7 @@ def build_net(
     -------
     net : skorch.NeuralNet
     """
+    check_callbacks(options.callbacks)
     callbacks: list[Any] = []
     if options.clip_grad_norm is not None or options.clip_grad_value is not None:
         callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
@@ -161,6 +162,29 @@ def build_net(
     return net.initialize()
 
 
+def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: dict[str, Any] | None) -> None:
+    """Let a fresh net go on from the weights and the optimizer state of an earlier one.
+
+    The state is what the optimizer gathered about each weight. Its settings stay those of `net`: a schedule leaves a
+    learning rate near 0 behind, and parameters may have been set since. Another optimizer starts without any.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit the net.
+    """
+    try:
+        net.module_.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            "warm_start and partial_fit go on from the last weights, and those do not fit the network that the "
+            "parameters now describe: leave cell_type, hidden_size and the like as they were, or make a new estimator"
+        ) from error
+    if optimizer_state and optimizer_state["optimizer"] == type(net.optimizer_).__name__:
+        settings = net.optimizer_.state_dict()["param_groups"]
+        net.optimizer_.load_state_dict({"state": optimizer_state["state"], "param_groups": settings})
+
+
 def train(
     net: NeuralNet, training: SequenceDataset, options: TrainingOptions, *, validated: bool, run_epoch: RunEpoch
 ) -> TrainingResult:
@@ -183,11 +207,15 @@ def train(
 
     Raises
     ------
+    ValueError
+        If skorch's ``EarlyStopping`` is to look at validation data, and there is none.
     TrainingDivergedError
         If the loss turns NaN or infinite.
     KeyboardInterrupt
         If the user interrupts; skorch's own ``EarlyStopping`` merely ends the training.
     """
+    if not validated:
+        _refuse_to_monitor_validation(net)
     progress = Progress(options.tol, options.n_iter_no_change)
     restore_best = validated and options.early_stopping
     best_weights: dict[str, torch.Tensor] = {}
@@ -221,20 +249,29 @@ def train(
         loss_curve=[float(row["train_loss"]) for row in history],
         validation_scores=[float(row["valid_score"]) for row in history] if validated else None,
         history=history,
-        optimizer_state=net.optimizer_.state_dict(),
+        optimizer_state={"optimizer": type(net.optimizer_).__name__, "state": net.optimizer_.state_dict()["state"]},
     )
     _strip(net, options)
     return result
 
 
+def _refuse_to_monitor_validation(net: NeuralNet) -> None:
+    for _, callback in net.callbacks_:
+        if isinstance(callback, EarlyStopping) and callback.monitor.startswith("valid_"):
+            raise ValueError(
+                f"callbacks holds an EarlyStopping with monitor={callback.monitor!r}, but there is no validation data: "
+                f"set early_stopping=True, give X_val and y_val to fit, or use EarlyStopping(monitor='train_loss')"
+            )
+
+
 def _check_finite(record: dict[str, Any], epoch: int, options: TrainingOptions) -> None:
-    losses = [record["train_loss"], record.get("valid_loss", 0.0)]
-    if not all(math.isfinite(loss) for loss in losses):
-        raise TrainingDivergedError(
-            f"The loss became {losses[0]!r} in epoch {epoch}. Try a lower learning_rate (now {options.learning_rate!r}), "
-            f"a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), nonlinearity='tanh', or inputs and targets "
-            f"on a common scale, for example PerStep(StandardScaler())"
-        )
+    for loss in (float(record["train_loss"]), float(record.get("valid_loss", 0.0))):
+        if not math.isfinite(loss):
+            raise TrainingDivergedError(
+                f"The loss became {loss!r} in epoch {epoch}. Try a lower learning_rate "
+                f"(now {options.learning_rate!r}), a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), "
+                f"nonlinearity='tanh', or inputs and targets on a common scale, for example PerStep(StandardScaler())"
+            )
 
 
 def _stopped_by_callback(net: NeuralNet) -> bool:
@@ -250,6 +287,9 @@ def _strip(net: NeuralNet, options: TrainingOptions) -> None:
     own = (GradientClipping, ValidationScore)
     net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
     net.callbacks = [callback for callback in net.callbacks or [] if not isinstance(callback, own)]
+    for _, callback in net.callbacks_:
+        if isinstance(callback, LRScheduler):
+            callback.__dict__.pop("lr_scheduler_", None)  # it holds the optimizer
     net.train_split = None
     net.iterator_train__random_state = None
     net.optimizer_ = None

@@ -1,0 +1,132 @@
+"""Devices, threads, subnormal numbers and memory: the caller's settings come back, and errors say what to do."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.exceptions import OutOfMemoryError
+from sklearn_rnn.networks.recurrent import RecurrentStack
+from sklearn_rnn.training.compute import (
+    available_threads,
+    compute_settings,
+    explain_out_of_memory,
+    flushes_subnormals,
+    resolve_device,
+)
+
+X = np.random.default_rng(0).normal(size=(12, 4, 2))
+y = np.arange(12) % 2
+
+
+@pytest.fixture(params=[False, True], ids=["keeps subnormals", "flushes subnormals"])
+def flushing(request):
+    """A caller that has set what happens to subnormal numbers."""
+    before = flushes_subnormals()
+    torch.set_flush_denormal(request.param)
+    yield request.param
+    torch.set_flush_denormal(before)
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    """A caller that has set its number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("n_threads", [None, 1, 2, 1000])
+def test_settings_inside_and_after(threads, flushing, n_threads):
+    with compute_settings(n_threads):
+        assert torch.get_num_threads() == min(n_threads or 1, available_threads())
+        assert flushes_subnormals()
+    assert torch.get_num_threads() == threads
+    assert flushes_subnormals() == flushing
+
+
+def test_settings_after_an_error(threads, flushing):
+    with pytest.raises(ZeroDivisionError), compute_settings(2 if threads == 1 else 1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == threads
+    assert flushes_subnormals() == flushing
+
+
+def test_an_estimator_leaves_settings_alone(threads, flushing):
+    classifier = RNNClassifier(hidden_size=2, max_epochs=1, n_threads=2 if threads == 1 else 1)
+    classifier.fit(X, y).predict(X)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        classifier.fit(X, y[:-1])
+    assert torch.get_num_threads() == threads
+    assert flushes_subnormals() == flushing
+
+
+def test_auto_device_without_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert resolve_device("auto") == torch.device("cpu")
+    assert resolve_device("cpu") == torch.device("cpu")
+    for device in ("cuda", "cuda:0"):
+        with pytest.raises(ValueError, match=rf"device='{device}' is not on this machine, torch sees 0 CUDA device"):
+            resolve_device(device)
+
+
+def test_cuda_devices_are_counted(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("auto") == torch.device("cuda")
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ValueError, match="torch sees 2 CUDA device"):
+        resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", r"device='gpu' is not a device: wanted 'auto', 'cpu', 'cuda' or 'cuda:N'"),
+        ("", r"device='' is not a device"),
+        ("meta", r"device='meta' is not supported"),
+    ],
+)
+def test_device_names(device, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_device(device)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7.45 GiB"),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:130] DefaultCPUAllocator: can't allocate memory: 80000000 bytes"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["numpy", "cuda", "cpu", "cuda driver", "cublas"],
+)
+def test_errors_about_memory_name_the_parameters_that_help(error):
+    with pytest.raises(OutOfMemoryError, match=r"lower batch_size, max_length, hidden_size") as caught:  # noqa: SIM117
+        with explain_out_of_memory(), explain_out_of_memory():
+            raise error
+    assert isinstance(caught.value, MemoryError)
+    assert caught.value.__cause__ is error
+    assert str(error) in str(caught.value)
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), explain_out_of_memory():
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+
+def test_running_out_of_memory_in_fit_and_predict(monkeypatch):
+    classifier = RNNClassifier(hidden_size=2, max_epochs=1).fit(X, y)
+    net = classifier.net_
+
+    def run_out(self, x, lengths):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(RecurrentStack, "forward", run_out)
+    for call in (lambda: classifier.fit(X, y), lambda: classifier.predict(X)):
+        with pytest.raises(OutOfMemoryError, match="lower batch_size"):
+            call()
+    assert classifier.net_ is net, "the old fit is kept"

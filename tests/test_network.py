@@ -1,0 +1,162 @@
+"""The whole network: what it returns for a sequence does not depend on what is beside it."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_rnn.networks.dropout import set_generator
+from sklearn_rnn.networks.network import build_network
+
+POOLINGS = ("last", "mean", "max", "attention", None)
+
+
+def make_network(**parameters):
+    """A small network in float64, its biases drawn too."""
+    defaults = {
+        "input_size": 2,
+        "n_tokens": None,
+        "embedding_dim": 3,
+        "hidden_sizes": [3],
+        "n_outputs": 2,
+        "pooling": "mean",
+        "cell_type": "gru",
+        "bidirectional": False,
+        "nonlinearity": "tanh",
+        "proj_size": 0,
+        "dropout": 0.0,
+        "recurrent_dropout": 0.0,
+        "residual": False,
+        "layer_norm": False,
+        "tbptt_steps": None,
+        "weight_init": "torch",
+        "dtype": torch.float64,
+        "seed": 0,
+    }
+    return build_network(**{**defaults, **parameters})
+
+
+networks = st.fixed_dictionaries(
+    {
+        "cell_type": st.sampled_from(["rnn", "lstm", "gru"]),
+        "nonlinearity": st.sampled_from(["tanh", "relu"]),
+        "bidirectional": st.booleans(),
+        "hidden_sizes": st.sampled_from([[3], [2, 3]]),
+        "residual": st.booleans(),
+        "layer_norm": st.booleans(),
+        "pooling": st.sampled_from(POOLINGS),
+        "n_tokens": st.sampled_from([None, 5]),
+        "seed": st.integers(0, 2**16),
+    }
+)
+ragged = st.lists(st.integers(1, 7), min_size=1, max_size=5)
+
+
+def random_values(network, lengths, seed, n_extra=0):
+    """Values (batch, n_steps, n_features) or tokens (batch, n_steps), on padding as random as elsewhere."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (len(lengths), max(lengths) + n_extra)
+    if network.embedding is not None:
+        return torch.randint(5, shape, generator=generator)
+    return torch.randn(*shape, 2, generator=generator, dtype=torch.float64)
+
+
+@given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
+@settings(deadline=None, max_examples=40)
+def test_padded_batch_equals_each_sequence_alone(parameters, lengths, n_extra):
+    network = make_network(**parameters).eval()
+    values, tensor = random_values(network, lengths, parameters["seed"], n_extra), torch.tensor(lengths)
+    compute = [network, network.hidden_states, network.representation]
+    compute += [network.attention_weights] if parameters["pooling"] == "attention" else []
+    for function in compute:
+        together = function(values, tensor).detach()
+        for i, length in enumerate(lengths):
+            alone = function(values[i : i + 1, :length], tensor[i : i + 1])[0].detach()
+            mine = together[i] if together[i].shape == alone.shape else together[i, :length]
+            torch.testing.assert_close(mine, alone, rtol=1e-12, atol=1e-12)
+
+
+@given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
+@settings(deadline=None, max_examples=40)
+def test_padding_has_no_influence_on_the_gradient(parameters, lengths, n_extra):
+    """Garbage on the padding gives the gradient that zeros give, and gets none itself."""
+    network = make_network(**parameters)
+    garbage, tensor = random_values(network, lengths, parameters["seed"], n_extra), torch.tensor(lengths)
+    inside = torch.arange(garbage.shape[1]) < tensor[:, None]
+    padding = ~inside if garbage.ndim == 2 else ~inside[:, :, None].expand_as(garbage)
+    gradients = []
+    for values in (garbage * (1 if garbage.ndim == 2 else 1e3) ** padding.int(), garbage.masked_fill(padding, 0)):
+        values = values.detach()
+        wanted = list(network.parameters())
+        if values.is_floating_point():
+            wanted.append(values.requires_grad_())
+        outputs = network(values, tensor)
+        outputs = outputs[inside] if parameters["pooling"] is None else outputs
+        weights = torch.linspace(-1, 2, outputs.numel(), dtype=torch.float64).view(outputs.shape)
+        gradients.append(torch.autograd.grad((outputs * weights).sum(), wanted, allow_unused=True))
+    for with_garbage, with_zeros in zip(*gradients, strict=True):
+        torch.testing.assert_close(with_garbage, with_zeros, rtol=1e-11, atol=1e-12)
+    if garbage.is_floating_point():
+        assert (gradients[0][-1][padding] == 0).all()
+
+
+def test_permuted_batch_gives_permuted_outputs():
+    network = make_network(bidirectional=True).eval()
+    lengths = [3, 7, 1, 5]
+    values, tensor, order = random_values(network, lengths, 0), torch.tensor(lengths), torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(network(values[order], tensor[order]), network(values, tensor)[order])
+
+
+def test_representation_without_pooling_is_the_mean_of_the_states():
+    network = make_network(pooling=None).eval()
+    values, lengths = random_values(network, [3, 2, 1], 0), torch.tensor([3, 2, 0])
+    states, vectors = network.hidden_states(values, lengths), network.representation(values, lengths)
+    torch.testing.assert_close(vectors[0], states[0].mean(0))
+    torch.testing.assert_close(vectors[1], states[1, :2].mean(0))
+    assert (vectors[2] == 0).all(), "an empty sequence"
+
+
+def test_dropout_before_the_head():
+    network = make_network(dropout=0.5, hidden_sizes=[50])
+    values, lengths = random_values(network, [3, 2], 0), torch.tensor([3, 2])
+    seen = []
+    network.head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    network.eval()(values, lengths)
+    set_generator(network, torch.Generator().manual_seed(0))
+    network.train()(values, lengths)
+    whole, dropped = seen
+    kept = dropped != 0
+    torch.testing.assert_close(dropped[kept], 2 * whole[kept])
+    assert 0.3 < float(kept.double().mean()) < 0.7
+
+
+@pytest.mark.parametrize("cell_type", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("weight_init", ["auto", "torch"])
+def test_building_and_training_mode_leave_the_global_generator_alone(cell_type, weight_init):
+    before = torch.get_rng_state()
+    network = make_network(
+        cell_type=cell_type,
+        weight_init=weight_init,
+        hidden_sizes=[3, 3],
+        n_tokens=5,
+        pooling="attention",
+        residual=True,
+        layer_norm=True,
+        dropout=0.5,
+        recurrent_dropout=0.5,
+    )
+    set_generator(network, torch.Generator().manual_seed(0))
+    network(random_values(network, [3, 2], 0), torch.tensor([3, 2]))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_seed_decides_the_first_weights():
+    one, same, other = (make_network(weight_init="auto", seed=seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["head.weight"], other["head.weight"])
+    assert all(torch.isfinite(value).all() for value in one.values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_dtype(dtype):
+    assert {parameter.dtype for parameter in make_network(dtype=dtype).parameters()} == {dtype}
