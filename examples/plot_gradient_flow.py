@@ -14,10 +14,10 @@ of them lies. A network that always guesses the mean has a mean squared error of
 # %%
 # Vanishing and exploding by construction
 # ---------------------------------------
-# A vanilla network with relu starts with the identity as its recurrent matrix, which hands the gradient back as it is. If
-# we scale the matrix, each step back scales the gradient by as much, and over 80 steps that is the difference between
-# nothing and too much. The axis is logarithmic; the curves start at the last step, where the loss is, and go back to
-# the left.
+# A vanilla network with relu starts with the identity as its recurrent matrix, which hands the gradient back as it is.
+# If we scale the matrix, each step back scales the gradient by as much, and over 80 steps that is the difference
+# between nothing and too much. The axis is logarithmic; the curves start at the last step, where the loss is, and go
+# back to the left.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import mean_squared_error
@@ -74,9 +74,9 @@ for length in lengths:
 # The gradient on its way back
 # ----------------------------
 # The norm of the gradient of the loss with respect to the hidden state at each step, as a mean over test sequences. A
-# network that has solved the problem has a gradient of similar size at all steps. A network that has learned to guess is
-# mostly one whose gradient is lost on the way. The vanilla network does not get beyond 20 steps; the gated cells do, and
-# at 80 steps clipping decides how well.
+# network that has solved the problem has a gradient of similar size at all steps. A network that has learned to guess
+# is mostly one whose gradient is lost on the way. The vanilla network does not get beyond 20 steps; the gated cells do,
+# and at 80 steps clipping decides how well.
 
 figure, axes = plt.subplots(len(clippings), len(lengths), figsize=(11, 6), sharey=True, layout="constrained")
 for row, clipping in zip(axes, clippings, strict=True):

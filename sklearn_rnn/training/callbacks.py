@@ -20,8 +20,8 @@ def check_callbacks(callbacks: Any) -> None:
         part = callback[1] if named else callback
         if not all(hasattr(part, method) for method in ("initialize", "set_params", "on_epoch_end")):
             raise ValueError(
-                f"callbacks[{i}] is {callback!r:.60}, wanted a skorch callback: an instance, a class, or a pair of a name "
-                f"and one of those. scikit-learn's own callbacks are given to set_callbacks"
+                f"callbacks[{i}] is {callback!r:.60}, wanted a skorch callback: an instance, a class, or a pair of a "
+                f"name and one of those. scikit-learn's own callbacks are given to set_callbacks"
             )
 
 

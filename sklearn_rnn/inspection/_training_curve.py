@@ -1,0 +1,153 @@
+"""A picture of a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import is_regressor
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+
+
+class TrainingCurveDisplay:
+    """The loss, and the validation score if there is one, over the epochs.
+
+    Use :meth:`from_estimator` to draw those of a fitted estimator.
+
+    Parameters
+    ----------
+    train_loss : array-like of shape (n_epochs,)
+    best_epoch : int
+        The epoch, counted from 1, whose weights are kept; marked where there are validation scores.
+    validation_loss : array-like of shape (n_epochs,), optional
+    validation_scores : array-like of shape (n_epochs,), optional
+    score_name : str, default="score"
+        What the scores are.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        With the losses, and the mark at the best epoch.
+    score_ax_ : matplotlib Axes or None
+        With the scores, on the right-hand side.
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        Training loss, and where they are there validation loss and validation scores.
+
+    See Also
+    --------
+    GradientFlowDisplay : The norm of the gradient at each step.
+    sklearn.model_selection.LearningCurveDisplay : Scores over the size of the training set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.inspection import TrainingCurveDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(60, 10, 2))
+    >>> y = X[:, 0, 0] > 0
+    >>> classifier = RNNClassifier(hidden_size=8, max_epochs=5, early_stopping=True, random_state=0).fit(X, y)
+    >>> display = TrainingCurveDisplay.from_estimator(classifier)
+    >>> len(display.validation_scores)
+    5
+    """
+
+    def __init__(
+        self,
+        *,
+        train_loss: ArrayLike,
+        best_epoch: int,
+        validation_loss: ArrayLike | None = None,
+        validation_scores: ArrayLike | None = None,
+        score_name: str = "score",
+    ) -> None:
+        self.train_loss = train_loss
+        self.best_epoch = best_epoch
+        self.validation_loss = validation_loss
+        self.validation_scores = validation_scores
+        self.score_name = score_name
+
+    def plot(self, ax: Any = None, *, log_loss: bool = False, line_kw: dict[str, Any] | None = None) -> Any:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure is made if None. Scores get an axis of their own on its right.
+        log_loss : bool, default=False
+            Whether the axis of the losses is logarithmic.
+        line_kw : dict, optional
+            For ``ax.plot``, of all lines.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+        """
+        self.figure_, self.ax_ = get_axes(ax)
+        epochs = np.arange(1, len(np.asarray(self.train_loss)) + 1)
+        style = {"marker": "." if len(epochs) == 1 else None, **(line_kw or {})}
+        self.lines_ = self.ax_.plot(epochs, self.train_loss, **{"color": "C0", "label": "training loss", **style})
+        if self.validation_loss is not None:
+            validation = {"color": "C0", "linestyle": "--", "label": "validation loss", **style}
+            self.lines_ += self.ax_.plot(epochs, self.validation_loss, **validation)
+        self.score_ax_ = None
+        if self.validation_scores is not None:
+            self.score_ax_ = self.ax_.twinx()
+            scores = {"color": "C1", "label": f"validation {self.score_name}", **style}
+            self.lines_ += self.score_ax_.plot(epochs, self.validation_scores, **scores)
+            self.score_ax_.set_ylabel(f"Validation {self.score_name}")
+            kept = f"epoch kept: {self.best_epoch}"
+            self.ax_.axvline(self.best_epoch, color="0.6", linestyle=":", zorder=0, label=kept)
+        self.ax_.set(xlabel="Epoch", ylabel="Loss", yscale="log" if log_loss else "linear")
+        self.ax_.xaxis.get_major_locator().set_params(integer=True)
+        axes = [self.ax_] if self.score_ax_ is None else [self.ax_, self.score_ax_]
+        handles = [handle for each in axes for handle in each.get_legend_handles_labels()[0]]
+        axes[-1].legend(handles=handles)
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        score_name: str | None = None,
+        log_loss: bool = False,
+        ax: Any = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Any:
+        """Draw the training of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : RNNClassifier, RNNRegressor, RNNSequenceTagger, or a Pipeline or search that ends with one
+            Fitted.
+        score_name : str, optional
+            What the scores are; the default is ``"R2"`` for a regressor, else ``"accuracy"``.
+        log_loss : bool, default=False
+            Whether the axis of the losses is logarithmic.
+        ax : matplotlib Axes, optional
+            A new figure is made if None.
+        line_kw : dict, optional
+            For ``ax.plot``, of all lines.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+        """
+        check_is_fitted(estimator)
+        estimator = final_estimator(estimator)
+        scores = estimator.validation_scores_
+        if score_name is None:
+            score_name = "R2" if is_regressor(estimator) else "accuracy"
+        display = cls(
+            train_loss=np.array(estimator.loss_curve_),
+            best_epoch=estimator.best_epoch_,
+            validation_loss=None if scores is None else np.array([row["valid_loss"] for row in estimator.history_]),
+            validation_scores=None if scores is None else np.array(scores),
+            score_name=score_name,
+        )
+        return display.plot(ax, log_loss=log_loss, line_kw=line_kw)
