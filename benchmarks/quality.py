@@ -31,7 +31,7 @@ from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
 CAP = 125
 """Remaining cycles beyond which an engine counts as new, in training and in the test values."""
 
-WINDOW = 50
+WINDOW = 80
 """Cycles before the present one that the remaining life is told from."""
 
 
@@ -124,7 +124,7 @@ def remaining_life(folder: Path, seed: int) -> Figure:
     X = [engines[engine][max(0, stop - WINDOW) : stop] for engine, stop in ends]
     y = np.array([min(CAP, engines.lengths[engine] - stop) for engine, stop in ends], dtype=float)
     X_test, y_test = test_engines.truncate(WINDOW, cut="head"), np.minimum(remaining, CAP)
-    model = RNNRegressor(max_epochs=12, random_state=seed)
+    model = RNNRegressor(cell_type="lstm", batch_size=64, max_epochs=6, random_state=seed)
     seconds = timed_fit(model, X, y)
 
     def flat(sequences):

@@ -62,7 +62,7 @@ def random_values(network, lengths, seed, n_extra=0):
 
 
 @given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_padded_batch_equals_each_sequence_alone(parameters, lengths, n_extra):
     network = make_network(**parameters).eval()
     values, tensor = random_values(network, lengths, parameters["seed"], n_extra), torch.tensor(lengths)
@@ -77,7 +77,7 @@ def test_padded_batch_equals_each_sequence_alone(parameters, lengths, n_extra):
 
 
 @given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_padding_has_no_influence_on_the_gradient(parameters, lengths, n_extra):
     """Garbage on the padding gives the gradient that zeros give, and gets none itself."""
     network = make_network(**parameters)

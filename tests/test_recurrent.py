@@ -83,7 +83,7 @@ def make_stack(cell, hidden_sizes, **options):
 
 
 @given(options=stacks, lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5), n_extra=st.integers(0, 2))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_padded_batch_equals_each_sequence_alone(options, lengths, n_extra):
     """States and gradients, whatever numbers lie in the padding, in training mode too."""
     stack = make_stack(**options)

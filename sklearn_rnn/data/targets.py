@@ -185,6 +185,10 @@ def _check_class_labels(y: Any) -> None:
     for i, item in enumerate(items):
         if item is None or type(item).__name__ == "NAType" or item != item:
             raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out the sequences without a label")
+        if isinstance(item, (float, np.floating)) and np.isinf(item):
+            raise SequenceDataError(
+                f"Input y contains infinity or a value too large for dtype('float64'): y[{i}] is {item!r}, wanted a label"
+            )
         if isinstance(item, str) != isinstance(items[0], str):
             raise SequenceDataError(
                 f"y mixes strings with other labels: y[0] is {items[0]!r} and y[{i}] is {item!r}. Give one kind of label"

@@ -1,7 +1,14 @@
 """What users fit."""
 
+from sklearn_rnn.estimators._bagging import SequenceBaggingClassifier, SequenceBaggingRegressor
 from sklearn_rnn.estimators._classifier import RNNClassifier
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 
-__all__ = ["RNNClassifier", "RNNRegressor", "RNNSequenceTagger"]
+__all__ = [
+    "RNNClassifier",
+    "RNNRegressor",
+    "RNNSequenceTagger",
+    "SequenceBaggingClassifier",
+    "SequenceBaggingRegressor",
+]

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,60 +22,22 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import validate_groups, validate_sequences, validate_weights
 from sklearn_rnn.data.vocabulary import encode_tokens, learn_vocabulary
-from sklearn_rnn.estimators._parameters import CONSTRAINTS
+from sklearn_rnn.estimators._hyperparameters import Hyperparameters
 from sklearn_rnn.estimators._splitting import split_validation
+from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory, resolve_device
 from sklearn_rnn.training.inference import compute_outputs
-from sklearn_rnn.training.loop import TrainingOptions, TrainingResult, build_net, train
-
-DEFAULT_EMBEDDING_DIM = 64
+from sklearn_rnn.training.loop import TrainingResult, build_net, resume, train
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseRNN(CallbackSupportMixin, BaseEstimator):
-    """Parameters, ``fit`` and what all estimators do with hidden states; a subclass knows its target.
+class BaseRNN(CallbackSupportMixin, Hyperparameters):
+    """``fit`` and what all estimators do with hidden states; a subclass knows its target.
 
     A subclass is a dataclass too: its fields are its constructor parameters, and only assigned.
     """
 
-    cell_type: str = "gru"
-    hidden_size: int | list[int] | tuple[int, ...] = 64
-    num_layers: int = 1
-    bidirectional: bool = True
-    nonlinearity: str = "tanh"
-    dropout: float = 0.2
-    recurrent_dropout: float = 0.0
-    residual: bool = False
-    layer_norm: bool = False
-    weight_init: str = "auto"
-    proj_size: int | None = None
-    embedding_dim: int | None = None
-    max_length: int | None = None
-    truncate: str = "tail"
-    missing: str = "error"
-    optimizer: str | type[torch.optim.Optimizer] = "adam"
-    learning_rate: float = 0.005
-    lr_schedule: str | None = "cosine"
-    weight_decay: float = 0.0
-    batch_size: int = 32
-    max_epochs: int = 60
-    clip_grad_norm: float | None = 1.0
-    clip_grad_value: float | None = None
-    tbptt_steps: int | None = None
-    early_stopping: bool = False
-    validation_fraction: float = 0.1
-    n_iter_no_change: int = 10
-    tol: float = 1e-4
-    warm_start: bool = False
-    random_state: int | np.random.RandomState | None = None
-    device: str = "auto"
-    dtype: str = "float32"
-    n_threads: int | None = None
-    callbacks: list[Any] | None = None
-    verbose: int = 0
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
     _allow_empty: ClassVar[bool] = False
     _pooled: ClassVar[bool] = True
 
@@ -120,7 +82,8 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
         TrainingDivergedError
             If the loss turns NaN or infinite.
         """
-        validation = None if X_val is None and y_val is None else (X_val, y_val, sample_weight_val)
+        given = (X_val, y_val, sample_weight_val)
+        validation = None if all(part is None for part in given) else given
         going_on = self.warm_start and hasattr(self, "net_")
         with self._fitted_state_restored_on_error():
             return self._fit(X, y, sample_weight, validation, groups, reset=not going_on)
@@ -145,7 +108,7 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
     def module_(self) -> RecurrentNetwork:
         """The trained network."""
         check_is_fitted(self, "net_")
-        return self.net_.module_  # type: ignore[no-any-return]
+        return self.net_.module_
 
     def _fit(
         self,
@@ -168,15 +131,15 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
         data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes)
-        held_out = None
+        validation_data = None
         if validation is not None:
-            held_out = self._read_validation_set(*validation)
+            validation_data = self._read_validation_set(*validation)
         elif self.early_stopping and not partial:
             stratify = data.target if self._stratified else None
-            data, held_out = split_validation(data, self.validation_fraction, stratify, random_state)
-        options = self._training_options(device, random_state, partial=partial)
-        to_dataset = lambda part: self._to_dataset(part, data, device)  # noqa: E731
-        training, held_out = to_dataset(data), None if held_out is None else to_dataset(held_out)
+            data, validation_data = split_validation(data, self.validation_fraction, stratify, random_state)
+        training = self._to_dataset(data, data, device)
+        held_out = None if validation_data is None else self._to_dataset(validation_data, data, device)
+        options = self._training_options(self._loss(), device, random_state, partial=partial)
 
         def run_epoch(epoch: int, net: Any, work: Any) -> bool:
             epoch_context = context.subcontext(task_name="epoch")
@@ -188,16 +151,19 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
 
         with compute_settings(self.n_threads), explain_out_of_memory():
             net = build_net(
-                self._network_parameters(data, options.seed),
+                self._network_parameters(
+                    n_features=data.sequences.n_features,
+                    n_tokens=len(self.vocabulary_) + 1 if hasattr(self, "vocabulary_") else None,
+                    n_outputs=self._n_outputs(),
+                    seed=options.seed,
+                ),
                 options,
                 n_batches=-(-len(training) // options.batch_size),
                 validation=held_out,
                 score_outputs=self._score_outputs,
             )
             if not reset:
-                net.module_.load_state_dict(self.net_.module_.state_dict())
-                if getattr(self, "_optimizer_state", None):
-                    net.optimizer_.load_state_dict(self._optimizer_state)
+                resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
             result = train(net, training, options, validated=held_out is not None, run_epoch=run_epoch)
         self._store(result, keep_optimizer=partial or self.warm_start)
         context.call_on_fit_task_end(
@@ -221,26 +187,36 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
                 self.vocabulary_ = learn_vocabulary(data.sequences)
             elif hasattr(self, "vocabulary_"):
                 del self.vocabulary_
+        elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
+            raise ValueError(f"classes={classes!r} differs from the classes of the first call, {self.classes_.tolist()!r}")
+        self._refuse_unknown_labels(data.target)
         return self._encode(data).merged()
 
     def _read_validation_set(self, X: Any, y: Any, sample_weight: Any) -> TrainingSet:
         if X is None or y is None:
             raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
-        sequences = self._read_raw(X, reset=False)
-        labels = self._validate_target(y, sequences)
-        weight = validate_weights(sample_weight, len(sequences), name="sample_weight_val")
-        data = TrainingSet(sequences, labels, weight)
-        return self._encode(self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0)))))
+        try:
+            sequences = self._read_raw(X, reset=False)
+            labels = self._validate_target(y, sequences)
+            weight = validate_weights(sample_weight, len(sequences), name="sample_weight_val")
+            data = TrainingSet(sequences, labels, weight)
+            return self._encode(self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0)))))
+        except (TypeError, ValueError) as error:
+            raise SequenceDataError(f"In the validation data, X_val and y_val: {error}") from error
 
     def _shorten(self, data: TrainingSet) -> TrainingSet:
         if self.max_length is None:
             return data
-        cut = lambda part: part.truncate(self.max_length, cut=self.truncate)  # noqa: E731
-        target = cut(data.target) if isinstance(data.target, Sequences) else data.target
-        return TrainingSet(cut(data.sequences), target, data.weight, data.groups)
+        target = data.target
+        if isinstance(target, Sequences):
+            target = target.truncate(self.max_length, cut=self.truncate)
+        sequences = data.sequences.truncate(self.max_length, cut=self.truncate)
+        return TrainingSet(sequences, target, data.weight, data.groups)
 
     def _encode(self, data: TrainingSet) -> TrainingSet:
-        return TrainingSet(self._encode_steps(data.sequences), self._encode_target(data.target), data.weight, data.groups)
+        return TrainingSet(
+            self._encode_steps(data.sequences), self._encode_target(data.target), data.weight, data.groups
+        )
 
     def _encode_steps(self, sequences: Sequences) -> Sequences:
         if self.input_spec_.kind == "numeric":
@@ -270,55 +246,6 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
         """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
         return compute_outputs(self.module_, sequences, compute, per_step=per_step, n_threads=self.n_threads)
 
-    def _layer_sizes(self) -> list[int]:
-        """Units of each layer, and a check of the parameters that depend on each other."""
-        sizes = self.hidden_size
-        if isinstance(sizes, (list, tuple)):
-            if not sizes or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
-                raise ValueError(f"hidden_size={sizes!r} must be an int of at least 1, or a list with one for each layer")
-            if self.num_layers not in (1, len(sizes)):
-                raise ValueError(f"hidden_size={sizes!r} gives {len(sizes)} sizes for num_layers={self.num_layers!r}")
-            sizes = [int(size) for size in sizes]
-        else:
-            sizes = [int(sizes)] * self.num_layers
-        if self.proj_size is not None and (self.cell_type != "lstm" or self.proj_size >= min(sizes)):
-            raise ValueError(
-                f"proj_size={self.proj_size!r} must be smaller than hidden_size={self.hidden_size!r}, and "
-                f"cell_type='lstm' (now {self.cell_type!r})"
-            )
-        return sizes
-
-    def _network_parameters(self, data: TrainingSet, seed: int) -> dict[str, Any]:
-        names = ("cell_type", "bidirectional", "nonlinearity", "dropout", "recurrent_dropout", "residual", "layer_norm")
-        return {
-            **{name: getattr(self, name) for name in (*names, "tbptt_steps", "weight_init")},
-            "input_size": data.sequences.n_features,
-            "n_tokens": len(self.vocabulary_) + 1 if hasattr(self, "vocabulary_") else None,
-            "embedding_dim": self.embedding_dim or DEFAULT_EMBEDDING_DIM,
-            "hidden_sizes": self._layer_sizes(),
-            "proj_size": self.proj_size or 0,
-            "pooling": getattr(self, "pooling", None),
-            "n_outputs": self._n_outputs(),
-            "dtype": getattr(torch, self.dtype),
-            "seed": seed,
-        }
-
-    def _training_options(
-        self, device: torch.device, random_state: np.random.RandomState, *, partial: bool
-    ) -> TrainingOptions:
-        names = ("optimizer", "learning_rate", "weight_decay", "batch_size", "clip_grad_norm", "clip_grad_value")
-        names = (*names, "n_iter_no_change", "tol", "callbacks", "verbose")
-        return TrainingOptions(
-            **{name: getattr(self, name) for name in names},
-            loss=self._loss(),
-            label_smoothing=getattr(self, "label_smoothing", 0.0),
-            max_epochs=1 if partial else self.max_epochs,
-            lr_schedule=None if partial else self.lr_schedule,
-            early_stopping=self.early_stopping and not partial,
-            device=device,
-            seed=int(random_state.randint(2**31 - 1)),
-        )
-
     def _store(self, result: TrainingResult, *, keep_optimizer: bool) -> None:
         self.net_ = result.net
         self.n_iter_ = result.n_iter
@@ -341,7 +268,7 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
         except BaseException:
             for name in fitted():
                 delattr(self, name)
-            vars(self).update(before)
+            self.__dict__.update(before)
             raise
 
     # What a subclass knows of its target.
@@ -355,6 +282,9 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
     @abstractmethod
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         """Set the fitted attributes that describe the target."""
+
+    def _refuse_unknown_labels(self, target: Any) -> None:  # noqa: B027
+        """Raise if the target of a training set holds what ``_learn_target`` did not learn."""
 
     @abstractmethod
     def _encode_target(self, target: Any) -> Any:
@@ -380,7 +310,7 @@ class BaseRNN(CallbackSupportMixin, BaseEstimator):
         state = super().__getstate__()
         if not self.warm_start:
             state = {name: value for name, value in state.items() if name != "_optimizer_state"}
-        return state  # type: ignore[no-any-return]
+        return state
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 
 def class_weight_vector(
-    class_weight: dict[Any, float] | str | None, classes: NDArray[Any], codes: NDArray[np.int64], weight: NDArray[np.float64]
+    class_weight: dict[Any, float] | str | None,
+    classes: NDArray[Any],
+    codes: NDArray[np.int64],
+    weight: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """The weight of each class.
 
@@ -41,7 +44,21 @@ def class_weight_vector(
     unknown = [label for label in class_weight if label not in known]
     if unknown:
         raise ValueError(f"class_weight names the class(es) {unknown!r} that are not among the classes {known!r}")
-    weights = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    try:
+        weights = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"class_weight={class_weight!r} must hold numbers: {error}") from error
     if not np.all(weights >= 0) or not np.all(np.isfinite(weights)) or not weights.any():
         raise ValueError(f"class_weight={class_weight!r} must hold finite weights of 0 or more, not all 0")
     return weights
+
+
+def refuse_unknown_classes(labels: NDArray[Any], classes: NDArray[Any]) -> None:
+    """Raise ValueError if `labels` (n,) hold any that are not among `classes` (n_classes,)."""
+    known = set(classes.tolist())
+    unknown = sorted({label for label in labels.tolist() if label not in known}, key=str)
+    if unknown:
+        raise ValueError(
+            f"y holds the class(es) {unknown!r} that are not among the classes {classes.tolist()!r} of the first fit: "
+            f"name all classes in the first partial_fit, fit without warm_start, or leave them out"
+        )

@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.estimators._class_weights import class_weight_vector
+from sklearn_rnn.estimators._class_weights import class_weight_vector, refuse_unknown_classes
 from sklearn_rnn.estimators._parameters import CLASS_WEIGHT, SHARE, fill_docs
 from sklearn_rnn.estimators._pooled import PooledRNN
 
@@ -43,6 +43,8 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     ----------
     classes_ : array of shape (n_classes,)
         The labels; for multilabel targets the positions of the columns.
+    target_kind_ : {"multiclass", "multilabel"}
+        Whether a sequence has one label, of two or more, or any number of labels.
     {fitted}
 
     See Also
@@ -99,7 +101,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         self : RNNClassifier
         """
         with self._fitted_state_restored_on_error():
-            return self._fit(  # type: ignore[no-any-return]
+            return self._fit(
                 X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), classes=classes, partial=True
             )
 
@@ -215,12 +217,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
             return target.astype(np.float64)
         if target.ndim != 1:
             raise ValueError(f"y has shape {target.shape}, wanted one label a sequence as seen at first")
-        unknown = np.setdiff1d(target, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y holds the class(es) {unknown.tolist()!r} that are not among the classes {self.classes_.tolist()!r}: "
-                f"name all classes in the first partial_fit, or fit without warm_start"
-            )
+        refuse_unknown_classes(target, self.classes_)
         codes = np.searchsorted(self.classes_, target)
         return codes if len(self.classes_) > 2 else codes[:, None].astype(np.float64)
 

@@ -119,9 +119,9 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
         ``"cosine"`` lowers it to 0 over `max_epochs`; ``"onecycle"`` raises it first. `partial_fit` keeps it constant.
     weight_decay : float, default=0.0
         L2 penalty (decoupled for ``"adamw"``).
-    batch_size : int, default=32
+    batch_size : int, default=16
         Sequences an optimizer step. Sequences of similar length share a batch.
-    max_epochs : int, default=60
+    max_epochs : int, default=50
         Passes over the data, at most.
     clip_grad_norm : float or None, default=1.0
         Largest norm of the gradient of a batch.
@@ -188,7 +188,7 @@ REFERENCES = """\
     .. [6] Ba, J. L., Kiros, J. R. and Hinton, G. E. (2016). Layer normalization. arXiv:1607.06450."""
 
 POOLING_DOC = """\
-pooling : {"last", "mean", "max", "attention"}, default="mean"
+pooling : {"last", "mean", "max", "attention"}, default="last"
         How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at the
         first step), their mean, the greatest value of each unit, or a mean with learned weights."""
 

@@ -25,14 +25,16 @@ from sklearn_rnn.estimators._parameters import CONSTRAINTS
 def _pools_by_attention(estimator: PooledRNN) -> bool:
     if estimator.pooling == "attention":
         return True
-    raise AttributeError(f"attention_weights needs pooling='attention', this estimator has pooling={estimator.pooling!r}")
+    raise AttributeError(
+        f"attention_weights needs pooling='attention', this estimator has pooling={estimator.pooling!r}"
+    )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
     """An estimator with one output a sequence; ``transform`` hands out the vector that the output is made from."""
 
-    pooling: str = "mean"
+    pooling: str = "last"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **CONSTRAINTS,

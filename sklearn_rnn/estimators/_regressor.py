@@ -35,6 +35,8 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     ----------
     target_mean_, target_scale_ : array of shape (n_outputs,)
         Weighted mean and standard deviation of the targets in training.
+    target_ndim_ : int
+        Dimensions of y in training, and of predictions.
     {fitted}
 
     See Also
@@ -76,9 +78,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         self : RNNRegressor
         """
         with self._fitted_state_restored_on_error():
-            return self._fit(  # type: ignore[no-any-return]
-                X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), partial=True
-            )
+            return self._fit(X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), partial=True)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The expected target of each sequence.

@@ -36,8 +36,8 @@ def split_validation(
     if n_validation < 2 or n - n_validation < 2 or distinct_groups < 2:
         what = f"{n} distinct sequences" + ("" if data.groups is None else f" in {distinct_groups} group(s)")
         raise ValueError(
-            f"early_stopping=True needs at least 2 sequences on each side of the split: validation_fraction={fraction!r} "
-            f"of {what} leaves too little. Give more data, a larger validation_fraction, X_val and y_val, or set "
+            f"early_stopping=True needs at least 2 sequences on each side of the split: "
+            f"validation_fraction={fraction!r} of {what} leaves too little. Give more data, a larger validation_fraction, X_val and y_val, or set "
             f"early_stopping=False"
         )
     if data.groups is not None:

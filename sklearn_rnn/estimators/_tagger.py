@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.targets import validate_step_labels, warn_unseen_labels
+from sklearn_rnn.data.targets import labelled_steps, validate_step_labels, warn_unseen_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.estimators._base import BaseRNN
-from sklearn_rnn.estimators._class_weights import class_weight_vector
+from sklearn_rnn.estimators._class_weights import class_weight_vector, refuse_unknown_classes
 from sklearn_rnn.estimators._parameters import CLASS_WEIGHT, CONSTRAINTS, SHARE, fill_docs
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
 
@@ -112,7 +112,7 @@ class RNNSequenceTagger(BaseRNN):
         self : RNNSequenceTagger
         """
         with self._fitted_state_restored_on_error():
-            return self._fit(  # type: ignore[no-any-return]
+            return self._fit(
                 X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), classes=classes, partial=True
             )
 
@@ -157,7 +157,7 @@ class RNNSequenceTagger(BaseRNN):
         y : label sequences
             Labels that were not there in ``fit`` count as errors, with a warning.
         sample_weight : array-like of shape (n_sequences,), optional
-            Weights of the sequences, for accuracy.
+            The weight of each step, or span, of a sequence.
 
         Returns
         -------
@@ -165,46 +165,43 @@ class RNNSequenceTagger(BaseRNN):
         """
         check_is_fitted(self, "net_")
         truth = validate_step_labels(y, self._read_raw(X, reset=False))
-        counted = self._labelled(truth)
+        counted = labelled_steps(truth, self.ignore_label)
         unseen = sorted(set(truth.values[counted].tolist()) - set(self.classes_.tolist()))
         if unseen:
             warn_unseen_labels(unseen)
         predicted = self.predict(X)
         weight = None if sample_weight is None else validate_weights(sample_weight, len(truth))
         if self.scoring == "span_f1":
-            if weight is not None:
-                raise ValueError("scoring='span_f1' counts spans and takes no sample_weight")
-            return span_f1_score(truth, predicted, ignore_label=self.ignore_label)
+            return span_f1_score(truth, predicted, sample_weight=weight, ignore_label=self.ignore_label)
         return flat_accuracy_score(truth, predicted, sample_weight=weight, ignore_label=self.ignore_label)
 
     def _step_logits(self, sequences: Sequences) -> NDArray[np.float64]:
         """Logits (total_steps, n_classes) of encoded sequences."""
         return self._outputs(sequences, lambda net, x, n: net(x, n), per_step=True)
 
-    def _labelled(self, labels: Sequences) -> NDArray[np.bool_]:
-        """Which steps (total_steps,) carry a label."""
-        if self.ignore_label is None:
-            return np.ones(len(labels.values), dtype=bool)
-        return np.asarray(labels.values != self.ignore_label, dtype=bool)
-
     def _validate_target(self, y: Any, sequences: Sequences) -> Sequences:
         return validate_step_labels(y, sequences)
 
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
-        labels = data.target.values[self._labelled(data.target)]
+        labels = data.target.values[labelled_steps(data.target, self.ignore_label)]
         if len(labels) == 0:
-            raise ValueError(f"y holds no label: every step carries ignore_label={self.ignore_label!r}, or weighs nothing")
+            raise ValueError(
+                f"y holds no label: every step carries ignore_label={self.ignore_label!r}, or weighs nothing"
+            )
         self.classes_ = np.unique(labels.astype(str) if labels.dtype == object else labels)
         if classes is not None:
             self.classes_ = np.unique(np.asarray(classes))
+
+    def _refuse_unknown_labels(self, target: Sequences) -> None:
+        refuse_unknown_classes(target.values[labelled_steps(target, self.ignore_label)], self.classes_)
 
     def _encode_target(self, target: Sequences) -> Sequences:
         """Codes of the labels; -1 where there is none, or one that training did not have."""
         index = {label: code for code, label in enumerate(self.classes_.tolist())}
         values = target.values.tolist()
         codes = np.fromiter((index.get(label, -1) for label in values), np.int64, len(values))
-        if np.any((codes < 0) & self._labelled(target)):
-            unseen = sorted(set(target.values[self._labelled(target)].tolist()) - set(index))
+        if np.any((codes < 0) & labelled_steps(target, self.ignore_label)):
+            unseen = sorted(set(target.values[labelled_steps(target, self.ignore_label)].tolist()) - set(index))
             warn_unseen_labels(unseen)
         return target.with_values(codes)
 

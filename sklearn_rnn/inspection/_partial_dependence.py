@@ -165,7 +165,8 @@ def _responses(estimator: Any, X: Any, method: str) -> NDArray[np.float64]:
         responses = np.asarray(raw, dtype=np.float64).reshape(len(raw), -1)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"response_method={method!r} gives {np.asarray(raw[0]).tolist()!r}, which cannot be averaged: use 'predict_proba'"
+            f"response_method={method!r} gives {np.asarray(raw[0]).tolist()!r}, which cannot be averaged: use "
+            f"'predict_proba'"
         ) from error
     sums = responses.sum(axis=1)
     complementary = responses.shape[1] == 2 and np.allclose(sums[~np.isnan(sums)], 1)  # of labels they need not be

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +21,16 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
     index = torch.where(step < lengths, lengths - 1 - step, step)
     # shape: (n_steps, batch)
     return x.gather(0, index[:, :, None].expand_as(x))
+
+
+@functools.cache
+def _take_warning_about_projections() -> None:
+    """Let torch say, as it does once a process, that oneDNN has no projected LSTM: its own has, and nobody can help it."""
+    with torch.device("meta"):  # no weights are drawn there
+        lstm = nn.LSTM(1, 2, proj_size=1)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        lstm.to_empty(device="cpu")(torch.zeros(1, 1, 1, device="cpu"))
 
 
 class RecurrentLayer(nn.Module):
@@ -58,6 +70,8 @@ class RecurrentLayer(nn.Module):
             kwargs["nonlinearity"] = nonlinearity
         if cell_type == "lstm":
             kwargs["proj_size"] = proj_size
+            if proj_size:
+                _take_warning_about_projections()
         cell: Any = MODULES[cell_type]
         self.cell_type = cell_type
         self.unbounded = cell_type == "rnn" and nonlinearity == "relu"

@@ -55,7 +55,7 @@ class PerStep(  # type: ignore[call-arg]
         The fitted transformer.
     n_features_in_ : int
         Features a step; of a 2-D table, which holds one feature a step, the number of its columns.
-    feature_names_in_ : array of str, shape (n_features_in_,)
+    feature_names_in_ : array of str, shape (n_features,)
         Names of the features, where the sequences came with names, as those of
         :func:`~sklearn_rnn.sequences_from_frame` do; of a DataFrame, the names of its columns.
     input_spec_ : InputSpec

@@ -1,0 +1,134 @@
+"""Rooms, and who may import whom; and what no file of the package does."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_rnn
+
+PACKAGE = Path(sklearn_rnn.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 450
+
+ROOMS = {
+    "estimators": {"training", "networks", "data", "metrics"},
+    "training": {"networks", "data"},
+    "networks": {"kernels"},
+    "kernels": set(),
+    "data": set(),
+    "preprocessing": {"data"},
+    "metrics": {"data"},
+    "model_selection": {"data", "metrics"},
+    "inspection": {"data", "metrics", "networks", "training"},
+    "datasets": {"data"},
+}
+"""What each room may import of the others. The modules beside the rooms are ``exceptions`` and ``_compat``, which all
+may import, and what users see: ``__init__`` and ``testing``, which no room imports."""
+
+LIBRARIES = {
+    "estimators": {"numpy", "scipy", "sklearn", "torch"},
+    "training": {"numpy", "skorch", "torch"},
+    "networks": {"torch"},
+    "kernels": {"numba", "numpy"},
+    "data": {"numpy", "sklearn"},
+    "preprocessing": {"narwhals", "numpy", "pandas", "scipy", "sklearn"},
+    "metrics": {"numpy", "sklearn"},
+    "model_selection": {"joblib", "numpy", "sklearn"},
+    "inspection": {"matplotlib", "numpy", "sklearn", "torch"},
+    "datasets": {"numpy", "pandas", "scipy", "sklearn"},
+}
+ALSO = {"data/batching.py": {"torch"}, "data/frames.py": {"narwhals"}}
+FOR_ALL = {"_compat", "exceptions"}
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path):
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else None
+
+
+def imports(path, *, inside_functions=True):
+    """The modules that a file imports, by their full names."""
+    tree = ast.parse(path.read_text())
+    nodes = list(ast.walk(tree))
+    if not inside_functions:
+        functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        inside = {node for function in functions for node in ast.walk(function)}
+        nodes = [node for node in nodes if node not in inside]
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)} has a relative import"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own(modules):
+    """The part below the package of those `modules` that belong to it: a room, or a module beside the rooms."""
+    return {module.split(".")[1] for module in modules if module.split(".")[0] == "sklearn_rnn"}
+
+
+def foreign(modules):
+    return {module.split(".")[0] for module in modules} - {"sklearn_rnn"} - set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_rooms_import_as_agreed(path):
+    room = room_of(path)
+    if room is None:
+        return
+    assert room in ROOMS, f"{room} is a room without a rule"
+    assert own(imports(path)) <= ROOMS[room] | FOR_ALL | {room}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_rooms_use_the_libraries_that_they_may(path):
+    room = room_of(path)
+    if room is not None:
+        assert foreign(imports(path)) <= LIBRARIES[room] | ALSO.get(name_of(path), set())
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_matplotlib_waits_for_a_plot(path):
+    assert "matplotlib" not in foreign(imports(path, inside_functions=False))
+
+
+def test_only_training_imports_skorch():
+    assert {room_of(path) for path in FILES if "skorch" in foreign(imports(path))} == {"training"}
+
+
+def test_the_package_names_what_is_public():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    kinds = (ast.Expr, ast.ImportFrom, ast.Assign)
+    assert all(isinstance(node, kinds) for node in tree.body), "__init__ holds more than names"
+    assert all(hasattr(sklearn_rnn, name) for name in sklearn_rnn.__all__)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_files_are_short(path):
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_is_printed(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    printing = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
+    assert not printing, f"print() in line {printing}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_constructors_only_assign(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ClassDef) or not {"BaseEstimator"} & {ast.unparse(base) for base in node.bases}:
+            continue
+        for item in node.body:
+            if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+                assert all(isinstance(statement, ast.Assign) for statement in item.body), node.name
+                assert item.args.kwarg is None, f"{node.name} takes **{item.args.kwarg}"

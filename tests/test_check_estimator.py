@@ -1,0 +1,107 @@
+"""scikit-learn's own checks, with no expected failures.
+
+Here with fewer epochs than by default, for time; ``benchmarks/check_estimator.py`` runs them with the defaults.
+"""
+
+import functools
+import warnings
+
+import numpy as np
+import pytest
+from samples import CELLS
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+
+WANT_A_GOOD_FIT = {"check_classifiers_train", "check_regressors_train", "check_class_weight_classifiers"}
+
+ONE_LABEL_A_SEQUENCE = [
+    "check_all_zero_sample_weights_error",
+    "check_dict_unchanged",
+    "check_dont_overwrite_parameters",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_estimators_fit_returns_self",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit2d_1feature",
+    "check_fit2d_1sample",
+    "check_fit2d_predict1d",
+    "check_fit_check_is_fitted",
+    "check_fit_idempotent",
+    "check_fit_score_takes_y",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_n_features_in",
+    "check_n_features_in_after_fitting",
+    "check_pipeline_consistency",
+    "check_positive_only_tag_during_fit",
+    "check_readonly_memmap_input",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weights_list",
+    "check_sample_weights_not_an_array",
+    "check_sample_weights_not_overwritten",
+    "check_sample_weights_pandas_series",
+    "check_sample_weights_shape",
+]
+"""The checks that feed any estimator a y with one label for each row of X, which a tagger refuses."""
+
+
+class LastStepTagger(RNNSequenceTagger):
+    """A tagger that takes and gives one label a row, so that the checks above can see all else that it does."""
+
+    def fit(self, X, y, *, sample_weight=None):
+        return super().fit(X, repeat_over_steps(X, y), sample_weight=sample_weight)
+
+    def partial_fit(self, X, y, *, sample_weight=None):
+        return super().partial_fit(X, repeat_over_steps(X, y), sample_weight=sample_weight)
+
+    def predict(self, X):
+        return np.array([labels[-1] for labels in super().predict(X)])
+
+    def predict_proba(self, X):
+        return np.array([probabilities[-1] for probabilities in super().predict_proba(X)])
+
+    def score(self, X, y):
+        return np.mean(self.predict(X) == np.asarray(y))
+
+
+def repeat_over_steps(X, y):
+    X = np.asarray(X)
+    return y if y is None or X.ndim != 2 else np.repeat(np.asarray(y).reshape(-1, 1), X.shape[1], axis=1)
+
+
+def name_of(check):
+    return check.func.__name__ if isinstance(check, functools.partial) else check.__name__
+
+
+@parametrize_with_checks(
+    [estimator(cell_type=cell_type) for estimator in (RNNClassifier, RNNRegressor) for cell_type in CELLS]
+)
+def test_classifier_and_regressor(estimator, check):
+    check(clone(estimator).set_params(max_epochs=25 if name_of(check) in WANT_A_GOOD_FIT else 3))
+
+
+@parametrize_with_checks([LastStepTagger(max_epochs=3)])
+def test_tagger_with_a_label_a_row(estimator, check):
+    check(estimator)
+
+
+def tagger_checks():
+    reasons = dict.fromkeys(ONE_LABEL_A_SEQUENCE, "feeds one label a sequence")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pairs = list(estimator_checks_generator(RNNSequenceTagger(max_epochs=3), expected_failed_checks=reasons))
+    return [pytest.param(*pair, id=name_of(pair[1])) for pair in pairs]
+
+
+@pytest.mark.parametrize(("estimator", "check"), tagger_checks())
+def test_tagger(estimator, check):
+    if name_of(check) in ONE_LABEL_A_SEQUENCE:
+        with pytest.raises((ValueError, TypeError, AssertionError)):
+            check(estimator)
+        pytest.skip("feeds one label a sequence")
+    check(estimator)
