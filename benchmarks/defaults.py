@@ -91,7 +91,10 @@ def main() -> None:
             scores[name] = cross_validated(setting, *sets[name])
         seconds = time.process_time() - start
         shown = ", ".join(f"{name} {score:.1f}" for name, score in scores.items())
-        print(f"mean {np.mean(list(scores.values())):.2f}  {setting or 'defaults'}  ({shown}; {seconds:.0f} s)", flush=True)
+        print(
+            f"mean {np.mean(list(scores.values())):.2f}  {setting or 'defaults'}  ({shown}; {seconds:.0f} s)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -239,6 +239,14 @@ def test_other_members_want_a_fit_first():
             use()
 
 
+def test_missing_values_are_treated_as_in_fit():
+    model = small(RNNClassifier).fit(X, LABELS).set_params(missing="mask")
+    with pytest.raises(
+        SequenceDataError, match=r"fitted with missing='error', and has missing='mask' now: fit it again"
+    ):
+        model.predict(X)
+
+
 def test_swapped_axes_are_pointed_out():
     time = np.linspace(0, 20, 100)
     channels = np.stack([[np.sin(time * (k + 1) + i) for k in range(3)] for i in range(8)])

@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from samples import CELLS, ESTIMATORS, outputs, problem, small
+from samples import CELLS, ESTIMATORS, outputs, problem, small, weights
 from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import Callback, EarlyStopping
 from test_bad_input import LABELS, TABLE, X
@@ -178,6 +178,17 @@ def test_an_interrupted_fit_keeps_the_old_one(estimator, warm_start, error):
     assert all(vars(model)[name] is value for name, value in learned.items() if name.endswith("_"))
     assert all(np.array_equal(x, y) for x, y in zip(other[0], untouched[0], strict=True))
     assert pickle.dumps(other[1]) == pickle.dumps(untouched[1])
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_an_interrupted_warm_start_can_be_taken_up_again(estimator):
+    data = problem(estimator)
+    model = small(estimator, warm_start=True).fit(*data)
+    spare = copy.deepcopy(model)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(callbacks=[Fail(KeyboardInterrupt())]).fit(*data)
+    model.set_params(callbacks=None).fit(*data)
+    np.testing.assert_array_equal(weights(model), weights(spare.fit(*data)))
 
 
 def test_ctrl_c_is_not_taken_for_early_stopping():

@@ -199,7 +199,7 @@ def _common_columns(items: list[Any], name: str) -> list[str] | None:
     for i, columns in named.items():
         if columns != wanted:
             raise SequenceDataError(
-                f"The columns differ between sequences: {name}[{first}] has {wanted!r} and {name}[{i}] has {columns!r}. "
+                f"The columns differ between sequences: {name}[{first}] has {wanted!r}, {name}[{i}] has {columns!r}. "
                 f"Give every frame the same columns in the same order"
             )
     return wanted if all(isinstance(column, str) for column in wanted) else None

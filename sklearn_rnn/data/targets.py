@@ -68,7 +68,7 @@ def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
         raise ValueError("requires y to be passed, but the target y is None")
     y = _as_array(y)
     _check_count(y, n_sequences)
-    if isinstance(y, (list, tuple, Sequences)) or getattr(y, "dtype", None) == object:
+    if isinstance(y, (list, tuple, Sequences)) or getattr(y, "dtype", None) == np.dtype(object):
         _refuse_ragged(y)
     if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
         raise SequenceDataError(
@@ -80,7 +80,7 @@ def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
         if "float" not in str(error) or "infinity" in str(error):
             raise
         raise SequenceDataError(
-            f"y must hold one number, or one row of numbers, for each sequence; labels are RNNClassifier's work ({error})"
+            f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels"
         ) from error
     if y.ndim not in (1, 2):
         raise SequenceDataError(f"y must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}")
@@ -162,12 +162,14 @@ def _as_array(y: Any) -> Any:
         return y.detach().cpu().numpy()
     if hasattr(y, "to_pylist"):
         return np.asarray(y.to_pylist())
+    if getattr(getattr(y, "dtype", None), "kind", None) == "T":  # NumPy's strings of any length
+        return y.astype(object)
     return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "shape") else y
 
 
 def _check_class_labels(y: Any) -> None:
     """Name what scikit-learn's own checks of class labels stumble over: missing, mixed or nested labels."""
-    shape = getattr(y, "shape", (len(y),) if hasattr(y, "__len__") else ())
+    shape = y.shape if hasattr(y, "shape") else (len(y),)
     if len(shape) > 2:
         raise SequenceDataError(f"y has shape {shape}, wanted (n_sequences,), or (n_sequences, n_labels) of 0 and 1")
     if len(shape) == 2 or (isinstance(y, np.ndarray) and y.dtype.kind in "biuU"):
@@ -179,19 +181,19 @@ def _check_class_labels(y: Any) -> None:
         if rows and len({len(item) for item in items}) == 1:
             return
         raise SequenceDataError(
-            f"y must hold one label, or one row of 0 and 1, for each sequence, got {nested[0]!r:.60} among others. Sets "
-            f"of labels become rows through MultiLabelBinarizer; a label for each step is RNNSequenceTagger's work"
+            f"y must hold one label, or one row of 0 and 1, for each sequence, got {nested[0]!r:.60} among others. "
+            f"Sets of labels become rows through MultiLabelBinarizer; a label for each step is RNNSequenceTagger's work"
         )
     for i, item in enumerate(items):
         if item is None or type(item).__name__ == "NAType" or item != item:
-            raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out the sequences without a label")
+            raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out sequences without a label")
         if isinstance(item, (float, np.floating)) and np.isinf(item):
             raise SequenceDataError(
-                f"Input y contains infinity or a value too large for dtype('float64'): y[{i}] is {item!r}, wanted a label"
+                f"Input y contains infinity or a value too large for dtype('float64'): y[{i}] is {item!r}"
             )
         if isinstance(item, str) != isinstance(items[0], str):
             raise SequenceDataError(
-                f"y mixes strings with other labels: y[0] is {items[0]!r} and y[{i}] is {item!r}. Give one kind of label"
+                f"y mixes strings with other labels: y[0] is {items[0]!r}, y[{i}] is {item!r}. Give one kind of label"
             )
 
 

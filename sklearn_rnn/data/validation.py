@@ -36,12 +36,15 @@ class InputSpec:
         Whether X was a 2-D table, one row a sequence of equal length.
     width : int or None
         The length of all sequences, where X was a list of lists of numbers, which may stand for a table.
+    missing : {"error", "mask"}
+        What was done with NaN.
     """
 
     kind: Literal["numeric", "text", "ids", "objects"]
     n_features: int
     table: bool
     width: int | None = None
+    missing: str = "error"
 
 
 def validate_sequences(
@@ -95,7 +98,7 @@ def validate_sequences(
     if allow_empty and not reset and not sequences.lengths.any():
         return _without_steps(sequences, estimator.input_spec_, dtype, missing)
     _check_lengths(sequences, allow_empty)
-    spec = InputSpec(_kind(sequences, embed), sequences.n_features, table, _common_width(X, sequences))
+    spec = InputSpec(_kind(sequences, embed), sequences.n_features, table, _common_width(X, sequences), missing)
     if reset:
         estimator.input_spec_ = spec
     if not table:
@@ -186,7 +189,7 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
     if width is not None and array.shape[1] != width:
         raise SequenceDataError(
             f"X has {array.shape[1]} features, but {type(estimator).__name__} is expecting {width} features as input: "
-            f"in fit X was a list of lists of {width} numbers, read as a table. Give lists of arrays where lengths differ"
+            f"in fit X was a list of lists of {width} numbers, read as a table. Where lengths differ, give arrays"
         )
     flat = np.ascontiguousarray(array).reshape(-1)
     values = flat.astype(object) if text else flat.reshape(-1, 1)
@@ -290,6 +293,11 @@ def check_spec(estimator: Any, spec: InputSpec) -> None:
         raise SequenceDataError(
             f"{type(estimator).__name__} was fitted on sequences of {words[fitted.kind]}, got {words[spec.kind]}"
         )
+    if spec.missing != fitted.missing:
+        raise SequenceDataError(
+            f"{type(estimator).__name__} was fitted with missing={fitted.missing!r}, and has missing={spec.missing!r} "
+            f"now: fit it again"
+        )
     if spec.table and not fitted.table and fitted.n_features != 1:
         raise SequenceDataError(
             f"{type(estimator).__name__} is expecting {fitted.n_features} features a step ({WANTED}), got a 2-D table, "
@@ -331,9 +339,9 @@ def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: lis
         sequence, step = locate(sequences, row)
         what = "NaN" if np.isnan(values[row, column]) else f"infinity or a value too large for dtype('{dtype}') (inf)"
         place = f"sequence {sequence}, step {step}, column {column if names is None else repr(names[column])}"
-        advice = "" if not np.isnan(values[row, column]) else (
-            ". Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
-        )
+        advice = ""
+        if np.isnan(values[row, column]):
+            advice = ". Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
         raise SequenceDataError(f"Input X contains {what} at {place} ({int(bad.sum())} such value(s) in all){advice}")
     return sequences.with_values(values, feature_names=sequences.feature_names)
 

@@ -188,7 +188,8 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
             elif hasattr(self, "vocabulary_"):
                 del self.vocabulary_
         elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
-            raise ValueError(f"classes={classes!r} differs from the classes of the first call, {self.classes_.tolist()!r}")
+            known = self.classes_.tolist()
+            raise ValueError(f"classes={classes!r} differs from the classes of the first call, {known!r}")
         self._refuse_unknown_labels(data.target)
         return self._encode(data).merged()
 
@@ -283,7 +284,7 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         """Set the fitted attributes that describe the target."""
 
-    def _refuse_unknown_labels(self, target: Any) -> None:  # noqa: B027
+    def _refuse_unknown_labels(self, target: Any) -> None:
         """Raise if the target of a training set holds what ``_learn_target`` did not learn."""
 
     @abstractmethod

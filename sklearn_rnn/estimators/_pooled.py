@@ -20,13 +20,15 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._parameters import CONSTRAINTS
+from sklearn_rnn.networks.pooling import AttentionPooling
 
 
 def _pools_by_attention(estimator: PooledRNN) -> bool:
-    if estimator.pooling == "attention":
+    fitted = isinstance(estimator.module_.pooling, AttentionPooling) if hasattr(estimator, "net_") else True
+    if estimator.pooling == "attention" and fitted:
         return True
     raise AttributeError(
-        f"attention_weights needs pooling='attention', this estimator has pooling={estimator.pooling!r}"
+        f"attention_weights needs a fit with pooling='attention', this estimator has pooling={estimator.pooling!r}"
     )
 
 
@@ -86,7 +88,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
         """
         sequences = self._read(X)
         longest = int(sequences.lengths.max())
-        if self.bidirectional:
+        if self.module_.backbone.bidirectional:
             for t in range(1, longest + 1):
                 yield self._outputs(sequences.truncate(t), lambda net, x, n: net(x, n), per_step=False)
             return

@@ -119,8 +119,12 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         self.target_ndim_ = data.target.ndim
         targets = TrainingSet(data.sequences, data.target.reshape(len(data), -1), data.weight, data.groups).merged()
-        self.target_mean_ = np.average(targets.target, axis=0, weights=targets.weight)
-        scale = np.sqrt(np.average((targets.target - self.target_mean_) ** 2, axis=0, weights=targets.weight))
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.target_mean_ = np.average(targets.target, axis=0, weights=targets.weight)
+            scale = np.sqrt(np.average((targets.target - self.target_mean_) ** 2, axis=0, weights=targets.weight))
+        if not np.all(np.isfinite(scale)):
+            largest = np.abs(targets.target).max()
+            raise ValueError(f"y holds numbers too large to be standardised, up to {largest:.1e}: give a larger unit")
         self.target_scale_ = np.where(scale > 0, scale, 1.0)
 
     def _encode_target(self, target: NDArray[Any]) -> NDArray[Any]:

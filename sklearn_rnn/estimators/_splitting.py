@@ -37,8 +37,8 @@ def split_validation(
         what = f"{n} distinct sequences" + ("" if data.groups is None else f" in {distinct_groups} group(s)")
         raise ValueError(
             f"early_stopping=True needs at least 2 sequences on each side of the split: "
-            f"validation_fraction={fraction!r} of {what} leaves too little. Give more data, a larger validation_fraction, X_val and y_val, or set "
-            f"early_stopping=False"
+            f"validation_fraction={fraction!r} of {what} leaves too little. Give more data, a larger "
+            f"validation_fraction, X_val and y_val, or set early_stopping=False"
         )
     if data.groups is not None:
         splitter = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=random_state)

@@ -25,7 +25,7 @@ def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
 
 @functools.cache
 def _take_warning_about_projections() -> None:
-    """Let torch say, as it does once a process, that oneDNN has no projected LSTM: its own has, and nobody can help it."""
+    """Let torch say, as it does once a process, that oneDNN has no projected LSTM: torch's own kernel has."""
     with torch.device("meta"):  # no weights are drawn there
         lstm = nn.LSTM(1, 2, proj_size=1)
     with warnings.catch_warnings(), torch.no_grad():
@@ -183,6 +183,12 @@ class RecurrentStack(nn.Module):
         """Units of one direction of the last layer."""
         last: Any = self.layers[-1]
         return int(last.direction_size)
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether a state depends on later steps."""
+        last: Any = self.layers[-1]
+        return len(last.directions) > 1
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""

@@ -182,7 +182,8 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
         ) from error
     if optimizer_state and optimizer_state["optimizer"] == type(net.optimizer_).__name__:
         settings = net.optimizer_.state_dict()["param_groups"]
-        net.optimizer_.load_state_dict({"state": optimizer_state["state"], "param_groups": settings})
+        state = copy.deepcopy(optimizer_state["state"])  # torch would go on in the tensors that it is given
+        net.optimizer_.load_state_dict({"state": state, "param_groups": settings})
 
 
 def train(
@@ -249,10 +250,22 @@ def train(
         loss_curve=[float(row["train_loss"]) for row in history],
         validation_scores=[float(row["valid_score"]) for row in history] if validated else None,
         history=history,
-        optimizer_state={"optimizer": type(net.optimizer_).__name__, "state": net.optimizer_.state_dict()["state"]},
+        optimizer_state={
+            "optimizer": type(net.optimizer_).__name__,
+            "state": _on_cpu(net.optimizer_.state_dict()["state"]),
+        },
     )
     _strip(net, options)
     return result
+
+
+def _on_cpu(state: Any) -> Any:
+    """The state of an optimizer with its tensors on the CPU, so that it can be read where there is no other device."""
+    if isinstance(state, dict):
+        return {key: _on_cpu(value) for key, value in state.items()}
+    if isinstance(state, list):
+        return [_on_cpu(value) for value in state]
+    return state.cpu() if isinstance(state, torch.Tensor) else state
 
 
 def _refuse_to_monitor_validation(net: NeuralNet) -> None:
