@@ -160,7 +160,7 @@ def _from_items(items: list[Any], name: str) -> Sequences:
     sequences = Sequences.from_arrays(arrays)
     sequences.feature_names = _common_columns(items, name)
     if is_text(sequences.values):
-        _check_tokens(sequences, name)
+        check_tokens(sequences, name)
     return sequences
 
 
@@ -214,6 +214,8 @@ def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     """Sequence `i` as an array (length,) or (length, n_features)."""
     if hasattr(item, "detach"):
         item = item.detach().cpu().numpy()
+    if hasattr(item, "isna") and item.isna().to_numpy().any() and _is_numeric_frame(item):
+        item = item.to_numpy(dtype=np.float64, na_value=np.nan)  # NumPy would make an object of pandas' NA
     try:
         array = np.asarray(item)
     except ValueError as error:
@@ -226,6 +228,12 @@ def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
             f"{name}[{i}] has shape {array.shape}, but a sequence must have shape (length, n_features) or (length,)"
         )
     return array
+
+
+def _is_numeric_frame(item: Any) -> bool:
+    """Whether all columns of a pandas frame, or a Series, hold numbers."""
+    dtypes = item.dtypes if hasattr(item, "columns") else [item.dtype]
+    return all(getattr(dtype, "kind", "O") in "biuf" for dtype in dtypes)
 
 
 def _check_same_features(arrays: list[NDArray[Any]], name: str) -> None:
@@ -256,11 +264,11 @@ def _from_token_lists(items: list[Any], name: str) -> Sequences:
     offsets = np.concatenate([[0], np.cumsum([len(item) for item in items])])
     values = object_array(list(chain.from_iterable(items)))
     sequences = Sequences(values, offsets)
-    _check_tokens(sequences, name)
+    check_tokens(sequences, name)
     return sequences
 
 
-def _check_tokens(sequences: Sequences, name: str) -> None:
+def check_tokens(sequences: Sequences, name: str) -> None:
     for step, token in enumerate(sequences.values.ravel()):
         if not isinstance(token, str):
             sequence, position = locate(sequences, step)

@@ -122,6 +122,8 @@ def validate_step_labels(y: Any, sequences: Sequences, *, name: str = "y") -> Se
 
 def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     """Read label sequences in any format into a container with values of shape (total_steps,)."""
+    if hasattr(y, "columns") and hasattr(y, "to_numpy"):  # a frame, which would go by its column names
+        y = y.to_numpy()
     if not isinstance(y, Sequences):
         item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if _is_listlike(y) else y
         if item is None and _is_listlike(y) and len(y):

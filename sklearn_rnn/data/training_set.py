@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.sequences import Sequences
 
+MAX_SPREAD = 10_000
+"""Copies that repeated samples may have in all: weights that count a population do not make an epoch endless."""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -56,6 +59,28 @@ class TrainingSet:
         weight = np.bincount(group_of, weights=self.weight[kept]).astype(np.float64)
         merged = self.take(kept[first])
         return TrainingSet(merged.sequences, merged.target, weight, merged.groups)
+
+    def spread(self) -> TrainingSet:
+        """Samples whose weights are counts become as many copies, so that an epoch is as long as the data was.
+
+        A data set of 1,000 rows of which 12 are distinct is trained on in as many steps as any other of 1,000 rows.
+        There are no more than `MAX_SPREAD` copies in all, or as many as samples; each then stands for several. Weights
+        that are not whole numbers are no counts, and stay.
+
+        Returns
+        -------
+        spread : TrainingSet
+            The copies of a sample share its weight.
+        """
+        if not np.all(self.weight == np.round(self.weight)):
+            return self
+        share = min(1.0, max(len(self), MAX_SPREAD) / self.weight.sum())
+        copies = np.maximum(1, np.floor(self.weight * share)).astype(np.int64)
+        if np.all(copies == 1):
+            return self
+        spread = self.take(np.repeat(np.arange(len(self)), copies))
+        weight = np.repeat(self.weight / copies, copies)
+        return TrainingSet(spread.sequences, spread.target, weight, spread.groups)
 
     def _digest(self, i: int) -> bytes:
         """A 128-bit digest of sample `i`: its steps, its target and its group."""

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.formats import WANTED, as_sequences, check_not_masked, is_sparse, is_table, is_text, locate
+from sklearn_rnn.data.formats import (
+    WANTED,
+    as_sequences,
+    check_not_masked,
+    check_tokens,
+    is_sparse,
+    is_table,
+    is_text,
+    locate,
+)
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -38,6 +47,10 @@ class InputSpec:
         The length of all sequences, where X was a list of lists of numbers, which may stand for a table.
     missing : {"error", "mask"}
         What was done with NaN.
+    max_length : int or None
+        Steps that are kept of a longer sequence.
+    truncate : {"head", "tail"}
+        The end that is cut off.
     """
 
     kind: Literal["numeric", "text", "ids", "objects"]
@@ -45,6 +58,8 @@ class InputSpec:
     table: bool
     width: int | None = None
     missing: str = "error"
+    max_length: int | None = None
+    truncate: str = "tail"
 
 
 def validate_sequences(
@@ -86,6 +101,8 @@ def validate_sequences(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
+    if hasattr(X, "column_names") and hasattr(X, "to_pandas"):  # an Arrow table
+        X = X.to_pandas()
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "to_list"):
         X = np.asarray(X)
     table = is_table(X)
@@ -193,7 +210,10 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
         )
     flat = np.ascontiguousarray(array).reshape(-1)
     values = flat.astype(object) if text else flat.reshape(-1, 1)
-    return Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
+    sequences = Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
+    if text:
+        check_tokens(sequences, "X")
+    return sequences
 
 
 def _check_table(X: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -130,15 +130,15 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
 
-        data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes)
-        validation_data = None
-        if validation is not None:
-            validation_data = self._read_validation_set(*validation)
-        elif self.early_stopping and not partial:
+        splits = self.early_stopping and validation is None and not partial
+        data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes, keep_groups=splits)
+        validation_data = None if validation is None else self._read_validation_set(*validation)
+        if splits:
             stratify = data.target if self._stratified else None
             data, validation_data = split_validation(data, self.validation_fraction, stratify, random_state)
-        training = self._to_dataset(data, data, device)
-        held_out = None if validation_data is None else self._to_dataset(validation_data, data, device)
+        data = data.spread()
+        training = self._to_dataset(data, device, training=True)
+        held_out = None if validation_data is None else self._to_dataset(validation_data, device, training=False)
         options = self._training_options(self._loss(), device, random_state, partial=partial)
 
         def run_epoch(epoch: int, net: Any, work: Any) -> bool:
@@ -172,15 +172,15 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         return self
 
     def _read_training_set(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, *, reset: bool, classes: Any
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, *, reset: bool, classes: Any, keep_groups: bool
     ) -> TrainingSet:
         """Everything that the network is fitted to, encoded, with equal samples merged."""
         sequences = self._read_raw(X, reset=reset)
         labels = self._validate_target(y, sequences)
         weight = validate_weights(sample_weight, len(sequences))
         groups = validate_groups(groups, len(sequences))
-        data = TrainingSet(sequences, labels, weight, groups)
-        data = self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0))))
+        self.input_spec_ = replace(vars(self)["input_spec_"], max_length=self.max_length, truncate=self.truncate)
+        data = self._counted(self._shorten(TrainingSet(sequences, labels, weight, groups if keep_groups else None)))
         if reset:
             self._learn_target(data, classes)
             if self.input_spec_.kind != "numeric":
@@ -200,8 +200,7 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
             sequences = self._read_raw(X, reset=False)
             labels = self._validate_target(y, sequences)
             weight = validate_weights(sample_weight, len(sequences), name="sample_weight_val")
-            data = TrainingSet(sequences, labels, weight)
-            return self._encode(self._shorten(data.take(np.flatnonzero((weight > 0) & (sequences.lengths > 0)))))
+            return self._encode(self._counted(self._shorten(TrainingSet(sequences, labels, weight))))
         except (TypeError, ValueError) as error:
             raise SequenceDataError(f"In the validation data, X_val and y_val: {error}") from error
 
@@ -213,6 +212,13 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
             target = target.truncate(self.max_length, cut=self.truncate)
         sequences = data.sequences.truncate(self.max_length, cut=self.truncate)
         return TrainingSet(sequences, target, data.weight, data.groups)
+
+    def _counted(self, data: TrainingSet) -> TrainingSet:
+        """The sequences that have a weight, steps and something to learn from."""
+        counted = (data.weight > 0) & (data.sequences.lengths > 0) & self._has_target(data.target)
+        if not counted.any():
+            raise ValueError("no sequence is left to learn from: each one has weight 0, no steps, or no labelled step")
+        return data.take(np.flatnonzero(counted))
 
     def _encode(self, data: TrainingSet) -> TrainingSet:
         return TrainingSet(
@@ -230,7 +236,7 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
             X,
             reset=reset,
             dtype=self.dtype,
-            embed=self.embedding_dim is not None,
+            embed=self.embedding_dim is not None if reset else self.input_spec_.kind == "ids",
             missing=self.missing,
             allow_empty=self._allow_empty,
         )
@@ -239,8 +245,9 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         """Check X of a prediction and encode it; cut it to `max_length` where one output a sequence is wanted."""
         check_is_fitted(self, "net_")
         sequences = self._read_raw(X, reset=False)
-        if self.max_length is not None and self._pooled:
-            sequences = sequences.truncate(self.max_length, cut=self.truncate)
+        spec = self.input_spec_
+        if spec.max_length is not None and self._pooled:
+            sequences = sequences.truncate(spec.max_length, cut=spec.truncate)
         return self._encode_steps(sequences)
 
     def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
@@ -284,6 +291,10 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         """Set the fitted attributes that describe the target."""
 
+    def _has_target(self, target: Any) -> NDArray[np.bool_]:
+        """Which sequences (n_sequences,) have a target at all."""
+        return np.ones(len(target), dtype=bool)
+
     def _refuse_unknown_labels(self, target: Any) -> None:
         """Raise if the target of a training set holds what ``_learn_target`` did not learn."""
 
@@ -292,8 +303,8 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         """The target as the loss takes it."""
 
     @abstractmethod
-    def _to_dataset(self, part: TrainingSet, training: TrainingSet, device: torch.device) -> SequenceDataset:
-        """`part` as tensors, its weights those of the loss, scaled to a mean of 1 over `training`."""
+    def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
+        """`data` as tensors, its weights scaled to a mean of 1; in `training` they are those of the classes too."""
 
     @abstractmethod
     def _n_outputs(self) -> int:

@@ -32,7 +32,7 @@ def class_weight_vector(
     Raises
     ------
     ValueError
-        If a dict names a class that is not there, or a negative weight.
+        If a dict names a class that is not there and leaves out one that is, or holds a negative weight.
     """
     if class_weight is None:
         return np.ones(len(classes))
@@ -42,8 +42,12 @@ def class_weight_vector(
     assert isinstance(class_weight, dict)
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
-    if unknown:
-        raise ValueError(f"class_weight names the class(es) {unknown!r} that are not among the classes {known!r}")
+    unnamed = [label for label in known if label not in class_weight]
+    if unknown and unnamed:  # a typo; without unnamed ones it is a fold that lacks a class
+        raise ValueError(
+            f"class_weight names the class(es) {unknown!r} that are not among the classes {known!r}, and leaves out "
+            f"{unnamed!r}"
+        )
     try:
         weights = np.array([class_weight.get(label, 1.0) for label in known], dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -221,21 +221,19 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
         codes = np.searchsorted(self.classes_, target)
         return codes if len(self.classes_) > 2 else codes[:, None].astype(np.float64)
 
-    def _target_weights(self, part: TrainingSet, training: TrainingSet) -> NDArray[np.float64]:
+    def _target_weights(self, data: TrainingSet) -> NDArray[np.float64]:
         if self.class_weight is None:
-            return np.ones(len(part))
+            return np.ones(len(data))
+        codes = data.target.astype(np.int64)
         if not self._multilabel:
-            codes = training.target.reshape(-1).astype(np.int64)
-            vector = class_weight_vector(self.class_weight, self.classes_, codes, training.weight)
-            return vector[part.target.reshape(-1).astype(np.int64)]
+            codes = codes.reshape(-1)
+            return class_weight_vector(self.class_weight, self.classes_, codes, data.weight)[codes]
         if isinstance(self.class_weight, dict):
             vector = class_weight_vector(self.class_weight, self.classes_, np.empty(0, np.int64), np.empty(0))
-            return np.where(part.target > 0, vector, 1.0).prod(axis=1)
-        factors = np.ones(len(part))
-        for label in range(part.target.shape[1]):
-            codes = training.target[:, label].astype(np.int64)
-            vector = class_weight_vector(self.class_weight, np.arange(2), codes, training.weight)
-            factors *= vector[part.target[:, label].astype(np.int64)]
+            return np.where(codes > 0, vector, 1.0).prod(axis=1)
+        factors = np.ones(len(data))
+        for column in codes.T:
+            factors *= class_weight_vector(self.class_weight, np.arange(2), column, data.weight)[column]
         return factors
 
     def _n_outputs(self) -> int:

@@ -100,14 +100,16 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
     def _validate_target(self, y: Any, sequences: Sequences) -> NDArray[Any]:
         return self._validate_labels(y, len(sequences))
 
-    def _to_dataset(self, part: TrainingSet, training: TrainingSet, device: torch.device) -> SequenceDataset:
-        weight = part.weight * self._target_weights(part, training)
-        scaled = TrainingSet(part.sequences, part.target, weight / weight.mean())
+    def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
+        weight = data.weight * self._target_weights(data) if training else data.weight
+        if not weight.any():
+            raise ValueError(f"class_weight={getattr(self, 'class_weight', None)!r} gives all training data weight 0")
+        scaled = TrainingSet(data.sequences, data.target, weight / weight.mean())
         return SequenceDataset(scaled, dtype=getattr(torch, self.dtype), device=device)
 
-    def _target_weights(self, part: TrainingSet, training: TrainingSet) -> NDArray[np.float64]:
-        """What the weight of each sequence (n_sequences,) is multiplied with."""
-        return np.ones(len(part))
+    def _target_weights(self, data: TrainingSet) -> NDArray[np.float64]:
+        """What the weight of each training sequence (n_sequences,) is multiplied with."""
+        return np.ones(len(data))
 
     @abstractmethod
     def _validate_labels(self, y: Any, n_sequences: int) -> NDArray[Any]:

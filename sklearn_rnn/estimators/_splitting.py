@@ -30,6 +30,8 @@ def split_validation(
     ValueError
         If there is too little data for both parts.
     """
+    if stratify is not None and stratify.ndim == 2 and stratify.shape[1] == 1:
+        stratify = stratify[:, 0]  # the codes of two classes come as a column
     n = len(data)
     n_validation = int(np.ceil(fraction * n))
     distinct_groups = n if data.groups is None else len(set(data.groups.tolist()))

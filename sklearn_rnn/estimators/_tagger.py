@@ -182,12 +182,14 @@ class RNNSequenceTagger(BaseRNN):
     def _validate_target(self, y: Any, sequences: Sequences) -> Sequences:
         return validate_step_labels(y, sequences)
 
+    def _has_target(self, target: Sequences) -> NDArray[np.bool_]:
+        labelled = np.concatenate([[0], np.cumsum(labelled_steps(target, self.ignore_label))])
+        if labelled[-1] == 0:
+            raise ValueError(f"y holds no label: every step carries ignore_label={self.ignore_label!r}")
+        return np.diff(labelled[target.offsets]) > 0
+
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         labels = data.target.values[labelled_steps(data.target, self.ignore_label)]
-        if len(labels) == 0:
-            raise ValueError(
-                f"y holds no label: every step carries ignore_label={self.ignore_label!r}, or weighs nothing"
-            )
         self.classes_ = np.unique(labels.astype(str) if labels.dtype == object else labels)
         if classes is not None:
             self.classes_ = np.unique(np.asarray(classes))
@@ -205,19 +207,22 @@ class RNNSequenceTagger(BaseRNN):
             warn_unseen_labels(unseen)
         return target.with_values(codes)
 
-    def _to_dataset(self, part: TrainingSet, training: TrainingSet, device: torch.device) -> SequenceDataset:
-        step_weight = np.repeat(part.weight, part.sequences.lengths) * (part.target.values >= 0)
-        if self.class_weight is not None:
-            codes, weight = training.target.values, np.repeat(training.weight, training.sequences.lengths)
-            kept = codes >= 0
-            vector = class_weight_vector(self.class_weight, self.classes_, codes[kept], weight[kept])
-            step_weight = step_weight * vector[np.maximum(part.target.values, 0)]
-        total = step_weight.sum()
-        step_weight = (step_weight * (len(part) / total if total > 0 else 1.0)).astype(self.dtype)
-        codes_or_zero = part.target.with_values(np.maximum(part.target.values, 0))
+    def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
+        labelled = data.target.values >= 0
+        codes = np.where(labelled, data.target.values, 0)
+        weight = np.repeat(data.weight, data.sequences.lengths) * labelled
+        if training and self.class_weight is not None:
+            vector = class_weight_vector(self.class_weight, self.classes_, codes[labelled], weight[labelled])
+            weight = weight * vector[codes]
+        if not weight.any():
+            raise ValueError(
+                f"no step has a weight in the {'training' if training else 'validation'} data: every label is new, or "
+                f"has weight 0 in class_weight={self.class_weight!r}"
+            )
+        weight = (weight * (len(data) / weight.sum())).astype(self.dtype)
         return SequenceDataset(
-            TrainingSet(part.sequences, codes_or_zero, part.weight),
-            step_weight=part.sequences.with_values(step_weight),
+            TrainingSet(data.sequences, data.target.with_values(codes), data.weight),
+            step_weight=data.sequences.with_values(weight),
             dtype=getattr(torch, self.dtype),
             device=device,
         )
@@ -229,8 +234,6 @@ class RNNSequenceTagger(BaseRNN):
         return "cross_entropy"
 
     def _score_outputs(self, outputs: Any, target: Any, weight: Any) -> float:
-        if len(outputs) == 0:
-            return 0.0
         return float(accuracy_score(target, outputs.argmax(axis=1), sample_weight=weight))
 
     def __sklearn_tags__(self) -> Any:

@@ -160,7 +160,7 @@ class GradientFlowDisplay:
         data = _read(estimator, X, y)
         norms = hidden_gradient_norms(
             estimator.module_,
-            estimator._to_dataset(data, data, next(estimator.module_.parameters()).device),
+            estimator._to_dataset(data, next(estimator.module_.parameters()).device, training=True),
             WeightedLoss(estimator._loss(), label_smoothing=getattr(estimator, "label_smoothing", 0.0)),
             n_threads=estimator.n_threads,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 ScoreOutputs = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
@@ -23,6 +24,15 @@ def check_callbacks(callbacks: Any) -> None:
                 f"callbacks[{i}] is {callback!r:.60}, wanted a skorch callback: an instance, a class, or a pair of a "
                 f"name and one of those. scikit-learn's own callbacks are given to set_callbacks"
             )
+        if isinstance(part, EpochScoring) and part.use_caching:
+            raise ValueError(
+                f"callbacks[{i}] is an EpochScoring that collects predictions, which it cannot of padded batches: look "
+                f"at validation_scores_, set scikit-learn's ScoringMonitor, or give it use_caching=False"
+            )
+        try:
+            copy.deepcopy(part)
+        except Exception as error:
+            raise ValueError(f"callbacks[{i}], a {type(part).__name__}, cannot be copied: {error}") from error
 
 
 class GradientClipping(Callback):

@@ -92,6 +92,7 @@ class Progress:
 
     def update(self, epoch: int, score: float, loss: float) -> bool:
         """Take the figures of `epoch`, and tell whether its weights are the best so far; equal scores go by loss."""
+        score = -math.inf if math.isnan(score) else score  # R2 of a single sequence, for one
         self.epochs_without_gain = 0 if score > self.best + self.tol else self.epochs_without_gain + 1
         self.best = max(self.best, score)
         improved = (score, -loss) > self.best_key

@@ -1,0 +1,184 @@
+"""What users run into: data as it comes, and parameters in combinations."""
+
+import threading
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import EpochScoring
+
+from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences
+from sklearn_rnn.data.training_set import MAX_SPREAD, TrainingSet
+from sklearn_rnn.estimators._splitting import split_validation
+
+SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
+
+
+def ragged(n=30, n_features=2, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=(length, n_features)) for length in rng.integers(2, 7, size=n)]
+
+
+def training_set(weight):
+    weight = np.asarray(weight, dtype=float)
+    sequences = Sequences(np.arange(len(weight), dtype=float)[:, None], np.arange(len(weight) + 1))
+    return TrainingSet(sequences, np.arange(len(weight)), weight)
+
+
+class TestRepeatedSequences:
+    def test_an_epoch_is_as_long_as_the_data(self):
+        X = [[[1.0], [0.0]], [[0.0], [1.0]]] * 100
+        y = ["falls", "rises"] * 100
+        model = RNNClassifier(hidden_size=8, max_epochs=20, random_state=0).fit(X, y)
+        assert model.loss_curve_[-1] < 0.05  # 260 steps; two samples in one batch would make 20
+
+    def test_many_copies_of_one_do_not_drown_the_rest(self):
+        rng = np.random.default_rng(0)
+        X = [np.ones((3, 2))] * 950 + [rng.normal(size=(3, 2)) for _ in range(50)]
+        y = np.array([0] * 950 + [int(x[-1, 0] > 0) for x in X[950:]])
+        model = RNNClassifier(hidden_size=16, max_epochs=15, random_state=0).fit(X, y)
+        assert model.score(X[950:], y[950:]) > 0.95
+
+    def test_counts_become_copies_that_share_the_weight(self):
+        spread = training_set([1, 3, 2]).spread()
+        assert spread.target.tolist() == [0, 1, 1, 1, 2, 2]
+        assert_array_equal(spread.weight, np.ones(6))
+
+    def test_weights_that_are_no_counts_stay(self):
+        data = training_set([0.5, 3.0])
+        assert data.spread() is data
+
+    def test_counts_of_a_population_are_bounded(self):
+        data = training_set([10**6, 3 * 10**6, 1])
+        spread = data.spread()
+        assert len(spread) <= MAX_SPREAD + len(data)
+        assert_allclose(np.bincount(spread.target, weights=spread.weight), data.weight)
+
+
+class TestValidationData:
+    @pytest.mark.parametrize("seed", range(20))
+    def test_two_classes_are_stratified(self, seed):
+        X, y = ragged(40), np.array([0] * 30 + [1] * 10)
+        model = RNNClassifier(**SMALL)
+        model.fit(X, y)
+        data = model._read_training_set(X, y, None, None, reset=False, classes=None, keep_groups=False)
+        _, validation = split_validation(data, 0.2, data.target, np.random.RandomState(seed))
+        assert validation.target.sum() == 2
+
+    def test_the_score_is_the_score_whatever_the_class_weights(self):
+        X, y = ragged(), np.array([0] * 24 + [1] * 6)
+        model = RNNClassifier(class_weight="balanced", **SMALL).fit(X, y, X_val=X, y_val=y)
+        assert model.validation_scores_[-1] == pytest.approx(model.score(X, y))
+
+    def test_groups_matter_to_the_inner_split_alone(self):
+        X, y = ragged(), np.arange(30) % 2
+        plain = RNNClassifier(**SMALL).fit(X, y)
+        grouped = RNNClassifier(**SMALL).fit(X, y, groups=np.arange(30))
+        assert_array_equal(plain.predict_proba(X), grouped.predict_proba(X))
+
+    def test_sequences_without_a_label_are_not_split(self):
+        X = [["a", "b"], ["c"], ["b", "c"], ["d"], ["a"], ["c", "d"]] * 2
+        y = [["?"] * len(tokens) for tokens in X]
+        y[:4] = [["A", "?"], ["B"], ["A", "B"], ["B"]]
+        for seed in range(5):
+            model = RNNSequenceTagger(
+                ignore_label="?", early_stopping=True, validation_fraction=0.5, hidden_size=4, random_state=seed
+            ).fit(X, y)
+            assert model.loss_curve_[0] > 0
+
+    def test_validation_data_without_labels_is_refused(self):
+        X, y = [["a", "b"], ["c"]], [["A", "B"], ["A"]]
+        with pytest.raises(ValueError, match="X_val and y_val: y holds no label"):
+            RNNSequenceTagger(ignore_label="?", **SMALL).fit(X, y, X_val=[["a"]], y_val=[["?"]])
+
+    def test_r2_of_one_sequence_leaves_a_best_epoch(self):
+        X, y = ragged(), np.arange(30.0)
+        with pytest.warns(UserWarning, match="R\\^2 score is not well-defined"):
+            model = RNNRegressor(early_stopping=True, **SMALL).fit(X, y, X_val=X[:1], y_val=y[:1])
+        assert 1 <= model.best_epoch_ <= 2
+
+
+class TestClassWeights:
+    def test_a_fold_may_lack_a_label_of_the_dict(self):
+        X = [["a", "b"], ["c"], ["b", "c"]] * 4
+        y = [["A", "B"], ["A"], ["B", "A"]] * 4
+        y[0] = ["RARE", "B"]
+        tagger = RNNSequenceTagger(class_weight={"A": 1, "B": 2, "RARE": 3}, **SMALL)
+        with pytest.warns(UserWarning, match="not seen in fit"):
+            scores = cross_val_score(tagger, X, y, cv=KFold(3), error_score="raise")
+        assert len(scores) == 3
+
+    def test_a_typo_is_an_error(self):
+        with pytest.raises(ValueError, match=r"names the class.*'B'.*leaves out"):
+            RNNClassifier(class_weight={"a": 1, "B": 2}, **SMALL).fit(ragged(), ["a", "b"] * 15)
+
+
+class TestFrames:
+    def frames(self):
+        return [pd.DataFrame({"a": pd.array([1, None, 3], dtype="Int64"), "b": [1.0, 2.0, 3.0 + i]}) for i in range(8)]
+
+    def test_pandas_missing_values_are_carried_forward(self):
+        model = RNNClassifier(missing="mask", **SMALL).fit(self.frames(), [0, 1] * 4)
+        as_arrays = [np.column_stack([[1, np.nan, 3], [1.0, 2.0, 3.0 + i]]) for i in range(8)]
+        assert_array_equal(model.predict_proba(self.frames()), model.predict_proba(as_arrays))
+
+    def test_pandas_missing_values_are_named_and_imputed(self):
+        with pytest.raises(ValueError, match="NaN at sequence 0, step 1, column 'a'"):
+            RNNClassifier(**SMALL).fit(self.frames(), [0, 1] * 4)
+        make_pipeline(PerStep(SimpleImputer()), RNNClassifier(**SMALL)).fit(self.frames(), [0, 1] * 4)
+
+    def test_step_labels_in_a_frame(self):
+        X = np.random.default_rng(0).normal(size=(10, 5))
+        y = np.arange(50).reshape(10, 5) % 3
+        model = RNNSequenceTagger(**SMALL).fit(X, pd.DataFrame(y, columns=list("abcde")))
+        assert model.classes_.tolist() == [0, 1, 2]
+
+    def test_arrow_table(self):
+        X = np.random.default_rng(0).normal(size=(10, 3))
+        table = pa.table({f"step{t}": X[:, t] for t in range(3)})
+        model = RNNClassifier(**SMALL).fit(table, [0, 1] * 5)
+        assert_array_equal(model.predict_proba(table), model.predict_proba(table.to_pandas()))
+
+    @pytest.mark.parametrize("other", [None, 1])
+    def test_table_of_tokens_holds_tokens_alone(self, other):
+        X = np.array([["a", "c"], ["b", "c"]] * 5, dtype=object)
+        model = RNNClassifier(**SMALL).fit(X, [0, 1] * 5)
+        X[3, 1] = other
+        with pytest.raises(ValueError, match=r"X\[3\]\[1\]"):
+            model.predict(X)
+        with pytest.raises(ValueError, match=r"X\[3\]\[1\]"):
+            RNNClassifier(**SMALL).fit(X, [0, 1] * 5)
+
+
+class TestParametersAfterAFit:
+    def test_max_length_waits_for_the_next_fit(self):
+        X, y = ragged(), np.arange(30) % 2
+        model = RNNClassifier(**SMALL).fit(X, y)
+        before = model.predict_proba(X)
+        assert_array_equal(model.set_params(max_length=1).predict_proba(X), before)
+        shortened = model.fit(X, y).predict_proba(X)
+        assert_array_equal(shortened, model.predict_proba([x[:1] for x in X]))
+
+    def test_ids_stay_ids(self):
+        X, y = [[1, 2], [2, 3], [3, 4]] * 4, [0, 1, 0] * 4
+        model = RNNClassifier(embedding_dim=3, **SMALL).fit(X, y)
+        before = model.predict_proba(X)
+        assert_array_equal(model.set_params(embedding_dim=None).predict_proba(X), before)
+
+
+class TestCallbacks:
+    def test_cached_epoch_scoring_is_refused(self):
+        scoring = EpochScoring(lambda net, X, y: 0.5, name="half")
+        with pytest.raises(ValueError, match="use_caching=False"):
+            RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
+
+    def test_what_cannot_be_copied_is_named(self):
+        scoring = EpochScoring(lambda net, X, y: 0.5, name="half", use_caching=False)
+        scoring.lock = threading.Lock()
+        with pytest.raises(ValueError, match=r"callbacks\[0\], a EpochScoring, cannot be copied"):
+            RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
