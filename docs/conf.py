@@ -42,6 +42,9 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+html_sidebars = {page: [] for page in ("changelog", "compatibility", "install", "quality")}  # pages without siblings
 html_title = f"sklearn_rnn {release}"
 html_show_sourcelink = False
 html_theme_options = {"show_prev_next": True, "secondary_sidebar_items": ["page-toc"]}
