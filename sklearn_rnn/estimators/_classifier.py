@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
-from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._class_weights import class_weight_vector, refuse_unknown_classes
-from sklearn_rnn.estimators._parameters import CLASS_WEIGHT, SHARE, fill_docs
+from sklearn_rnn.estimators._labelled import LabelledRNN
+from sklearn_rnn.estimators._parameters import fill_docs
 from sklearn_rnn.estimators._pooled import PooledRNN
 
 
 @fill_docs()
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNClassifier(ClassifierMixin, PooledRNN):
+class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
     """Recurrent network that classifies sequences.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), pooling over the steps
@@ -72,38 +73,11 @@ class RNNClassifier(ClassifierMixin, PooledRNN):
     True
     """
 
-    class_weight: dict[Any, float] | str | None = None
-    label_smoothing: float = 0.0
-
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **PooledRNN._parameter_constraints,
-        "class_weight": CLASS_WEIGHT,
-        "label_smoothing": [SHARE],
+        **LabelledRNN._parameter_constraints,
     }
     _stratified: ClassVar[bool] = True
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: Any, y: Any, classes: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None
-    ) -> RNNClassifier:
-        """Run one epoch over more data, going on from the present weights.
-
-        Parameters
-        ----------
-        X : sequences in any supported format
-        y : array-like of shape (n_sequences,) or (n_sequences, n_labels)
-        classes : array-like of shape (n_classes,), optional
-            All classes that will ever come; wanted at the first call if its y lacks some.
-        sample_weight : array-like of shape (n_sequences,), optional
-
-        Returns
-        -------
-        self : RNNClassifier
-        """
-        with self._fitted_state_restored_on_error():
-            return self._fit(
-                X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), classes=classes, partial=True
-            )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each sequence.

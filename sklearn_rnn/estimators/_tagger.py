@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -20,15 +19,15 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import labelled_steps, validate_step_labels, warn_unseen_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import validate_weights
-from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._class_weights import class_weight_vector, refuse_unknown_classes
-from sklearn_rnn.estimators._parameters import CLASS_WEIGHT, CONSTRAINTS, SHARE, fill_docs
+from sklearn_rnn.estimators._labelled import LabelledRNN
+from sklearn_rnn.estimators._parameters import fill_docs
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
 
 
 @fill_docs()
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNSequenceTagger(BaseRNN):
+class RNNSequenceTagger(LabelledRNN):
     """Recurrent network that labels every step of a sequence.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both) and a linear head on each
@@ -78,43 +77,16 @@ class RNNSequenceTagger(BaseRNN):
     1.0
     """
 
-    class_weight: dict[Any, float] | str | None = None
-    label_smoothing: float = 0.0
     ignore_label: str | int | None = None
     scoring: str = "accuracy"
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **CONSTRAINTS,
-        "class_weight": CLASS_WEIGHT,
-        "label_smoothing": [SHARE],
+        **LabelledRNN._parameter_constraints,
         "ignore_label": [str, int, None],
         "scoring": [StrOptions({"accuracy", "span_f1"})],
     }
     _allow_empty: ClassVar[bool] = True
     _pooled: ClassVar[bool] = False
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X: Any, y: Any, classes: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None
-    ) -> RNNSequenceTagger:
-        """Run one epoch over more data, going on from the present weights.
-
-        Parameters
-        ----------
-        X : sequences in any supported format
-        y : label sequences
-        classes : array-like of shape (n_classes,), optional
-            All labels that will ever come; wanted at the first call if its y lacks some.
-        sample_weight : array-like of shape (n_sequences,), optional
-
-        Returns
-        -------
-        self : RNNSequenceTagger
-        """
-        with self._fitted_state_restored_on_error():
-            return self._fit(
-                X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), classes=classes, partial=True
-            )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each step.
