@@ -1,4 +1,6 @@
-"""Errors that this package raises: each is also the builtin error that a caller would expect."""
+"""Errors and warnings of this package: each error is also the builtin one that a caller would expect."""
+
+from sklearn.exceptions import DataConversionWarning
 
 
 class SequenceDataError(ValueError):
@@ -11,3 +13,11 @@ class TrainingDivergedError(ArithmeticError, ValueError):
 
 class OutOfMemoryError(MemoryError):
     """A batch did not fit into the memory of the device; the message names the parameters that shrink it."""
+
+
+class SwappedAxesWarning(UserWarning):
+    """The steps and the features of X look swapped."""
+
+
+class UnseenLabelsWarning(DataConversionWarning):
+    """Labels in scoring that training did not have."""

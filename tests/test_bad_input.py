@@ -16,8 +16,7 @@ from samples import small
 from sklearn.exceptions import NotFittedError
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences
-from sklearn_rnn.data.validation import SwappedAxesWarning
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
 
 X = [np.random.default_rng(i).normal(size=(length, 3)) for i, length in enumerate((3, 5, 2, 4, 6, 3))]
 LABELS = list("ababab")

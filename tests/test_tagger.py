@@ -17,7 +17,7 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNSequenceTagger, Sequences
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.data.targets import UnseenLabelsWarning
+from sklearn_rnn.exceptions import UnseenLabelsWarning
 
 LEARNS = {"hidden_size": 8, "max_epochs": 40, "learning_rate": 0.03}
 TOKENS = [["fly", "to", "Oslo"], ["from", "Rome", "to", "Oslo"], ["Rome"], ["to", "Rome"]]

@@ -7,14 +7,17 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from skorch.callbacks import EpochScoring
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EpochScoring, EpochTimer
 
 from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences
 from sklearn_rnn.data.training_set import MAX_SPREAD, TrainingSet
 from sklearn_rnn.estimators._splitting import split_validation
+from sklearn_rnn.inspection import GradientFlowDisplay, sequence_partial_dependence
 
 SMALL = {"hidden_size": 4, "max_epochs": 2, "random_state": 0}
 
@@ -172,6 +175,10 @@ class TestParametersAfterAFit:
 
 
 class TestCallbacks:
+    def test_a_tuple_of_callbacks(self):
+        model = RNNClassifier(callbacks=(EpochTimer(),), **SMALL).fit(ragged(), np.arange(30) % 2)
+        assert [name for name, _ in model.net_.callbacks_].count("EpochTimer") == 1
+
     def test_cached_epoch_scoring_is_refused(self):
         scoring = EpochScoring(lambda net, X, y: 0.5, name="half")
         with pytest.raises(ValueError, match="use_caching=False"):
@@ -182,3 +189,20 @@ class TestCallbacks:
         scoring.lock = threading.Lock()
         with pytest.raises(ValueError, match=r"callbacks\[0\], a EpochScoring, cannot be copied"):
             RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
+
+
+class TestInspection:
+    def test_a_search_inside_a_pipeline(self):
+        X, y = ragged(n_features=3), np.arange(30) % 2
+        inner = make_pipeline(PerStep(PCA(2)), RNNClassifier(**SMALL))
+        search = GridSearchCV(inner, {"rnnclassifier__hidden_size": [2]}, cv=2)
+        model = make_pipeline(PerStep(StandardScaler()), search).fit(X, y)
+        display = GradientFlowDisplay.from_estimator(model, X, y)
+        assert len(display.ax_.lines) >= 1
+
+    @pytest.mark.parametrize("percentiles", [(0.1,), (0.9, 0.1), (0.0, 2.0)])
+    def test_percentiles_that_are_none(self, percentiles):
+        X, y = ragged(n_features=2), np.arange(30.0)
+        model = RNNRegressor(**SMALL).fit(X, y)
+        with pytest.raises(ValueError, match="must be two numbers in"):
+            sequence_partial_dependence(model, X, 0, percentiles=percentiles, grid_resolution=5)

@@ -60,7 +60,7 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
     Parameters
     ----------
     data : TrainingSet
-        Its weights are those of the loss: with labels a step, the weight of each label.
+        Its weights are those of the loss; with one target a step, those of `step_weight` take their place.
     step_weight : Sequences or None
         The weight of each step, where the target is one a step.
     dtype : torch.dtype
@@ -114,7 +114,7 @@ class BatchIterator:
     dataset : SequenceDataset
     batch_size : int
     random_state : numpy.random.RandomState or None
-        Draws the order; None keeps the order of the data.
+        Draws the order; None draws nothing: batches come in the order of the data, sorted by length within each run.
     """
 
     bucket = 64

@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, UnseenLabelsWarning
 
 TargetKind = Literal["binary", "multiclass", "multilabel"]
 
@@ -227,7 +226,3 @@ def warn_unseen_labels(unseen: list[Any]) -> None:
         UnseenLabelsWarning,
         stacklevel=3,
     )
-
-
-class UnseenLabelsWarning(DataConversionWarning):
-    """Labels in scoring that training did not have."""

@@ -24,11 +24,7 @@ from sklearn_rnn.data.formats import (
 )
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.exceptions import SequenceDataError
-
-
-class SwappedAxesWarning(UserWarning):
-    """The steps and the features of X look swapped."""
+from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
 
 
 @dataclass(frozen=True)

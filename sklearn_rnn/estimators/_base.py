@@ -79,8 +79,14 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         ------
         SequenceDataError
             If X or y cannot be read; the message says where.
+        ValueError
+            If parameters contradict each other, there is one class only, or too little data for `early_stopping`.
         TrainingDivergedError
             If the loss turns NaN or infinite.
+        OutOfMemoryError
+            If a batch does not fit into memory.
+        KeyboardInterrupt
+            If it is interrupted. After any error the estimator is what it was before.
         """
         given = (X_val, y_val, sample_weight_val)
         validation = None if all(part is None for part in given) else given
@@ -99,6 +105,7 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         -------
         states : object array of shape (n_sequences,)
             Items of shape (length_i, n_units), of the last layer; with `bidirectional`, the forward states first.
+            A classifier or regressor has no states for steps beyond `max_length`.
         """
         sequences = self._read(X)
         states = self._outputs(sequences, lambda net, x, n: net.hidden_states(x, n), per_step=True)

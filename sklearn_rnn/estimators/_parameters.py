@@ -73,7 +73,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
 PARAMETER_DOCS = """\
 cell_type : {"gru", "lstm", "rnn"}, default="gru"
         The recurrent cell: gated recurrent unit [2]_, long short-term memory [1]_, or vanilla (Elman).
-    hidden_size : int or list of int, default=64
+    hidden_size : int, or list or tuple of int, default=64
         Units of each layer in each direction; a list gives one size a layer.
     num_layers : int, default=1
         Recurrent layers, each reading the hidden states of the one below. With a list as `hidden_size`, leave it at 1
@@ -102,7 +102,7 @@ cell_type : {"gru", "lstm", "rnn"}, default="gru"
         Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None; integers are
         token ids if it is set, and numbers if None.
     max_length : int or None, default=None
-        Steps kept of a longer sequence.
+        Steps kept of a longer sequence, in training and, but for a tagger, in prediction.
     truncate : {"tail", "head"}, default="tail"
         The end of a sequence that is cut off beyond `max_length`.
     missing : {"error", "mask"}, default="error"
@@ -115,8 +115,9 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
     learning_rate : float, default=0.005
         Step size; with a schedule, the highest.
     lr_schedule : {"plateau", "cosine", "onecycle"} or None, default="cosine"
-        ``"plateau"`` halves the rate when the monitored figure stalls for half of `n_iter_no_change` epochs;
-        ``"cosine"`` lowers it to 0 over `max_epochs`; ``"onecycle"`` raises it first. `partial_fit` keeps it constant.
+        ``"plateau"`` halves the rate when the training loss, or with validation data the validation loss, has not
+        fallen for more than half of `n_iter_no_change` epochs; ``"cosine"`` lowers it to 0 over `max_epochs`;
+        ``"onecycle"`` raises it first. `partial_fit` keeps it constant.
     weight_decay : float, default=0.0
         L2 penalty (decoupled for ``"adamw"``).
     batch_size : int, default=16
@@ -147,7 +148,7 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
         Precision of training. Predictions on a CPU are always computed in float64.
     n_threads : int or None, default=None
         Threads of one fit on a CPU; None is one, which small recurrences are fastest with.
-    callbacks : list of skorch callbacks or None, default=None
+    callbacks : list or tuple of skorch callbacks, or None, default=None
         Copied before use; the copies that were used are in ``net_.callbacks_``.
     verbose : int, default=0
         Whether to print a line an epoch."""
@@ -158,7 +159,7 @@ n_features_in_ : int
     feature_names_in_ : array of str
         Names of the columns, if X had any.
     input_spec_ : InputSpec
-        The kind of sequences that were seen.
+        What the sequences looked like in `fit`, and how they were cut and filled.
     vocabulary_ : dict
         Index of each token; only for sequences of tokens. Index 0 is for tokens that training did not have.
     net_ : skorch.NeuralNet
@@ -172,7 +173,8 @@ n_features_in_ : int
     loss_curve_ : list of float
         Weighted mean training loss of each epoch.
     validation_scores_ : list of float or None
-        Score on the validation data after each epoch.
+        Score on the validation data after each epoch: accuracy (of steps for a tagger), R2 for a regressor; None
+        without validation data.
     history_ : list of dict
         skorch's record of each epoch."""
 

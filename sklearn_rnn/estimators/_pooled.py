@@ -67,7 +67,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
         Returns
         -------
         weights : object array of shape (n_sequences,)
-            Items of shape (length_i,), each summing to 1.
+            Items of shape (min(length_i, max_length),), each summing to 1.
         """
         sequences = self._read(X)
         weights = self._outputs(sequences, lambda net, x, n: net.attention_weights(x, n), per_step=True)

@@ -31,7 +31,8 @@ class RNNSequenceTagger(LabelledRNN):
     """Recurrent network that labels every step of a sequence.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both) and a linear head on each
-    step, trained on the cross-entropy of the labels. The error of each label counts the same, whatever the length of
+    step, trained on the cross-entropy of the labels. `y` holds for each sequence
+    as many labels as it has steps, strings or integers. The error of each label counts the same, whatever the length of
     its sequence.
 
     Parameters

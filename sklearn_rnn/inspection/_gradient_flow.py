@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes, transformed
+from sklearn_rnn.inspection._plotting import final_estimator, get_axes
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.training.gradients import hidden_gradient_norms, mean_by_step
 
@@ -129,7 +129,7 @@ class GradientFlowDisplay:
 
         Parameters
         ----------
-        estimator : RNNClassifier, RNNRegressor, RNNSequenceTagger, or a Pipeline that ends with one
+        estimator : RNNClassifier, RNNRegressor, RNNSequenceTagger, or a Pipeline or search that ends with one
             Fitted.
         X : sequences in any supported format
         y : array-like
@@ -155,8 +155,7 @@ class GradientFlowDisplay:
         if align not in ("start", "end"):
             raise ValueError(f"align={align!r} must be 'start' or 'end'")
         check_is_fitted(estimator)
-        X = transformed(estimator, X)
-        estimator = final_estimator(estimator)
+        estimator, X = final_estimator(estimator, X)
         data = _read(estimator, X, y)
         norms = hidden_gradient_norms(
             estimator.module_,

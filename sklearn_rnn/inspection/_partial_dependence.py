@@ -140,10 +140,10 @@ def _grid(series: NDArray[Any], resolution: int, percentiles: tuple[float, float
     distinct = np.unique(series[~np.isnan(series)])
     if len(distinct) <= resolution:
         return distinct
-    low, high = percentiles
-    if not 0 <= low < high <= 1:
+    if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 1:
         raise ValueError(f"percentiles={percentiles!r} must be two numbers in [0, 1], the lower one first")
-    return np.linspace(np.nanquantile(series, low), np.nanquantile(series, high), resolution)
+    low, high = np.nanquantile(series, percentiles)
+    return np.linspace(low, high, resolution)
 
 
 def _rows_of_steps(sequences: Sequences, steps: int | slice | None) -> NDArray[np.int64]:

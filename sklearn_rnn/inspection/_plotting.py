@@ -17,14 +17,13 @@ def get_axes(ax: Any) -> tuple[Any, Any]:
     return ax.figure, ax
 
 
-def final_estimator(estimator: Any) -> Any:
-    """The last step of a Pipeline and the best estimator of a search, down to one that is neither."""
+def final_estimator(estimator: Any, X: Any = None) -> tuple[Any, Any]:
+    """What a Pipeline or search ends with, down to one that is neither, and X as it reaches that."""
     while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
-        estimator = estimator.best_estimator_ if hasattr(estimator, "best_estimator_") else estimator.steps[-1][1]
-    return estimator
-
-
-def transformed(estimator: Any, X: Any) -> Any:
-    """X as it reaches the final estimator."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    return estimator[:-1].transform(X) if hasattr(estimator, "steps") and len(estimator.steps) > 1 else X
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+            continue
+        if X is not None and len(estimator.steps) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator.steps[-1][1]
+    return estimator, X

@@ -139,7 +139,7 @@ class TrainingCurveDisplay:
         display : TrainingCurveDisplay
         """
         check_is_fitted(estimator)
-        estimator = final_estimator(estimator)
+        estimator, _ = final_estimator(estimator)
         scores = estimator.validation_scores_
         if score_name is None:
             score_name = "R2" if is_regressor(estimator) else "accuracy"

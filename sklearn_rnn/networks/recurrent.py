@@ -134,8 +134,8 @@ class RecurrentStack(nn.Module):
         Add the input of each layer to its output, through a learned linear map where the sizes differ.
     layer_norm : bool
         Normalise the output of each layer over its units (Ba et al. 2016).
-    **layer_options
-        For :class:`RecurrentLayer`.
+    bidirectional, nonlinearity, proj_size, recurrent_dropout, tbptt_steps
+        As in :class:`RecurrentLayer`.
     """
 
     def __init__(

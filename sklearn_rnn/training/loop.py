@@ -156,7 +156,7 @@ def build_net(
         iterator_valid=BatchIterator,
         batch_size=options.batch_size,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=callbacks + copy.deepcopy(options.callbacks or []),  # skorch changes what it is given
+        callbacks=[*callbacks, *copy.deepcopy(options.callbacks or [])],  # skorch changes what it is given
         device=options.device,
         verbose=options.verbose,
     )
