@@ -148,7 +148,11 @@ class Interrupt(Callback):
     """Press Ctrl-C at the end of the first epoch."""
 
     def on_epoch_end(self, net, **kwargs):
-        signal.raise_signal(signal.SIGINT)
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGINT, handler)
 
 
 ERRORS = [RuntimeError("the callback is broken"), KeyboardInterrupt(), SystemExit()]
