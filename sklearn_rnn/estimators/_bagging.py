@@ -13,15 +13,11 @@ from sklearn.utils import get_tags
 from sklearn_rnn.data.targets import validate_class_labels, validate_numbers
 from sklearn_rnn.estimators._bagging_base import BAGGING_DOCS, BaseSequenceBagging
 from sklearn_rnn.estimators._classifier import RNNClassifier
+from sklearn_rnn.estimators._parameters import fill_docs
 from sklearn_rnn.estimators._regressor import RNNRegressor
 
 
-def _fill_bagging_docs(cls: Any) -> Any:
-    cls.__doc__ = cls.__doc__.replace("{bagging}", BAGGING_DOCS)
-    return cls
-
-
-@_fill_bagging_docs
+@fill_docs(bagging=BAGGING_DOCS)
 class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
     """Bagging [1]_ of classifiers of sequences: members fitted on bootstrap samples, whose probabilities are averaged.
 
@@ -44,6 +40,8 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
     classes_ : array of shape (n_classes,)
         The labels; for multilabel targets the positions of the columns. A member whose draw lacks a class gives that
         class a probability of 0.
+    target_kind_ : {"multiclass", "multilabel"}
+        Whether a sequence has one label, of two or more, or any number of labels.
     estimators_ : list of classifiers
         The fitted members.
     estimators_samples_ : list of arrays of int
@@ -173,7 +171,7 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
         return tags
 
 
-@_fill_bagging_docs
+@fill_docs(bagging=BAGGING_DOCS)
 class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
     """Bagging [1]_ of regressors of sequences: members fitted on bootstrap samples, whose predictions are averaged.
 

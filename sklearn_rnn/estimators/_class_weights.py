@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def class_weight_vector(
-    class_weight: dict[Any, float] | str | None,
+    class_weight: dict[Any, float] | str,
     classes: NDArray[Any],
     codes: NDArray[np.int64],
     weight: NDArray[np.float64],
@@ -18,7 +18,7 @@ def class_weight_vector(
 
     Parameters
     ----------
-    class_weight : dict, "balanced" or None
+    class_weight : dict or "balanced"
         ``"balanced"`` gives each class the same total weight: ``total / (n_classes * total_of_class)``.
     classes : array of shape (n_classes,)
     codes : array of int, shape (n,)
@@ -34,8 +34,6 @@ def class_weight_vector(
     ValueError
         If a dict names a class that is not there and leaves out one that is, or holds a negative weight.
     """
-    if class_weight is None:
-        return np.ones(len(classes))
     if class_weight == "balanced":
         totals = np.bincount(codes, weights=weight, minlength=len(classes))
         return np.where(totals > 0, totals.sum() / (np.count_nonzero(totals) * np.where(totals > 0, totals, 1)), 1.0)

@@ -81,7 +81,7 @@ class Hyperparameters(BaseEstimator):
         self, *, n_features: int, n_tokens: int | None, n_outputs: int, seed: int
     ) -> dict[str, Any]:
         """What :func:`sklearn_rnn.networks.network.build_network` is called with."""
-        names: tuple[str, ...] = (
+        names = (
             "cell_type",
             "bidirectional",
             "nonlinearity",
@@ -89,9 +89,11 @@ class Hyperparameters(BaseEstimator):
             "recurrent_dropout",
             "residual",
             "layer_norm",
+            "tbptt_steps",
+            "weight_init",
         )
         return {
-            **{name: getattr(self, name) for name in (*names, "tbptt_steps", "weight_init")},
+            **{name: getattr(self, name) for name in names},
             "input_size": n_features,
             "n_tokens": n_tokens,
             "embedding_dim": self.embedding_dim or DEFAULT_EMBEDDING_DIM,
@@ -107,15 +109,18 @@ class Hyperparameters(BaseEstimator):
         self, loss: str, device: torch.device, random_state: np.random.RandomState, *, partial: bool
     ) -> TrainingOptions:
         """What the training loop is called with; `partial` is a single epoch at a constant rate."""
-        names: tuple[str, ...] = (
+        names = (
             "optimizer",
             "learning_rate",
             "weight_decay",
             "batch_size",
             "clip_grad_norm",
             "clip_grad_value",
+            "n_iter_no_change",
+            "tol",
+            "callbacks",
+            "verbose",
         )
-        names = (*names, "n_iter_no_change", "tol", "callbacks", "verbose")
         return TrainingOptions(
             **{name: getattr(self, name) for name in names},
             loss=loss,
