@@ -25,6 +25,10 @@ from sklearn_rnn.metrics import (
     sequence_accuracy_scorer,
     span_f1_score,
     span_f1_scorer,
+    span_precision_score,
+    span_precision_scorer,
+    span_recall_score,
+    span_recall_scorer,
 )
 
 SCORES = [flat_accuracy_score, flat_f1_score, sequence_accuracy_score, span_f1_score]
@@ -33,6 +37,8 @@ SCORERS = {
     flat_f1_scorer: flat_f1_score,
     sequence_accuracy_scorer: sequence_accuracy_score,
     span_f1_scorer: span_f1_score,
+    span_precision_scorer: span_precision_score,
+    span_recall_scorer: span_recall_score,
 }
 every_score = pytest.mark.parametrize("score", SCORES)
 
@@ -79,7 +85,7 @@ def test_span_f1_is_that_of_brute_force(pair):
         for count in (lambda a, b: len(a & b), lambda a, b: len(a) + len(b))
     )
     expected = 2 * right / total if total else 0.0
-    assert span_f1_score(true, pred, sample_weight=weight) == pytest.approx(expected)
+    assert span_f1_score(true, pred, scheme="IOB2", sample_weight=weight) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,10 @@ def test_span_f1_is_that_of_brute_force(pair):
         ("B-x B-x", "B-x B-x", 1.0),
         ("B-x B-x", "B-x I-x", 0.0),
         ("B-x I-y", "B-x O", 1.0),  # an I of another label goes on with nothing
-        ("O I-x", "O O", 0.0),  # there are no spans at all
+        ("O O", "O O", 0.0),  # there are no spans at all
+        ("O I-x", "O I-x", 1.0),  # IOB1
+        ("B-x E-x", "B-x E-x", 1.0),  # BIOES
+        ("B-x I-x O I-y", "B-x I-x O O", 1.0),  # IOB2 with one tag that breaks it
         ("B-x-y I-x-y", "B-x-y I-x-y", 1.0),
         ("B-x O B-y", "B-x O O", 2 / 3),
         ("B I O", "B I O", 1.0),
@@ -105,11 +114,11 @@ def test_a_span_does_not_go_on_in_the_next_sequence():
     assert span_f1_score([["B-x"], ["I-x"]], [["B-x"], ["O"]]) == 1.0
 
 
-@pytest.mark.parametrize("strange", ["E-x", "x", "", "b-x", 1])
-def test_tags_of_another_scheme_are_named(strange):
-    y = [["O", "B-x"], ["O", strange]] if isinstance(strange, str) else [[0], [strange]]
+@pytest.mark.parametrize("strange", ["U-x", "x", "", "b-x", "BE-x", "O-x", 1])
+def test_labels_that_are_no_tags_are_named(strange):
+    y = [["O", "B-x", "E-x"], ["O", strange]] if isinstance(strange, str) else [[0], [strange]]
     place = r"y_true\[1\]\[1\]" if isinstance(strange, str) else r"y_true\[0\]\[0\]"
-    with pytest.raises(SequenceDataError, match=f"{place} is .*no IOB2 tag"):
+    with pytest.raises(SequenceDataError, match=f"{place} is .*no (BIOES|IOB2) tag.*use flat_"):
         span_f1_score(y, y)
 
 
@@ -265,7 +274,7 @@ X = [["B-x", "I-x"], ["O"], ["B-y", "O", "B-x"], ["O", "O"]] * 3
 Y = [["B-x", "I-x"], ["B-x"], ["B-y", "O", "B-x"], ["O", "B-y"]] * 3
 
 
-@pytest.mark.parametrize(("scorer", "score"), SCORERS.items(), ids=[score.__name__ for score in SCORES])
+@pytest.mark.parametrize(("scorer", "score"), SCORERS.items(), ids=[score.__name__ for score in SCORERS.values()])
 def test_scorers_score_predictions(scorer, score):
     assert scorer(Parrot().fit(X, Y), X, Y) == score(Y, X)
     weight = np.arange(1, 13)
@@ -278,7 +287,7 @@ def test_scorers_score_predictions(scorer, score):
 def test_scorers_in_cross_validation():
     scoring = {score.__name__: scorer for scorer, score in SCORERS.items()}
     found = cross_validate(Parrot(), X, Y, cv=3, scoring=scoring)
-    for score in SCORES:
+    for score in SCORERS.values():
         expected = [score(Y[part : part + 4], X[part : part + 4]) for part in (0, 4, 8)]
         np.testing.assert_allclose(found[f"test_{score.__name__}"], expected)
 

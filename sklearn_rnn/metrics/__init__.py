@@ -4,19 +4,24 @@ The scorers go where scikit-learn's tools take `scoring`. For other options make
 ``make_scorer(flat_f1_score, average="macro", labels=["B", "I"])``.
 """
 
-from sklearn_rnn.metrics._flat import (
-    flat_accuracy_score,
-    flat_classification_report,
-    flat_f1_score,
-    sequence_accuracy_score,
-)
+from sklearn_rnn.metrics._flat import flat_accuracy_score, flat_classification_report, flat_f1_score
 from sklearn_rnn.metrics._scorers import (
     flat_accuracy_scorer,
     flat_f1_scorer,
     sequence_accuracy_scorer,
     span_f1_scorer,
+    span_precision_scorer,
+    span_recall_scorer,
 )
-from sklearn_rnn.metrics._span import span_f1_score
+from sklearn_rnn.metrics._sequence import sequence_accuracy_score
+from sklearn_rnn.metrics._span_confusion import span_confusion
+from sklearn_rnn.metrics._span_report import span_classification_report
+from sklearn_rnn.metrics._span_scores import (
+    span_f1_score,
+    span_precision_recall_fscore,
+    span_precision_score,
+    span_recall_score,
+)
 
 __all__ = [
     "flat_accuracy_score",
@@ -26,6 +31,13 @@ __all__ = [
     "flat_f1_scorer",
     "sequence_accuracy_score",
     "sequence_accuracy_scorer",
+    "span_classification_report",
+    "span_confusion",
     "span_f1_score",
     "span_f1_scorer",
+    "span_precision_recall_fscore",
+    "span_precision_score",
+    "span_precision_scorer",
+    "span_recall_score",
+    "span_recall_scorer",
 ]

@@ -1,4 +1,4 @@
-"""Scores of label sequences, over all steps or over whole sequences."""
+"""Scores of label sequences, each step one sample."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import classification_report, f1_score
 
-from sklearn_rnn.data.formats import is_text
-from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.targets import labelled_steps, read_step_labels
-from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.metrics._labels import flat_labels
 
 
 def flat_accuracy_score(
@@ -160,71 +157,3 @@ def flat_classification_report(
         output_dict=output_dict,
         zero_division=zero_division,
     )
-
-
-def sequence_accuracy_score(
-    y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None, ignore_label: Any = None
-) -> float:
-    """Share of sequences all of whose steps have the right label.
-
-    Parameters
-    ----------
-    y_true, y_pred : label sequences
-        For each sequence as many labels as it has steps, strings or integers.
-    sample_weight : array-like of shape (n_sequences,), optional
-        The weight of each sequence.
-    ignore_label : str or int, optional
-        Steps with this true label may have any.
-
-    Returns
-    -------
-    score : float
-
-    Raises
-    ------
-    SequenceDataError
-        If `y_true` and `y_pred` differ in their lengths; the message says where.
-
-    Examples
-    --------
-    >>> from sklearn_rnn.metrics import sequence_accuracy_score
-    >>> sequence_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
-    0.5
-    """
-    true, pred = paired_labels(y_true, y_pred)
-    wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled_steps(true, ignore_label)
-    sequence = np.repeat(np.arange(len(true)), true.lengths)
-    right = np.bincount(sequence[wrong], minlength=len(true)) == 0
-    return float(np.average(right, weights=validate_weights(sample_weight, len(true))))
-
-
-def paired_labels(y_true: Any, y_pred: Any) -> tuple[Sequences, Sequences]:
-    """Read true and predicted label sequences, and check that they have the same lengths.
-
-    Raises
-    ------
-    SequenceDataError
-        If they differ in number, or one pair in length; the message says which.
-    """
-    true, pred = read_step_labels(y_true, name="y_true"), read_step_labels(y_pred, name="y_pred")
-    if len(true) != len(pred):
-        raise SequenceDataError(f"y_true holds {len(true)} sequences, y_pred {len(pred)}")
-    if not np.array_equal(true.offsets, pred.offsets):
-        i = int(np.argmax(true.lengths != pred.lengths))
-        raise SequenceDataError(f"y_true[{i}] has {true.lengths[i]} labels, y_pred[{i}] has {pred.lengths[i]}")
-    return true, pred
-
-
-def flat_labels(
-    y_true: Any, y_pred: Any, *, ignore_label: Any, sample_weight: ArrayLike | None
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
-    """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
-    true, pred = paired_labels(y_true, y_pred)
-    counted = labelled_steps(true, ignore_label)
-    weight = np.repeat(validate_weights(sample_weight, len(true)), true.lengths)
-    return _as_flat(true.values[counted]), _as_flat(pred.values[counted]), weight[counted]
-
-
-def _as_flat(labels: NDArray[Any]) -> NDArray[Any]:
-    """Strings as one dtype, so that scikit-learn's metrics know what they are."""
-    return labels.astype(str) if is_text(labels) else labels
