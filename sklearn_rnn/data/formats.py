@@ -288,8 +288,8 @@ def _document_error(name: str, i: int, document: Any) -> SequenceDataError:
     text = repr(str(document) if isinstance(document, str) else document)
     shown = text if len(text) <= 40 else text[:37] + "..."
     return SequenceDataError(
-        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due. Split documents into tokens "
-        f"first, for example [document.split() for document in {name}]"
+        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due: put SequenceTokenizer() before "
+        f"the estimator in a Pipeline, or split them yourself, for example [document.split() for document in {name}]"
     )
 
 

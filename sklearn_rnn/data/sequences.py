@@ -73,8 +73,8 @@ class Sequences:
         if self.ids is not None and len(self.ids) != len(self):
             raise ValueError(f"ids must hold one key for each of the {len(self)} sequences, got {len(self.ids)}")
 
-    @classmethod
-    def from_arrays(cls, arrays: list[NDArray[Any]], *, dtype: Any = None) -> Sequences:
+    @staticmethod
+    def from_arrays(arrays: list[NDArray[Any]], *, dtype: Any = None) -> Sequences:
         """Join arrays of shape (length_i, n_features) or (length_i,) into one container.
 
         Parameters
@@ -89,7 +89,7 @@ class Sequences:
         sequences : Sequences
         """
         offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])])
-        return cls(np.concatenate(arrays, dtype=dtype, casting="unsafe"), offsets)
+        return Sequences(np.concatenate(arrays, dtype=dtype, casting="unsafe"), offsets)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -184,15 +184,21 @@ class Sequences:
     def _window(self, index: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> Sequences:
         """Sequences `index` (n,), each cut to `lengths` (n,) steps from row `starts` (n,) on."""
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        ids = None if self.ids is None else self.ids[index]
+        rows: slice | NDArray[Any]
         if len(index) and np.array_equal(np.diff(starts), lengths[:-1]):
-            values = self.values[starts[0] : starts[0] + offsets[-1]]  # adjacent rows: a view, no copy
+            rows = slice(starts[0], starts[0] + offsets[-1])  # adjacent rows: a view, no copy
         else:
-            values = self.values[np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)]
-        return Sequences(values, offsets, ids=ids, feature_names=self.feature_names)
+            rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return self._pick(index, rows, offsets)
+
+    def _pick(self, index: NDArray[Any], rows: slice | NDArray[Any], offsets: NDArray[Any]) -> Sequences:
+        """Sequences `index` (n,) made of the steps `rows`, with their new `offsets` (n + 1,)."""
+        ids = None if self.ids is None else self.ids[index]
+        return Sequences(self.values[rows], offsets, ids=ids, feature_names=self.feature_names)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        names = [name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ())]
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

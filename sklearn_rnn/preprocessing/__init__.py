@@ -1,5 +1,6 @@
 """Transformers of sequences, for pipelines."""
 
 from sklearn_rnn.preprocessing._per_step import PerStep
+from sklearn_rnn.preprocessing._tokenizer import SequenceTokenizer
 
-__all__ = ["PerStep"]
+__all__ = ["PerStep", "SequenceTokenizer"]
