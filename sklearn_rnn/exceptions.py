@@ -19,5 +19,13 @@ class SwappedAxesWarning(UserWarning):
     """The steps and the features of X look swapped."""
 
 
+class EmbeddingCoverageWarning(UserWarning):
+    """Pretrained vectors cover nothing of the vocabulary, or words of their file could not be read."""
+
+
 class UnseenLabelsWarning(DataConversionWarning):
     """Labels in scoring that training did not have."""
+
+
+class BrokenTagsWarning(UserWarning):
+    """Tags of a training set break the scheme that they belong to; the message counts them."""
