@@ -60,7 +60,7 @@ N_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 def initial_state(x: Tensor, weights: Weights) -> State:
     """Zero states for the batch of `x` (n_steps, batch, features)."""
     hidden = x.new_zeros(x.shape[1], weights.proj_size or weights.hidden_size)
-    if isinstance(weights, nn.LSTM):
+    if weights.mode == "LSTM":
         return hidden, x.new_zeros(x.shape[1], weights.hidden_size)
     return (hidden,)
 

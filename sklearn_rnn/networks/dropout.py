@@ -12,17 +12,26 @@ def sample_mask(like: Tensor, shape: tuple[int, ...], p: float, generator: torch
 
 
 class Dropout(nn.Module):
-    """Zero each value with probability `p` in training, and scale the rest by 1 / (1 - p) (Srivastava et al. 2014)."""
+    """Zero each value with probability `p` in training, and scale the rest by 1 / (1 - p) (Srivastava et al. 2014).
 
-    def __init__(self, p: float) -> None:
+    Parameters
+    ----------
+    p : float
+    tied_dim : int or None
+        A dimension along which one draw serves for all, such as the steps of a sequence (Gal and Ghahramani 2016).
+    """
+
+    def __init__(self, p: float, *, tied_dim: int | None = None) -> None:
         super().__init__()
         self.p = p
+        self.tied_dim = tied_dim
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * sample_mask(x, tuple(x.shape), self.p, self.generator)
+        shape = [1 if dim == self.tied_dim else size for dim, size in enumerate(x.shape)]
+        return x * sample_mask(x, tuple(shape), self.p, self.generator)
 
 
 def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:

@@ -9,7 +9,11 @@ from torch import nn
 from torch.nn import init
 
 from sklearn_rnn.networks.cells import N_GATES, Weights
+from sklearn_rnn.networks.label_chain import LabelChain
 from sklearn_rnn.networks.recurrent import RecurrentLayer
+
+EMBEDDING_STD = 0.1
+"""Spread of first embeddings: what rare tokens keep of it is noise, so that small is better than 1."""
 
 
 def initialize(network: nn.Module, weight_init: str, generator: torch.Generator) -> None:
@@ -33,10 +37,12 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
             elif isinstance(part, nn.Linear):
                 _initialize_linear(part, weight_init, generator)
             elif isinstance(part, nn.Embedding):
-                init.normal_(part.weight, generator=generator)
+                init.normal_(part.weight, std=EMBEDDING_STD, generator=generator)
                 part.weight[0] = 0  # tokens that training did not have say nothing
             elif isinstance(part, nn.LayerNorm):
                 part.reset_parameters()
+            elif isinstance(part, LabelChain):
+                part.scores.zero_()
 
 
 def _initialize_recurrent(weights: Weights, cell_type: str, weight_init: str, generator: torch.Generator) -> None:

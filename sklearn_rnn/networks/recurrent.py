@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from sklearn_rnn.networks.cells import MODULES, STEPS, Weights, scan
@@ -33,6 +34,30 @@ def _take_warning_about_projections() -> None:
         lstm.to_empty(device="cpu")(torch.zeros(1, 1, 1, device="cpu"))
 
 
+class DroppedWeights:
+    """A layer of one direction as it is with some of its recurrent weights at 0: callable, with weights of its own.
+
+    Parameters
+    ----------
+    weights : torch.nn.RNNBase
+    p : float
+        The share of recurrent weights that is dropped; the rest is scaled by 1 / (1 - p).
+    generator : torch.Generator or None
+    """
+
+    def __init__(self, weights: Weights, p: float, generator: torch.Generator | None) -> None:
+        self._layer = weights
+        recurrent = weights.weight_hh_l0
+        self.weight_hh_l0 = recurrent * sample_mask(recurrent, tuple(recurrent.shape), p, generator)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._layer, name)
+
+    def __call__(self, x: Any, state: Any = None) -> Any:
+        parameters = {**dict(self._layer.named_parameters()), "weight_hh_l0": self.weight_hh_l0}
+        return functional_call(self._layer, parameters, (x, state))
+
+
 class RecurrentLayer(nn.Module):
     """One layer, in one direction or both, that treats every sequence as if it were alone.
 
@@ -48,6 +73,8 @@ class RecurrentLayer(nn.Module):
         Size of the LSTM's projected hidden state; 0 for none.
     recurrent_dropout : float
         Share of the hidden state's units dropped on the way to the next step, the same at all steps of a sequence.
+    weight_dropout : float
+        Share of the recurrent weights dropped, the same for all steps of a batch (Merity et al. 2018).
     tbptt_steps : int or None
         Steps after which the gradient through the state is cut in training.
     """
@@ -62,6 +89,7 @@ class RecurrentLayer(nn.Module):
         nonlinearity: str = "tanh",
         proj_size: int = 0,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
         tbptt_steps: int | None = None,
     ) -> None:
         super().__init__()
@@ -77,6 +105,7 @@ class RecurrentLayer(nn.Module):
         self.unbounded = cell_type == "rnn" and nonlinearity == "relu"
         self.directions = nn.ModuleList(cell(input_size, hidden_size, **kwargs) for _ in range(1 + bidirectional))
         self.recurrent_dropout = recurrent_dropout
+        self.weight_dropout = weight_dropout
         self.tbptt_steps = tbptt_steps
         self.generator: torch.Generator | None = None
         self.recorded: list[list[Tensor]] | None = None  # a list makes forward keep the hidden state of each step
@@ -86,7 +115,10 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size)."""
         outputs = []
-        for direction, weights in enumerate(self.directions):
+        for direction, layer in enumerate(self.directions):
+            weights: Weights = layer
+            if self.training and self.weight_dropout:
+                weights = DroppedWeights(weights, self.weight_dropout, self.generator)
             if direction == 0:
                 outputs.append(self._run(x, lengths, weights))
             else:
@@ -134,7 +166,9 @@ class RecurrentStack(nn.Module):
         Add the input of each layer to its output, through a learned linear map where the sizes differ.
     layer_norm : bool
         Normalise the output of each layer over its units (Ba et al. 2016).
-    bidirectional, nonlinearity, proj_size, recurrent_dropout, tbptt_steps
+    tied_dropout : bool
+        Whether the values that `dropout` drops are the same at all steps of a sequence.
+    bidirectional, nonlinearity, proj_size, recurrent_dropout, weight_dropout, tbptt_steps
         As in :class:`RecurrentLayer`.
     """
 
@@ -149,6 +183,8 @@ class RecurrentStack(nn.Module):
         proj_size: int = 0,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        tied_dropout: bool = False,
         residual: bool = False,
         layer_norm: bool = False,
         tbptt_steps: int | None = None,
@@ -166,6 +202,7 @@ class RecurrentStack(nn.Module):
                 nonlinearity=nonlinearity,
                 proj_size=proj_size,
                 recurrent_dropout=recurrent_dropout,
+                weight_dropout=weight_dropout,
                 tbptt_steps=tbptt_steps,
             )
             same_size = input_size == layer.output_size
@@ -175,7 +212,7 @@ class RecurrentStack(nn.Module):
             if layer_norm:
                 self.norms.append(nn.LayerNorm(layer.output_size))
             input_size = layer.output_size
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, tied_dim=0 if tied_dropout else None)
         self.output_size = input_size
 
     @property
@@ -189,6 +226,11 @@ class RecurrentStack(nn.Module):
         """Whether a state depends on later steps."""
         last: Any = self.layers[-1]
         return len(last.directions) > 1
+
+    def groups(self) -> list[nn.ModuleList]:
+        """For each layer, from the bottom, what belongs to it: the recurrence, its skip connection and its norm."""
+        parts = [part for part in (self.layers, self.skips, self.norms) if len(part)]
+        return [nn.ModuleList(group) for group in zip(*parts, strict=True)]
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""
