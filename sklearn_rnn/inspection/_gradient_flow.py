@@ -160,7 +160,7 @@ class GradientFlowDisplay:
         norms = hidden_gradient_norms(
             estimator.module_,
             estimator._to_dataset(data, next(estimator.module_.parameters()).device, training=True),
-            WeightedLoss(estimator._loss(), label_smoothing=getattr(estimator, "label_smoothing", 0.0)),
+            WeightedLoss(**estimator._loss(data)),
             n_threads=estimator.n_threads,
         )
         means = mean_by_step(norms, data.sequences.lengths, align=align)

@@ -1,0 +1,129 @@
+"""The entities that a tagger finds: label, place, text and probability."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn.data.entities import Entity, token_input
+from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tag_schemes import SCHEMES, SpanTable, span_table
+from sklearn_rnn.data.tokens import TokenSequences
+from sklearn_rnn.networks.chain import segment_log_probability
+
+
+class EntityMixin:
+    """What a tagger offers that finds entities."""
+
+    def predict_entities(self, X: Any) -> NDArray[Any]:
+        """The entities that the most probable labels mark, with their probabilities.
+
+        Of a Pipeline that splits documents into tokens:
+        ``pipeline[-1].predict_entities(pipeline[:-1].transform(documents))``.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+
+        Returns
+        -------
+        entities : object array of shape (n_sequences,)
+            Items are lists of :class:`~sklearn_rnn.inspection.Entity` in the order of their steps, with `label`,
+            `start`, `end` (the step after the last) and `score`: the probability that the steps have these labels,
+            whatever the labels around them. It is that of the labels that the tagger is trained with, those of
+            `train_scheme` if it has one; BIOES and BILOU tags say where an entity ends, and IOB tags do not, so that
+            their score includes longer entities. Tokens that are strings come with their `text`, and those from
+            :class:`~sklearn_rnn.SequenceTokenizer` with the place of it in the document, `start_char` to `end_char`.
+
+        Raises
+        ------
+        ValueError
+            If the labels are no tags of a scheme.
+
+        References
+        ----------
+        Culotta, A. and McCallum, A. (2004). Confidence estimation for information extraction. HLT-NAACL.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import RNNSequenceTagger, SequenceTokenizer
+        >>> tokenizer = SequenceTokenizer()
+        >>> X = tokenizer.fit_transform(["Fly to Oslo!", "From Rome to Oslo", "Rome"] * 4)
+        >>> y = [["O", "O", "B-city", "O"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
+        >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0).fit(X, y)
+        >>> [entity] = tagger.predict_entities(tokenizer.transform(["To Rome!"]))[0]
+        >>> entity.label, entity.text, entity.start_char, entity.end_char
+        ('city', 'Rome', 3, 7)
+        """
+        check_is_fitted(self, "net_")
+        return _find_entities(self, X)
+
+
+def _find_entities(tagger: Any, X: Any) -> NDArray[Any]:
+    """An object array (n_sequences,) of the lists of entities that a fitted tagger finds."""
+    codec = tagger.codec_
+    if codec.scheme is None:
+        raise ValueError(
+            f"predict_entities needs labels that mark spans, but tag_scheme_ is None: those of y, such as "
+            f"{str(codec.classes[0])!r}, were not recognised as tags of a scheme ({', '.join(SCHEMES)}). Name the "
+            f"scheme with tag_scheme, or use predict"
+        )
+    inputs = tagger._read_raw(X, reset=False)
+    emissions = tagger._emissions(X)
+    codes = tagger._best_labels(emissions)
+    spans = span_table(codec.decode(codes), codec.scheme)
+    return _in_lists(spans, _scores(tagger, emissions, codes, spans), inputs)
+
+
+def _scores(tagger: Any, emissions: Sequences, codes: Sequences, spans: SpanTable) -> NDArray[np.float64]:
+    """The probability (n_spans,) that the steps of each span have the labels `codes` (total_steps,)."""
+    first = emissions.offsets[spans.sequence] + spans.start
+    ends = np.zeros(len(codes.values))
+    ends[first] = spans.end
+    rows = emissions.with_values(np.column_stack([emissions.values, codes.values, ends]))
+    log_probabilities = tagger._outputs(rows, _span_log_probabilities, per_step=True)
+    return np.exp(log_probabilities[first])
+
+
+def _span_log_probabilities(network: Any, rows: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """The log-probability of the span that begins at each step, (batch, n_steps); 0 where none begins.
+
+    Of `rows` (batch, n_steps, n_labels + 2) the last two columns are the label, and the step after the end of the span
+    that begins there, or 0.
+    """
+    emissions, paths, ends = rows[:, :, :-2], rows[:, :, -2].long(), rows[:, :, -1].long()
+    sequence, start = torch.nonzero(ends, as_tuple=True)
+    found = torch.zeros_like(rows[:, :, 0])
+    found[sequence, start] = segment_log_probability(
+        emissions, network.chain(), paths, lengths, sequence, start, ends[sequence, start]
+    )
+    return found
+
+
+def _in_lists(spans: SpanTable, scores: NDArray[np.float64], inputs: Inputs) -> NDArray[Any]:
+    """An object array (n_sequences,) of lists of entities."""
+    tokens = token_input(inputs)
+    entities: list[list[Entity]] = [[] for _ in range(len(inputs))]
+    columns = (spans.sequence, spans.label, spans.start, spans.end, scores)
+    for i, label, start, end, score in zip(*(column.tolist() for column in columns), strict=True):
+        place = _place(tokens, i, start, end)
+        if place[0] is None or place[0] < place[1]:  # the one token of an empty document has no characters
+            entities[i].append(Entity(spans.labels[label], start, end, score, *place))
+    return object_array(entities)
+
+
+def _place(tokens: Sequences | None, i: int, start: int, end: int) -> tuple[Any, Any, str | None]:
+    """Start and end in the characters of document `i`, as far as they are known, and the text there."""
+    if tokens is None:
+        return None, None, None
+    first, last = tokens.offsets[i] + start, tokens.offsets[i] + end - 1
+    if not isinstance(tokens, TokenSequences) or tokens.spans is None:
+        return None, None, " ".join(tokens.values[first : last + 1].tolist())
+    start_char, end_char = int(tokens.spans[first, 0]), int(tokens.spans[last, 1])
+    return start_char, end_char, tokens.documents[i][start_char:end_char]
