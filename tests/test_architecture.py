@@ -39,7 +39,13 @@ LIBRARIES = {
     "inspection": {"matplotlib", "numpy", "sklearn", "torch"},
     "datasets": {"numpy", "pandas", "scipy", "sklearn"},
 }
-ALSO = {"data/batching.py": {"torch"}, "data/frames.py": {"narwhals"}}
+ALSO = {
+    "data/batching.py": {"torch"},
+    "data/frames.py": {"narwhals"},
+    "datasets/_fetching.py": {"rich"},
+    "estimators/_tagger.py": {"pandas"},
+    "metrics/_span_confusion.py": {"pandas"},
+}
 FOR_ALL = {"_compat", "exceptions"}
 
 
@@ -98,6 +104,12 @@ def test_rooms_use_the_libraries_that_they_may(path):
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_matplotlib_waits_for_a_plot(path):
     assert "matplotlib" not in foreign(imports(path, inside_functions=False))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_libraries_that_few_calls_need_wait_for_them(path):
+    waiting = {"rich"} if room_of(path) == "datasets" else {"pandas", "rich"}
+    assert not waiting & foreign(imports(path, inside_functions=False))
 
 
 def test_only_training_imports_skorch():

@@ -24,6 +24,7 @@ NUMBERS = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
 TAGS = [["B"] + ["O"] * (len(x) - 1) for x in X]
 TOKENS = [["fly", "to"], ["to"], ["Oslo", "to", "fly"], ["fly"], ["to", "Oslo"], ["Oslo"]]
 TABLE = np.arange(24.0).reshape(6, 4)
+POSITIONS = [np.arange(float(len(x))) for x in TOKENS]
 
 
 def replaced(sequences, i, item):
@@ -54,7 +55,6 @@ COLLECTIONS = [
     case("a number", 3, LABELS, r"X must be a collection of sequences .*got int 3"),
     case("None", None, LABELS, r"X must be a collection of sequences .*got NoneType None"),
     case("one document", "fly to Oslo", LABELS, r"X must be a collection of sequences .*'fly to Oslo'"),
-    case("a dict", {"a": X}, LABELS, r"X must be a collection of sequences .*dict"),
     case("a set", {1, 2}, LABELS, r"X must be a collection of sequences .*set \{1, 2\}"),
     case("a generator", (x for x in X), LABELS, r"X must be a collection of sequences .*generator"),
     case("a zero-dimensional array", np.array(3.0), LABELS, r"Expected 2D array, got scalar array", ValueError),
@@ -71,6 +71,7 @@ COLLECTIONS = [
     case(
         "structured array", [np.zeros(3, dtype=[("a", float)])] * 6, LABELS, r"X has dtype \[\('a'.*numbers are wanted"
     ),
+    case("numbers without a dimension", [np.array(3.0)] * 6, LABELS, r"X\[0\] is .*where a sequence is due|1D array"),
     case("sparse table", scipy.sparse.csr_array(TABLE), LABELS, r"Sparse data was passed for X.*toarray", TypeError),
     case("sparse sequences", [scipy.sparse.csr_matrix(np.eye(3))] * 6, LABELS, r"X\[0\] is sparse.*toarray"),
     case("masked array", masked(), LABELS, r"X is a masked array.*filled\(np.nan\).*missing='mask'"),
@@ -124,7 +125,6 @@ VALUES = [
     case("datetimes", np.zeros((6, 4, 1), dtype="M8[s]"), LABELS, r"X has dtype datetime64\[s\].*time between steps"),
     case("timedeltas", [np.zeros((4, 1), dtype="m8[s]")] * 6, LABELS, r"X has dtype timedelta64.*divide by a unit"),
     case("dates", [[datetime.date(2020, 1, 1)] * 3] * 6, LABELS, r"X\[0\]\[0\] holds datetime.date\(2020, 1, 1\)"),
-    case("dicts a step", [[{"a": 1}] * 2] * 6, LABELS, r"X\[0\]\[0\] holds \{'a': 1\}.*PerStep\(DictVectorizer"),
     case(
         "strings in a frame", pd.DataFrame({"a": [1] * 6, "b": LABELS}), LABELS, r"X mixes strings with numbers .*'a'"
     ),
@@ -134,7 +134,7 @@ VALUES = [
 ]
 
 TEXT = [
-    case("documents", ["fly to Oslo"] * 6, LABELS, r"X\[0\] is the raw document 'fly to Oslo'.*document.split\(\)"),
+    case("documents", ["fly to Oslo"] * 6, LABELS, r"X\[0\] is the raw document 'fly to Oslo'.*SequenceTokenizer\(\)"),
     case("a Series of documents", pd.Series(["to Oslo"] * 6), LABELS, r"X\[0\] is the raw document 'to Oslo'"),
     case("an array of documents", np.array(["to Oslo"] * 6), LABELS, r"X\[0\] is the raw document 'to Oslo'"),
     case("a document among tokens", replaced(TOKENS, 4, "to Oslo"), LABELS, r"X\[4\] is the raw document 'to Oslo'"),
@@ -153,9 +153,63 @@ TEXT = [
     case("booleans to embed", [[True, False]] * 6, LABELS, r"got dtype bool", parameters={"embedding_dim": 3}),
 ]
 
+SEVERAL = [
+    case("no input", {}, LABELS, r"X holds no input: wanted a dict of at least one name to sequences"),
+    case("a name that is no string", {1: TOKENS}, LABELS, r"names that are strings, got 1"),
+    case("a dict of numbers", {"a": 3}, LABELS, r"X\['a'\] must be a collection of sequences .*got int 3"),
+    case(
+        "a dict of columns", {"a": [1, 2, 3], "b": [4, 5, 6]}, list("aba"), r"X\['a'\]\[0\] is int 1 where a sequence"
+    ),
+    case("None among sequences of dicts", replaced([[{"w": "a"}]] * 6, 4, None), LABELS, r"X\[4\] is NoneType None"),
+    case("numbers among sequences of dicts", replaced([[{"w": "a"}]] * 6, 4, 3.0), LABELS, r"X\[4\] is float 3.0"),
+    case(
+        "inputs of other numbers",
+        {"w": TOKENS, "n": POSITIONS[:4]},
+        LABELS,
+        r"differ in their number of sequences: X\['w'\] has 6, X\['n'\] has 4",
+    ),
+    case(
+        "inputs of other lengths",
+        {"w": TOKENS, "n": replaced(POSITIONS, 4, POSITIONS[0][:1])},
+        LABELS,
+        r"differ in the length of sequence 4: X\['w'\]\[4\] has 2 steps, X\['n'\]\[4\] has 1",
+    ),
+    case(
+        "NaN in an input",
+        {"w": TOKENS, "n": replaced(POSITIONS, 4, np.array([0, np.nan]))},
+        LABELS,
+        r"In the input 'n' of X: .*NaN at sequence 4, step 1",
+    ),
+    case("documents in an input", {"w": ["to Oslo"] * 6}, LABELS, r"X\['w'\]\[0\] is the raw document 'to Oslo'"),
+    case(
+        "an empty sequence of inputs",
+        {"w": replaced(TOKENS, 1, []), "n": replaced(POSITIONS, 1, np.empty(0))},
+        LABELS,
+        r"In the input 'w' of X: X\[1\] is an empty sequence",
+    ),
+    case(
+        "a feature of two types",
+        [[{"w": "a"}], [{"w": 1.0}]] * 3,
+        LABELS,
+        r"feature 'w' is a string at some steps and a number at others.*str\(value\)",
+    ),
+    case("a feature that is an object", [[{"w": object()}]] * 6, LABELS, r"feature 'w' of a step is <object"),
+    case(
+        "a feature of bytes", [[{"w": b"a"}]] * 6, LABELS, r"feature 'w' of a step is b'a', wanted a string, a number"
+    ),
+    case("a nested feature", [[{"w": {"x": b"a"}}]] * 6, LABELS, r"feature 'w:x' of a step is b'a'"),
+    case(
+        "a step that is no dict",
+        [[{"w": "a"}], [{"w": "b"}, "c"]] * 3,
+        LABELS,
+        r"X\[1\]\[1\] is 'c' where other steps are dicts of features",
+    ),
+]
+
 
 @pytest.mark.parametrize(
-    ("estimator", "parameters", "X", "y", "fit_parameters", "message", "error"), COLLECTIONS + SHAPES + VALUES + TEXT
+    ("estimator", "parameters", "X", "y", "fit_parameters", "message", "error"),
+    COLLECTIONS + SHAPES + VALUES + TEXT + SEVERAL,
 )
 def test_x_is_refused(estimator, parameters, X, y, fit_parameters, message, error):
     model = small(estimator, **parameters)
@@ -174,6 +228,7 @@ FITTED = {
     "frames": (frames("abc"), LABELS, {}),
     "tokens": (TOKENS, LABELS, {}),
     "ids": ([[1, 2], [3]] * 3, LABELS, {"embedding_dim": 2}),
+    "several": ({"w": TOKENS, "n": POSITIONS}, LABELS, {}),
 }
 
 
@@ -195,6 +250,15 @@ FITTED = {
         ("tokens", ["to Oslo"], r"X\[0\] is the raw document"),
         ("ids", [[1.5, 2.0]], r"embedding_dim is set.*float64"),
         ("ids", TOKENS, r"was fitted on sequences of integer.* ids, got strings"),
+        ("several", TOKENS, r"X is one input a step, wanted those of fit: .* \['w', 'n'\]"),
+        ("several", X, r"X is one input a step, wanted those of fit"),
+        ("several", {"w": TOKENS}, r"X has the inputs \['w'\], wanted those of fit: \['w', 'n'\]"),
+        ("several", {"w": TOKENS, "m": POSITIONS}, r"X has the inputs \['w', 'm'\], wanted those of fit"),
+        ("several", {"w": POSITIONS, "n": POSITIONS}, r"In the input 'w' of X: .*fitted on .*strings \(tokens\)"),
+        ("several", {"w": TOKENS, "n": [x[:, None] @ [[1, 2]] for x in POSITIONS]}, r"'n' of X: X has 2 features"),
+        ("several", {"w": [], "n": []}, r"X is empty|X\['w'\] is empty"),
+        ("tokens", {"w": TOKENS}, r"was fitted on sequences of strings \(tokens\), got several inputs a step"),
+        ("numbers", {"n": X}, r"was fitted on sequences of numbers, got several inputs a step"),
         ("numbers", [], r"X is empty"),
         ("numbers", spoiled(np.nan), r"NaN at sequence 2, step 1, column 0"),
         ("numbers", replaced(X, 1, X[1][:0]), r"X\[1\] is an empty sequence"),

@@ -11,7 +11,7 @@ import torch
 from samples import CELLS, ESTIMATORS, outputs, problem, small, weights
 from sklearn.utils._param_validation import InvalidParameterError
 from skorch.callbacks import Callback, EarlyStopping
-from test_bad_input import LABELS, TABLE, X
+from test_bad_input import LABELS, TABLE, TOKENS, X
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.exceptions import OutOfMemoryError, TrainingDivergedError
@@ -30,6 +30,21 @@ WRONG_VALUES = {
     "weight_init": ["glorot", None],
     "proj_size": [0, 2.5, "2"],
     "embedding_dim": [0, 1.5, "8"],
+    "min_df": [0, -1, 1.5, -0.1, "2", None],
+    "max_features": [0, -1, 2.5, "all"],
+    "pretrained_embeddings": [],  # what holds vectors is seen when they are read: see below
+    "freeze_embeddings": ["yes", 2, None],
+    "char_encoder": ["CNN", "gru", 3],
+    "char_embedding_dim": [0, 2.5, "25", None],
+    "char_hidden_size": [0, 2.5, [50], None],
+    "casing_features": ["yes", None],
+    "embedding_dropout": [1.0, -0.1, "0.2", None],
+    "word_dropout": [1.0, -0.1, None],
+    "weight_dropout": [1.0, -0.1, None],
+    "tied_dropout": ["yes", None],
+    "pretrained": [],
+    "freeze": ["embeddings", True, 1],
+    "unfreeze_every": [0, 1.5, "1"],
     "max_length": [0, -1, 2.5],
     "truncate": ["middle", None],
     "missing": ["ignore", np.nan],
@@ -57,6 +72,11 @@ WRONG_VALUES = {
     "class_weight": ["auto", [1, 2]],
     "label_smoothing": [1.0, -0.1, None],
     "ignore_label": [1.5, ["O"]],
+    "decoder": ["CRF", "viterbi", None],
+    "tag_scheme": ["IOB", "bio", 2],
+    "train_scheme": ["auto", "IOB2", "bioes"],
+    "constrain_transitions": ["yes", None],
+    "stride": [0, -1, 2.5, "half"],
     "scoring": ["f1", None],
 }
 
@@ -109,12 +129,39 @@ def test_unknown_parameter_is_refused(estimator):
         ({"callbacks": [3]}, r"callbacks\[0\] is 3, wanted a skorch callback.*set_callbacks"),
         ({"callbacks": [Callback(), "log"]}, r"callbacks\[1\] is 'log'"),
         ({"callbacks": [("name", object)]}, r"callbacks\[0\] is \('name', <class 'object'>\)"),
+        (
+            {"pretrained_embeddings": {"a": [1.0]}},
+            r"pretrained_embeddings needs tokens in X, which holds numbers alone",
+        ),
         ({"optimizer": torch.optim.Rprop, "weight_decay": 0.1}, r"weight_decay=0.1 has no meaning for optimizer=Rprop"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         small(RNNClassifier, **parameters).fit(X, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message", "error"),
+    [
+        ({"min_df": 5}, r"The vocabulary is empty: none of 3 .*min_df=5 wants of 6. Lower min_df", ValueError),
+        ({"pretrained_embeddings": 3}, r"Pretrained embeddings must be .*got int 3", TypeError),
+        ({"pretrained_embeddings": "nowhere.txt"}, r"nowhere\.txt", FileNotFoundError),
+        ({"pretrained_embeddings": {}}, r"mapping from token to vector is empty", ValueError),
+        ({"pretrained_embeddings": {"to": "x"}}, r"vector of 'to' must hold numbers", ValueError),
+        ({"pretrained_embeddings": {"to": [np.nan]}}, r"vector of 'to' has nan at position 0", ValueError),
+        (
+            {"pretrained_embeddings": {"to": [1.0, 2.0]}, "embedding_dim": 3},
+            r"embedding_dim=3, but the vectors of the dict have 2 values: set embedding_dim=2, or",
+            ValueError,
+        ),
+    ],
+)
+def test_parameters_that_do_not_fit_tokens_are_refused(parameters, message, error):
+    model = small(RNNClassifier, **parameters)
+    with pytest.raises(error, match=message):
+        model.fit(TOKENS, LABELS)
+    assert not [name for name in vars(model) if name.endswith("_")]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
@@ -255,11 +302,11 @@ def test_out_of_memory(monkeypatch, cell_type, error):
     model = small(RNNClassifier, cell_type=cell_type).fit(X, LABELS)
     before = outputs(model, X)
 
-    def forward(*args, **kwargs):
+    def compute(*args, **kwargs):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(RecurrentNetwork, "forward", forward)
+        patch.setattr(RecurrentNetwork, "hidden_states", compute)
         for act in (lambda: model.fit(X, LABELS), lambda: model.predict(X)):
             with pytest.raises(OutOfMemoryError, match=r"ran out of memory.*lower batch_size, max_length, hidden_size"):
                 act()

@@ -1,11 +1,16 @@
 """What happens inside an epoch: gradients are clipped, and validation outputs scored."""
 
+from itertools import pairwise
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from skorch.history import History
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn.training.callbacks import ValidationScore
 
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=40)]
@@ -81,6 +86,79 @@ def test_last_validation_score_is_what_score_returns(estimator, target, weighted
     assert len(fitted.validation_scores_) == SMALL["max_epochs"]
     expected = fitted.score(X[:15], target[:15], sample_weight=weight)
     assert fitted.validation_scores_[-1] == pytest.approx(expected, rel=1e-6)
+
+
+SPANS = [
+    ["O" if now <= 0.3 else "I-x" if before > 0.3 else "B-x" for before, now in pairwise([0.0, *x[:, 0]])] for x in X
+]
+
+
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"scoring": "span_f1"},
+        {"scoring": "span_f1", "train_scheme": "BIOES"},
+        {"train_scheme": "BILOU", "class_weight": "balanced"},
+        {"constrain_transitions": False},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_last_validation_score_of_a_tagger_is_that_of_its_label_sequences(decoder, parameters, weighted):
+    weight = np.random.default_rng(1).uniform(0.1, 2, size=15) if weighted else None
+    options = {**SMALL, "max_epochs": 6, "learning_rate": 0.02, **parameters}
+    tagger = RNNSequenceTagger(**options, decoder=decoder, dtype="float64")
+    tagger.fit(X, SPANS, X_val=X[:15], y_val=SPANS[:15], sample_weight_val=weight)
+    assert 0 < tagger.validation_scores_[-1] < 1
+    expected = tagger.score(X[:15], SPANS[:15], sample_weight=weight)
+    assert tagger.validation_scores_[-1] == pytest.approx(expected, rel=1e-6)
+
+
+class Network:
+    """Predicts what it is given, and 1 more."""
+
+    def predictions(self, outputs, lengths):
+        assert len(lengths) == len(outputs)
+        return outputs + 1
+
+
+def validate(batches):
+    """What a score is computed from, after an epoch with these `batches` of outputs and targets."""
+    seen = []
+    score = ValidationScore(lambda *parts: seen.append(parts) or 0.25)
+    net = SimpleNamespace(module_=Network(), history=History())
+    net.history.new_epoch()
+    score.on_epoch_begin(net)
+    for lengths, outputs, y in batches:
+        score.on_batch_end(net, batch=({"lengths": lengths}, y), training=False, y_pred=outputs)
+        score.on_batch_end(net, batch=({"lengths": lengths}, y), training=True, y_pred=outputs + 9)
+    score.on_epoch_end(net)
+    assert net.history[-1, "valid_score"] == 0.25
+    (parts,) = seen
+    return parts
+
+
+def test_scores_of_steps_leave_padding_out():
+    batches = []
+    for lengths in ([2, 1], [3]):
+        lengths = torch.tensor(lengths)
+        target = torch.arange(len(lengths) * 3).view(-1, 3)
+        weight = 0.5 + target
+        batches.append((lengths, target * 10, {"target": target, "weight": weight, "lengths": lengths}))
+    outputs, target, weight, lengths = validate(batches)
+    assert target.tolist() == [0, 1, 3, 0, 1, 2]
+    np.testing.assert_array_equal(outputs, 10 * target + 1)
+    np.testing.assert_array_equal(weight, target + 0.5)
+    assert lengths.tolist() == [2, 1, 3]
+
+
+def test_scores_of_sequences_take_them_all():
+    y = {"target": torch.tensor([4, 5]), "weight": torch.tensor([1.0, 2.0])}
+    outputs, target, weight, lengths = validate([(torch.tensor([3, 1]), torch.zeros(2, 3), y)] * 2)
+    np.testing.assert_array_equal(outputs, np.ones((4, 3)))
+    assert (target.tolist(), weight.tolist()) == ([4, 5, 4, 5], [1, 2, 1, 2])
+    assert lengths.tolist() == [3, 1, 3, 1]
 
 
 def test_steps_without_a_label_are_not_scored():

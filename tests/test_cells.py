@@ -147,8 +147,7 @@ class TestWorkedExample:
         """The package's own network with the weights of the example."""
         network = build_network(
             input_size=4,
-            n_tokens=None,
-            embedding_dim=0,
+            layout=None,
             hidden_sizes=[3],
             n_outputs=4,
             pooling=None,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from samples import ragged
 
-from sklearn_rnn import Sequences
+from sklearn_rnn import AlignedSequences, Sequences
 from sklearn_rnn.data.digests import sample_digests
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.formats import object_array
@@ -31,6 +31,7 @@ y = np.arange(24) % 2
         [["up" if step > 0 else "down" for step in x[:, 0]] for x in X],
         [" ".join("ab"[int(step > 0)] for step in x[:, 0]) for x in X],
         [[{"size": step} for step in x[:, 0]] for x in X],
+        AlignedSequences({"sensors": X, "sign": [["up" if step > 0 else "down" for step in x[:, 0]] for x in X]}),
         [[["a"] * (t % 3) for t in range(len(x))] for x in X],
         TABLE,
         pd.DataFrame(TABLE),

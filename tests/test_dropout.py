@@ -32,3 +32,14 @@ def test_same_generator_same_mask_and_no_global_draw():
 
 def test_mask_has_the_type_of_its_example():
     assert sample_mask(torch.empty(0, dtype=torch.float64), (3, 2), 0.5, None).dtype == torch.float64
+
+
+@pytest.mark.parametrize("tied_dim", [None, 0, 1, 2])
+def test_one_draw_serves_along_the_tied_dimension(tied_dim):
+    dropout, shape = Dropout(0.3, tied_dim=tied_dim), (20, 30, 40)
+    set_generator(dropout, torch.Generator().manual_seed(0))
+    kept = dropout(torch.ones(shape)) > 0
+    for dim in range(3):
+        same = (kept == kept.select(dim, 0).unsqueeze(dim)).all()
+        assert bool(same) == (dim == tied_dim)
+    assert abs(float(kept.float().mean()) - 0.7) < 0.05

@@ -4,7 +4,8 @@ import numpy as np
 import oracles
 import pytest
 import torch
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp, softmax
+from test_label_chain import path_scores
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
@@ -21,8 +22,7 @@ def make_network(cell, **parameters):
     cell_type, options = oracles.CELLS[cell]
     defaults = {
         "input_size": 2,
-        "n_tokens": None,
-        "embedding_dim": 0,
+        "layout": None,
         "hidden_sizes": [3],
         "n_outputs": 3,
         "pooling": "mean",
@@ -77,11 +77,14 @@ def run(cell, network, x, bump=None):
 
 
 def loss_of(network, states, target, weight):
-    """The weighted cross-entropy of one sequence, of the mean of its states or of each of them."""
+    """The weighted loss of one sequence: cross-entropy of the mean of its states or of each, or that of a chain."""
     head = network.head
     vectors = states if network.pooling is None else states.mean(axis=0, keepdims=True)
     logits = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
     target, weight = np.atleast_1d(target), np.atleast_1d(weight)
+    if network.chain is not None:
+        paths, scores = path_scores(logits, network.chain().detach().numpy())
+        return weight.max() * (logsumexp(scores) - scores[(paths == target).all(axis=1)].item())
     return -(log_softmax(logits, axis=1)[np.arange(len(target)), target] * weight).sum()
 
 
@@ -119,6 +122,15 @@ def test_norms_equal_finite_differences(cell, pooling, hidden_sizes, bidirection
     data, weights, dataset = make_data(per_step=pooling is None)
     norms = hidden_gradient_norms(network, dataset, WeightedLoss("cross_entropy"))
     np.testing.assert_allclose(norms, expected_norms(cell, network, data, weights), rtol=1e-6, atol=1e-9)
+
+
+def test_norms_of_joined_labels_equal_finite_differences():
+    network = make_network("gru", pooling=None, bidirectional=True, chain="crf")
+    with torch.no_grad():
+        network.chain.scores.normal_(generator=torch.Generator().manual_seed(0))
+    data, weights, dataset = make_data(per_step=True)
+    norms = hidden_gradient_norms(network, dataset, WeightedLoss("chain"))
+    np.testing.assert_allclose(norms, expected_norms("gru", network, data, weights), rtol=1e-6, atol=1e-9)
 
 
 def test_last_step_of_last_pooling_is_the_gradient_of_the_head():

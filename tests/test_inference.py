@@ -15,8 +15,7 @@ LENGTHS = [5, 1, 9, 3, 3, 7]
 def make_network(pooling="mean", dtype=torch.float32):
     return build_network(
         input_size=2,
-        n_tokens=None,
-        embedding_dim=0,
+        layout=None,
         hidden_sizes=[4],
         n_outputs=3,
         pooling=pooling,

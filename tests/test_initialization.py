@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from sklearn_rnn.networks.cells import N_GATES
-from sklearn_rnn.networks.initialization import initialize
+from sklearn_rnn.networks.initialization import EMBEDDING_STD, initialize
+from sklearn_rnn.networks.inputs import CharacterEncoder, InputLayout, StepInputs
+from sklearn_rnn.networks.label_chain import LabelChain
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.recurrent import RecurrentStack
 
@@ -17,7 +19,9 @@ CELL_TYPES = ("rnn", "lstm", "gru")
 
 def initialized(weight_init, cell_type="lstm", seed=0, **options):
     backbone = RecurrentStack(cell_type, N_IN, [N_UNITS, N_UNITS], bidirectional=True, **options)
-    network = RecurrentNetwork(backbone, 3, pooling="attention", embedding=nn.Embedding(7, N_IN)).double()
+    inputs = StepInputs(InputLayout(embedded=((7, N_IN),)))
+    chain = LabelChain(3, learned=True)
+    network = RecurrentNetwork(backbone, 3, pooling="attention", inputs=inputs, chain=chain).double()
     initialize(network, weight_init, torch.Generator().manual_seed(seed))
     return network
 
@@ -101,14 +105,35 @@ def test_every_weight_is_drawn_from_the_generator(weight_init):
     for name, parameter in one.items():
         assert torch.isfinite(parameter).all(), name
         assert torch.equal(parameter, same[name])
-        if parameter.ndim == 2:
+        if name == "chain.scores":
+            assert (parameter == 0).all()
+        elif parameter.ndim == 2:
             assert not torch.equal(parameter, other[name]), name
 
 
 def test_unknown_tokens_start_at_0():
-    embedding = initialized("auto").embedding.weight
+    embedding = initialized("auto").inputs.token_embedding.weight
     assert (embedding[0] == 0).all()
     assert (embedding[1:] != 0).all()
+
+
+def test_every_embedding_is_normal_with_a_small_spread():
+    """Of a token, of other inputs and of characters alike."""
+    layout = InputLayout(embedded=((2000, 5), (400, 20)), max_characters=3, n_characters=300)
+    inputs = StepInputs(layout, character_encoder=CharacterEncoder("cnn", 300, 25, 4))
+    initialize(inputs, "auto", torch.Generator().manual_seed(0))
+    embeddings = [part.weight.detach() for part in inputs.modules() if isinstance(part, nn.Embedding)]
+    assert len(embeddings) == 3
+    for weight in embeddings:
+        drawn = weight[1:] / EMBEDDING_STD
+        assert (weight[0] == 0).all()
+        assert abs(float(drawn.mean())) < 0.05
+        assert abs(float(drawn.std()) - 1) < 0.05
+        assert 2 < float(drawn.abs().max()) < 6
+
+
+def test_a_chain_starts_at_0():
+    assert (initialized("torch").chain.scores == 0).all()
 
 
 def test_global_generator_is_left_alone():

@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn.networks.dropout import set_generator
+from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.network import build_network
 
+TOKENS = InputLayout(embedded=((5, 3),))
+MIXED = InputLayout(embedded=((5, 3), (4, 2)), max_characters=3, n_characters=6, n_numeric=2)
 POOLINGS = ("last", "mean", "max", "attention", None)
 
 
@@ -15,8 +18,9 @@ def make_network(**parameters):
     """A small network in float64, its biases drawn too."""
     defaults = {
         "input_size": 2,
-        "n_tokens": None,
-        "embedding_dim": 3,
+        "layout": None,
+        "character_embedding_dim": 2,
+        "character_hidden_size": 4,
         "hidden_sizes": [3],
         "n_outputs": 2,
         "pooling": "mean",
@@ -45,7 +49,8 @@ networks = st.fixed_dictionaries(
         "residual": st.booleans(),
         "layer_norm": st.booleans(),
         "pooling": st.sampled_from(POOLINGS),
-        "n_tokens": st.sampled_from([None, 5]),
+        "layout": st.sampled_from([None, TOKENS, MIXED]),
+        "character_encoder": st.sampled_from(["cnn", "lstm"]),
         "seed": st.integers(0, 2**16),
     }
 )
@@ -53,12 +58,18 @@ ragged = st.lists(st.integers(1, 7), min_size=1, max_size=5)
 
 
 def random_values(network, lengths, seed, n_extra=0):
-    """Values (batch, n_steps, n_features) or tokens (batch, n_steps), on padding as random as elsewhere."""
+    """Values (batch, n_steps, n_columns) or tokens (batch, n_steps), on padding as random as elsewhere."""
     generator = torch.Generator().manual_seed(seed)
     shape = (len(lengths), max(lengths) + n_extra)
-    if network.embedding is not None:
+    if network.inputs is not None and network.inputs.layout == TOKENS:
         return torch.randint(5, shape, generator=generator)
-    return torch.randn(*shape, 2, generator=generator, dtype=torch.float64)
+    numbers = torch.randn(*shape, 2, generator=generator, dtype=torch.float64)
+    if network.inputs is None:
+        return numbers
+    categories = [torch.randint(n, (*shape, 1), generator=generator) for n, _ in MIXED.embedded]
+    forms = torch.randint(4, shape, generator=generator)
+    characters = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 5, 0], [3, 1, 4]])[forms]
+    return torch.cat([*categories, forms[:, :, None], characters, numbers], 2)
 
 
 @given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
@@ -84,9 +95,11 @@ def test_padding_has_no_influence_on_the_gradient(parameters, lengths, n_extra):
     garbage, tensor = random_values(network, lengths, parameters["seed"], n_extra), torch.tensor(lengths)
     inside = torch.arange(garbage.shape[1]) < tensor[:, None]
     padding = ~inside if garbage.ndim == 2 else ~inside[:, :, None].expand_as(garbage)
+    larger = garbage.clone()
+    if garbage.is_floating_point():
+        larger[:, :, -2:] *= 1e3  # what comes before are indices, if there are any
     gradients = []
-    for values in (garbage * (1 if garbage.ndim == 2 else 1e3) ** padding.int(), garbage.masked_fill(padding, 0)):
-        values = values.detach()
+    for values in (torch.where(padding, larger, garbage), garbage.masked_fill(padding, 0)):
         wanted = list(network.parameters())
         if values.is_floating_point():
             wanted.append(values.requires_grad_())
@@ -130,6 +143,47 @@ def test_dropout_before_the_head():
     assert 0.3 < float(kept.double().mean()) < 0.7
 
 
+@pytest.mark.parametrize("pooling", [None, "mean"])
+@pytest.mark.parametrize("tied", [False, True])
+def test_tied_dropout_before_the_head_drops_the_same_at_all_steps(tied, pooling):
+    """Of a pooled vector there is one a sequence, and nothing to tie."""
+    network = make_network(dropout=0.5, hidden_sizes=[50], pooling=pooling, tied_dropout=tied)
+    values, lengths = random_values(network, [6, 6], 0), torch.tensor([6, 6])
+    seen = []
+    network.head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    set_generator(network, torch.Generator().manual_seed(0))
+    network.train()(values, lengths)
+    (kept,) = (vectors != 0 for vectors in seen)
+    assert (kept[0] != kept[1]).any(), "each sequence has a mask of its own"
+    if pooling is None:
+        assert bool((kept == kept[:, :1]).all()) == tied
+    else:
+        assert kept.shape == (2, 50)
+
+
+def test_every_dropout_is_handed_down():
+    shares = {"embedding_dropout": 0.1, "word_dropout": 0.2, "weight_dropout": 0.3, "recurrent_dropout": 0.4}
+    network = make_network(layout=TOKENS, pooling=None, dropout=0.5, hidden_sizes=[3, 3], tied_dropout=True, **shares)
+    layers = network.backbone.layers
+    assert (network.inputs.dropout.p, network.inputs.word_dropout) == (0.1, 0.2)
+    assert {(layer.weight_dropout, layer.recurrent_dropout) for layer in layers} == {(0.3, 0.4)}
+    assert (network.backbone.dropout.p, network.dropout.p) == (0.5, 0.5)
+    dimensions = [part.tied_dim for part in (network.inputs.dropout, network.backbone.dropout, network.dropout)]
+    assert dimensions == [1, 0, 1], "inputs and head are (batch, n_steps, ...), layers (n_steps, batch, ...)"
+
+
+@pytest.mark.parametrize("kind", ["cnn", "lstm", None])
+def test_input_of_the_backbone_is_as_wide_as_what_is_joined(kind):
+    network = make_network(layout=MIXED, character_encoder=kind)
+    width = 3 + 2 + 2 + (4 if kind else 0)
+    assert network.backbone.layers[0].directions[0].input_size == network.inputs.output_size == width
+
+
+@pytest.mark.parametrize(("layout", "dim"), [(None, None), (TOKENS, 3), (MIXED, 3)])
+def test_token_dim(layout, dim):
+    assert make_network(layout=layout).token_dim == dim
+
+
 @pytest.mark.parametrize("cell_type", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("weight_init", ["auto", "torch"])
 def test_building_and_training_mode_leave_the_global_generator_alone(cell_type, weight_init):
@@ -138,12 +192,16 @@ def test_building_and_training_mode_leave_the_global_generator_alone(cell_type, 
         cell_type=cell_type,
         weight_init=weight_init,
         hidden_sizes=[3, 3],
-        n_tokens=5,
+        layout=MIXED,
+        character_encoder="lstm",
         pooling="attention",
         residual=True,
         layer_norm=True,
         dropout=0.5,
         recurrent_dropout=0.5,
+        weight_dropout=0.5,
+        embedding_dropout=0.5,
+        word_dropout=0.5,
     )
     set_generator(network, torch.Generator().manual_seed(0))
     network(random_values(network, [3, 2], 0), torch.tensor([3, 2]))

@@ -152,12 +152,12 @@ def test_embedding_dim_makes_integers_tokens(estimator):
     X = [[0, 1, 2], [1, 1, 2], [2, 0, 1], [0, 0, 2]] * 3
     y = {RNNClassifier: list("abab") * 3, RNNRegressor: [0.0, 1.0, 2.0, 3.0] * 3}.get(estimator, X)
     model = fit(estimator, (X, y), embedding_dim=5)
-    assert model.module_.embedding.weight.shape == (4, 5)  # the first row is for ids that are not known
+    assert model.module_.inputs.token_embedding.weight.shape == (4, 5)  # the first row is for ids that are not known
     assert model.vocabulary_ == {0: 1, 1: 2, 2: 3}
-    assert fit(estimator, (X, y)).module_.embedding is None
+    assert fit(estimator, (X, y)).module_.inputs is None
     words = [["zero", "one", "two"][:2] for _ in X]
     labels = [step[:2] for step in X] if estimator is RNNSequenceTagger else y
-    assert fit(estimator, (words, labels)).module_.embedding.weight.shape == (3, 64)
+    assert fit(estimator, (words, labels)).module_.inputs.token_embedding.weight.shape == (3, 64)
 
 
 @shows("max_length", "truncate")

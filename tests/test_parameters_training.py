@@ -6,8 +6,11 @@ import re
 
 import numpy as np
 import pytest
+import test_parameters_tagger  # noqa: F401, both fill SHOWN
+import test_parameters_text  # noqa: F401
 import torch
 from samples import ESTIMATORS, outputs, problem, ragged, small, weights
+from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping
 from test_parameters import POOLED, SHOWN, WITH_CLASSES, differs, fit, shows
 
@@ -273,10 +276,14 @@ def test_every_fitted_attribute_is_documented(estimator):
     section = re.split(r"\n *Attributes\n", estimator.__doc__)[1].split("See Also")[0]
     described = set(re.findall(r"\b(\w+_)\b(?=.* : |, )", section))
     numeric = fit(estimator)
-    tokens = small(estimator).fit(
-        [["a", "b"]] * 4, {RNNClassifier: list("xyxy"), RNNRegressor: [0.0, 1, 2, 3]}.get(estimator, [["x", "y"]] * 4)
-    )
-    learned = {name for model in (numeric, tokens) for name in vars(model) if name.endswith("_") and name[0] != "_"}
+    y = {RNNClassifier: list("xyxy"), RNNRegressor: [0.0, 1, 2, 3]}.get(estimator, [["x", "y"]] * 4)
+    words = [["a", "b"]] * 4, y
+    tokens = small(estimator).fit(*words)
+    table = {"pretrained_embeddings": {"a": [0.1, 0.2], "b": [0.3, 0.4]}}
+    pretrained = clone(tokens).set_params(**table).fit(*words)
+    learned = {
+        name for model in (numeric, tokens, pretrained) for name in vars(model) if name.endswith("_") and name[0] != "_"
+    }
     assert learned <= described
     members = {name for name, _ in inspect.getmembers_static(estimator, lambda m: isinstance(m, property))}
     assert described - learned <= members | {"feature_names_in_"}

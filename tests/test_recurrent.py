@@ -1,5 +1,7 @@
 """Layers and stacks over padded batches: every sequence as if it were alone."""
 
+import copy
+
 import numpy as np
 import oracles
 import pytest
@@ -8,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from sklearn_rnn.networks.dropout import set_generator
-from sklearn_rnn.networks.recurrent import RecurrentLayer, RecurrentStack, reverse_within_length
+from sklearn_rnn.networks.dropout import sample_mask, set_generator
+from sklearn_rnn.networks.recurrent import DroppedWeights, RecurrentLayer, RecurrentStack, reverse_within_length
 
 N_IN = 2
 every_cell = pytest.mark.parametrize("cell", oracles.CELLS)
@@ -205,12 +207,104 @@ def test_recurrent_dropout_draws_one_mask_for_all_steps(bidirectional):
 def test_dropout_is_inactive_in_evaluation(cell):
     cell_type, own = oracles.CELLS[cell]
     options = {"bidirectional": True, **own}
-    with_dropout = draw(RecurrentStack(cell_type, N_IN, [3, 3], dropout=0.5, recurrent_dropout=0.5, **options))
+    with_dropout = draw(
+        RecurrentStack(cell_type, N_IN, [3, 3], dropout=0.5, recurrent_dropout=0.5, weight_dropout=0.5, **options)
+    )
     without = draw(RecurrentStack(cell_type, N_IN, [3, 3], **options))
     x, lengths = random_batch([4, 2])
     set_generator(with_dropout, torch.Generator().manual_seed(0))
     torch.testing.assert_close(with_dropout.eval()(x, lengths)[:2], without.eval()(x, lengths)[:2])
     assert not torch.allclose(with_dropout.train()(x, lengths)[:2], without(x, lengths)[:2])
+
+
+def with_masked_weights(layer, p, generator):
+    """A copy of the layer without dropout, a mask for each direction multiplied into its recurrent weights."""
+    masked = copy.deepcopy(layer)
+    masked.weight_dropout = 0.0
+    masks = []
+    with torch.no_grad():
+        for weights in masked.directions:
+            masks.append(sample_mask(weights.weight_hh_l0, tuple(weights.weight_hh_l0.shape), p, generator))
+            weights.weight_hh_l0.mul_(masks[-1])
+    return masked, masks
+
+
+@pytest.mark.parametrize("path", ["fused", "recorded", "truncated"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@every_cell
+def test_weight_dropout_is_a_layer_with_masked_weights(cell, bidirectional, path):
+    """At all steps the same, one mask a direction; states and gradients, on all ways through the layer."""
+    tbptt_steps = 2 if path == "truncated" else None
+    layer = make_layer(cell, bidirectional=bidirectional, weight_dropout=0.4, tbptt_steps=tbptt_steps)
+    layer.recorded = [] if path == "recorded" else None
+    set_generator(layer, torch.Generator().manual_seed(3))
+    masked, masks = with_masked_weights(layer, 0.4, torch.Generator().manual_seed(3))
+    x, lengths = random_batch([6, 3, 1])
+    states, expected = layer(x, lengths), masked(x, lengths)
+    inside = torch.arange(6)[:, None] < lengths
+    torch.testing.assert_close(states[inside], expected[inside], rtol=1e-12, atol=1e-12)
+    coefficients = torch.randn(states.shape, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    gradients = [
+        torch.autograd.grad((hidden * coefficients)[inside].sum(), list(part.parameters()))
+        for hidden, part in ((states, layer), (expected, masked))
+    ]
+    directions = iter(masks)
+    for (name, _), one, other in zip(layer.named_parameters(), *gradients, strict=True):
+        wanted = other * next(directions) if name.endswith("weight_hh_l0") else other
+        torch.testing.assert_close(one, wanted, rtol=1e-10, atol=1e-12)
+    if bidirectional:
+        assert (masks[0] != masks[1]).any(), "each direction has a mask of its own"
+
+
+@every_cell
+def test_weight_dropout_beside_recurrent_dropout(cell):
+    """The mask of the weights is drawn first, then that of the states."""
+    layer = make_layer(cell, weight_dropout=0.4, recurrent_dropout=0.5)
+    generator = torch.Generator().manual_seed(3)
+    masked, _ = with_masked_weights(layer, 0.4, generator)
+    set_generator(masked, generator)
+    set_generator(layer, torch.Generator().manual_seed(3))
+    x, lengths = random_batch([6, 3])
+    torch.testing.assert_close(layer(x, lengths), masked(x, lengths))
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5])
+def test_weight_dropout_drops_its_share_anew_for_each_batch(p):
+    weights = draw(RecurrentLayer("gru", 1, 60)).directions[0]
+    generator = torch.Generator().manual_seed(0)
+    one, other = (DroppedWeights(weights, p, generator).weight_hh_l0.detach() for _ in range(2))
+    kept = one != 0
+    torch.testing.assert_close(one[kept], weights.weight_hh_l0.detach()[kept] / (1 - p))
+    assert abs(float(kept.double().mean()) - (1 - p)) < 0.02
+    assert (kept != (other != 0)).any()
+
+
+def test_weight_dropout_leaves_the_weights_as_they_were():
+    layer = make_layer("lstm", bidirectional=True, weight_dropout=0.5)
+    before = {name: parameter.detach().clone() for name, parameter in layer.named_parameters()}
+    x, lengths = random_batch([4, 2])
+    set_generator(layer, torch.Generator().manual_seed(0))
+    layer(x, lengths).sum().backward()
+    for name, parameter in layer.named_parameters():
+        assert torch.equal(parameter, before[name])
+        assert parameter.grad is not None, name
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_tied_dropout_between_layers_drops_the_same_at_all_steps(tied):
+    stack = draw(RecurrentStack("gru", N_IN, [40, 3], dropout=0.5, tied_dropout=tied))
+    set_generator(stack, torch.Generator().manual_seed(0))
+    seen = []
+    stack.layers[0].register_forward_hook(lambda module, inputs, output: seen.append(output))
+    stack.layers[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    x, lengths = random_batch([9, 9])
+    stack(x, lengths)
+    whole, dropped = seen
+    kept = dropped != 0
+    torch.testing.assert_close(dropped, torch.where(kept, 2 * whole, 0))
+    assert 0.3 < float(kept.double().mean()) < 0.7
+    assert bool((kept == kept[0]).all()) == tied
+    assert (kept[:, 0] != kept[:, 1]).any(), "each sequence has a mask of its own"
 
 
 def silence(stack):

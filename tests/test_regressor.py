@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from samples import CELLS, outputs, problem, ragged, small, weights
 from sklearn.metrics import r2_score
 
-from sklearn_rnn import RNNRegressor
+from sklearn_rnn import AlignedSequences, RNNRegressor
 
 LEARNS = {"hidden_size": 8, "max_epochs": 40, "learning_rate": 0.02}
 
@@ -123,6 +123,28 @@ def test_a_weight_of_2_is_a_repeated_sequence_and_of_0_an_absent_one(n_outputs, 
     assert_array_equal(weights(weighted), weights(repeated))
     assert_array_equal(weighted.predict(X), repeated.predict(X))
     assert_array_equal(weighted.target_mean_, repeated.target_mean_)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("kind", ["numbers", "tokens", "several inputs"])
+def test_order_of_the_samples_does_not_matter(kind, n_outputs):
+    """To the last bit: the same samples, with weights whose sum depends on the order, in another order."""
+    rng = np.random.default_rng(0)
+    tokens = [["".join(rng.choice(list("abc"), 2)) for _ in range(length)] for length in rng.integers(1, 5, 30)]
+    lengths = [[float(len(set(token))) for token in sequence] for sequence in tokens]
+    X = {"numbers": lengths, "tokens": tokens}.get(kind) or AlignedSequences({"token": tokens, "n": lengths})
+    y, weight = rng.integers(0, 4, size=(30, n_outputs)) / 3, rng.uniform(0.1, 2, size=30)
+    models = []
+    for order in (np.arange(30), rng.permutation(30)):
+        part = X.take(order) if isinstance(X, AlignedSequences) else [X[i] for i in order]
+        models.append(small(RNNRegressor).fit(part, y[order], sample_weight=weight[order]))
+    one, other = models
+    assert_array_equal(one.target_mean_, other.target_mean_)
+    assert_array_equal(one.target_scale_, other.target_scale_)
+    assert_array_equal(weights(one), weights(other))
+    assert_allclose(one.target_mean_, np.average(y, axis=0, weights=weight))
+    by_definition = np.sqrt(np.average((y - one.target_mean_) ** 2, axis=0, weights=weight))
+    assert_allclose(one.target_scale_, by_definition)
 
 
 def test_weights_weigh():

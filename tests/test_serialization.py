@@ -68,6 +68,21 @@ def test_tokens_and_pipelines(way):
     assert_array_equal(way(pipeline).predict_proba(X), pipeline.predict_proba(X))
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_a_tagger_of_several_inputs(way):
+    words = [["Fly", "to", "New", "York"], ["Oslo"]] * 6
+    X = {"token": words, "length": [[float(len(word)) for word in sentence] for sentence in words]}
+    y = [["O", "O", "B-city", "I-city"], ["B-city"]] * 6
+    text = {"char_encoder": "lstm", "casing_features": True, "pretrained_embeddings": {"to": [0.5, 1.0]}}
+    model = small(RNNSequenceTagger, train_scheme="BIOES", **text).fit(X, y)
+    again = way(model)
+    assert_array_equal(outputs(again, X), outputs(model, X))
+    assert [list(tags) for tags in again.predict(X)] == [list(tags) for tags in model.predict(X)]
+    assert_array_equal(again.transitions_, model.transitions_)
+    assert again.embedding_coverage_ == model.embedding_coverage_
+    assert_array_equal(weights(again.fit(X, y)), weights(model))
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_an_unfitted_estimator(estimator):
     again = pickle.loads(pickle.dumps(small(estimator, optimizer=torch.optim.Adagrad)))

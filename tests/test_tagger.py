@@ -74,7 +74,7 @@ def test_predictions_are_lists_of_plain_labels(labels, kind):
 
 def test_predictions_are_the_most_probable_labels():
     X, y = problem(RNNSequenceTagger)
-    model = fit(X, y)
+    model = fit(X, y, decoder="softmax")
     proba = model.predict_proba(X)
     assert (proba.dtype, proba.shape) == (object, (24,))
     for labels, probabilities, x in zip(model.predict(X), proba, X, strict=True):
@@ -249,7 +249,7 @@ def test_the_order_of_the_sequences_does_not_change_the_fit():
 
 def test_a_later_step_changes_nothing_in_one_direction():
     X, y = problem(RNNSequenceTagger)
-    model = fit(X, y, bidirectional=False)
+    model = fit(X, y, bidirectional=False, decoder="softmax")
     for whole, prefix in zip(model.predict_proba(X), model.predict_proba([x[:2] for x in X]), strict=True):
         assert_allclose(whole[:2], prefix, atol=1e-12)
 

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EpochScoring, EpochTimer
 
-from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences
+from sklearn_rnn import AlignedSequences, PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences
 from sklearn_rnn.data.training_set import MAX_SPREAD, TrainingSet
 from sklearn_rnn.estimators._splitting import split_validation
 from sklearn_rnn.inspection import GradientFlowDisplay, sequence_partial_dependence
@@ -156,6 +157,68 @@ class TestFrames:
             model.predict(X)
         with pytest.raises(ValueError, match=r"X\[3\]\[1\]"):
             RNNClassifier(**SMALL).fit(X, [0, 1] * 5)
+
+
+class TestSeveralInputs:
+    WORDS = (["Fly", "to", "Oslo"], ["Rome", "rains"], ["to", "Rome"], ["Lima"]) * 3
+    NUMBERS = ([0.5, 0.0, 1.0], [2.0, 0.0], [0.0, 1.0], [3.0]) * 3
+    TAGS = (["VB", "TO", "NNP"], ["NNP", "VBZ"], ["TO", "NNP"], ["NNP"]) * 3
+    Y = (["O", "O", "B"], ["B", "O"], ["O", "B"], ["B"]) * 3
+
+    def dictionary(self):
+        return {"word": list(self.WORDS), "tag": list(self.TAGS), "x": list(self.NUMBERS)}
+
+    def fitted(self, X):
+        return RNNSequenceTagger(embedding_dim=3, **SMALL).fit(X, list(self.Y))
+
+    def predicted(self, X, fitted_on=None):
+        return np.vstack(list(self.fitted(X if fitted_on is None else fitted_on).predict_proba(X)))
+
+    def test_columns_of_sequences_are_what_a_dict_of_them_is(self):
+        columns = self.dictionary()
+        expected = self.predicted(columns)
+        frame = pd.DataFrame(columns)
+        others = [AlignedSequences(columns), frame, pl.DataFrame(columns), pa.Table.from_pandas(frame)]
+        for X in others:
+            assert_array_equal(self.predicted(X), expected)
+            assert_array_equal(self.predicted(X, fitted_on=columns), expected)
+
+    def test_dicts_a_step_are_columns_of_their_features(self):
+        steps = [
+            [{"word": word, "tag": tag, "x": x} for word, tag, x in zip(*parts, strict=True)]
+            for parts in zip(self.WORDS, self.TAGS, self.NUMBERS, strict=True)
+        ]
+        assert_array_equal(self.predicted(steps), self.predicted(self.dictionary()))
+
+    def test_a_step_may_lack_features_or_have_new_ones(self):
+        """A feature that is not there is 0, or an unknown string; one that training did not have is ignored."""
+        steps = [[{"word": word, "x": 1.0} for word in words] for words in self.WORDS]
+        model = self.fitted(steps)
+        whole = model.predict_proba([[{"word": "Rome", "x": 0.0}, {"word": "?", "x": 1.0}]])[0]
+        sparse = model.predict_proba([[{"word": "Rome", "new": True}, {"x": 1, "tags": {"a", "b"}}]])[0]
+        assert_array_equal(sparse, whole)
+
+    def test_a_search_over_aligned_sequences(self):
+        X = AlignedSequences(self.dictionary())
+        search = GridSearchCV(RNNSequenceTagger(**SMALL), {"embedding_dim": [2, 3]}, cv=3, error_score="raise")
+        assert len(search.fit(X, np.array([*self.Y], dtype=object)).predict(X[:2])) == 2
+
+    @pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor])
+    def test_one_output_a_sequence(self, estimator):
+        y = [0, 1] * 6
+        model = estimator(max_length=2, **SMALL).fit(self.dictionary(), y)
+        short = {name: [part[:2] for part in column] for name, column in self.dictionary().items()}
+        assert_array_equal(model.predict(self.dictionary()), model.predict(short))
+        assert model.n_features_in_ == 3
+        assert model.feature_names_in_.tolist() == ["word", "tag", "x"]
+
+    def test_only_the_first_input_of_strings_has_characters(self):
+        """Vectors of tags, of which there are few, are smaller than those of tokens."""
+        model = RNNSequenceTagger(embedding_dim=6, char_encoder="cnn", char_hidden_size=5, **SMALL)
+        inputs = model.fit(self.dictionary(), list(self.Y)).module_.inputs
+        sizes = [tuple(embedding.weight.shape) for embedding in inputs.embeddings]
+        assert sizes == [(7, 6), (5, 4)]
+        assert inputs.output_size == 6 + 4 + 5 + 1
 
 
 class TestParametersAfterAFit:

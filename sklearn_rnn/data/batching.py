@@ -97,7 +97,11 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         where = torch.from_numpy(index).to(self.values.values.device)
         values, lengths = self.values(where, n_steps)
         if self.per_step:
-            target = {"target": self.target_steps(where, n_steps)[0], "weight": self.weight_steps(where, n_steps)[0]}
+            target = {
+                "target": self.target_steps(where, n_steps)[0],
+                "weight": self.weight_steps(where, n_steps)[0],
+                "lengths": lengths,
+            }
         else:
             target = {"target": self.target[where], "weight": self.weight[where]}
         return {"values": values, "lengths": lengths}, target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -39,6 +40,8 @@ def _rows(X: Any) -> Any:
 
 def _content(item: Any) -> bytes:
     """The bytes that tell one item from another; text and ragged items by their repr."""
+    if isinstance(item, Mapping):  # several inputs a step
+        return b"|".join(repr(name).encode() + _content(part) for name, part in item.items())
     try:
         array = np.asarray(item.detach().cpu() if hasattr(item, "detach") else item)
     except ValueError:  # steps of unequal length

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Set
 from itertools import chain
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def _is_column_of_sequences(X: Any) -> bool:
 def _from_block(X: NDArray[Any], name: str) -> Sequences:
     """Equal lengths in one array: (n_sequences, n_steps, n_features) numbers, or (n_sequences, n_steps)."""
     if X.ndim == 1 and X.dtype.kind in "UT":
-        raise _document_error(name, 0, X[0]) if len(X) else SequenceDataError(f"{name} is empty: found 0 sample(s)")
+        raise document_error(name, 0, X[0]) if len(X) else SequenceDataError(f"{name} is empty: found 0 sample(s)")
     if X.ndim not in (2, 3):
         raise SequenceDataError(
             f"{name} has {X.ndim} dimension(s) and shape {X.shape}, but the input must be {WANTED}. Reshape your data: "
@@ -149,6 +150,7 @@ def _from_items(items: list[Any], name: str) -> Sequences:
     shape_of_empty = (0, *arrays[_position(arrays, 0)].shape[1:])
     arrays = [array if len(array) else np.empty(shape_of_empty, arrays[_position(arrays, 0)].dtype) for array in arrays]
     texts = {i: array.dtype.kind in "UT" for i, array in enumerate(arrays) if len(array)}
+    _check_no_number_became_text(items, texts, name)
     if any(texts.values()):
         if not all(texts.values()):
             i, j = (next(i for i, text in texts.items() if text == wanted) for wanted in (True, False))
@@ -164,10 +166,23 @@ def _from_items(items: list[Any], name: str) -> Sequences:
     return sequences
 
 
+def _check_no_number_became_text(items: list[Any], texts: dict[int, bool], name: str) -> None:
+    """Refuse lists in which NumPy made strings of numbers, as it does where any other step is a string."""
+    for i, text in texts.items():
+        if not text or not isinstance(items[i], (list, tuple)):
+            continue
+        for step, value in enumerate(items[i]):
+            if isinstance(value, (Number, type(None))):
+                raise SequenceDataError(
+                    f"{name}[{i}][{step}] is {_describe(value)} where other steps are strings: give strings alone "
+                    f"(str(value) makes them), or numbers alone"
+                )
+
+
 def _check_item(item: Any, i: int, name: str) -> None:
     """Whether item `i` of a collection can be a sequence at all."""
     if isinstance(item, (str, bytes)):
-        raise _document_error(name, i, item)
+        raise document_error(name, i, item)
     if isinstance(item, (Mapping, Set)):
         raise SequenceDataError(
             f"{name}[{i}] is {_describe(item)} where a sequence is due. Features of a step may be a dict if a sequence "
@@ -214,7 +229,7 @@ def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     """Sequence `i` as an array (length,) or (length, n_features)."""
     if hasattr(item, "detach"):
         item = item.detach().cpu().numpy()
-    if hasattr(item, "isna") and item.isna().to_numpy().any() and _is_numeric_frame(item):
+    if hasattr(item, "isna") and np.asarray(item.isna()).any() and _is_numeric_frame(item):
         item = item.to_numpy(dtype=np.float64, na_value=np.nan)  # NumPy would make an object of pandas' NA
     try:
         array = np.asarray(item)
@@ -284,7 +299,7 @@ def locate(sequences: Sequences, row: int) -> tuple[int, int]:
     return sequence, int(row - sequences.offsets[sequence])
 
 
-def _document_error(name: str, i: int, document: Any) -> SequenceDataError:
+def document_error(name: str, i: int, document: Any) -> SequenceDataError:
     text = repr(str(document) if isinstance(document, str) else document)
     shown = text if len(text) <= 40 else text[:37] + "..."
     return SequenceDataError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError, UnseenLabelsWarning
@@ -86,14 +87,14 @@ def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
     return y
 
 
-def validate_step_labels(y: Any, sequences: Sequences, *, name: str = "y") -> Sequences:
+def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, name: str = "y") -> Sequences:
     """Check the labels of a tagger: for each sequence as many labels as it has steps.
 
     Parameters
     ----------
     y : list, object array or Series of label sequences, or array of shape (n_sequences, n_steps)
         Labels are strings or integers.
-    sequences : Sequences
+    sequences : Sequences or AlignedSequences
         The steps that the labels belong to.
     name : str
         What to call y in errors.
@@ -121,6 +122,8 @@ def validate_step_labels(y: Any, sequences: Sequences, *, name: str = "y") -> Se
 
 def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     """Read label sequences in any format into a container with values of shape (total_steps,)."""
+    if hasattr(y, "to_pylist"):  # an Arrow column, whose items NumPy cannot look into
+        y = y.to_pylist()
     if hasattr(y, "columns") and hasattr(y, "to_numpy"):  # a frame, which would go by its column names
         y = y.to_numpy()
     if not isinstance(y, Sequences):

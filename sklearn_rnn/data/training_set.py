@@ -21,15 +21,15 @@ class TrainingSet:
 
     Attributes
     ----------
-    sequences : Sequences
-        Values (total_steps, n_features), or token indices (total_steps,).
+    sequences : Sequences, or before it is encoded AlignedSequences
+        Values (total_steps, n_columns), or token indices (total_steps,).
     target : array of shape (n_sequences, ...) or Sequences
         One target a sequence, or one a step.
     weight : array of shape (n_sequences,)
     groups : array of shape (n_sequences,) or None
     """
 
-    sequences: Sequences
+    sequences: Any
     target: Any
     weight: NDArray[np.float64]
     groups: NDArray[Any] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from sklearn_rnn.data.formats import (
     as_sequences,
     check_not_masked,
     check_tokens,
+    document_error,
     is_sparse,
     is_table,
     is_text,
@@ -24,6 +25,7 @@ from sklearn_rnn.data.formats import (
 )
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
 
 
@@ -33,8 +35,9 @@ class InputSpec:
 
     Attributes
     ----------
-    kind : {"numeric", "text", "ids", "objects"}
-        Numbers, string tokens, integer tokens, or steps that are dicts or lists, which only transformers read.
+    kind : {"numeric", "text", "ids", "objects", "aligned"}
+        Numbers, string tokens, integer tokens, steps that are dicts or lists, which only transformers read, or several
+        inputs a step.
     n_features : int
         Features a step, before a missing-value indicator is added; 1 for tokens.
     table : bool
@@ -47,15 +50,21 @@ class InputSpec:
         Steps that are kept of a longer sequence.
     truncate : {"head", "tail"}
         The end that is cut off.
+    inputs : dict of str to InputSpec
+        The inputs, where there are several.
+    columns : tuple of str or None
+        Names of the features of an input among several, if it had them.
     """
 
-    kind: Literal["numeric", "text", "ids", "objects"]
+    kind: Literal["numeric", "text", "ids", "objects", "aligned"]
     n_features: int
     table: bool
     width: int | None = None
     missing: str = "error"
     max_length: int | None = None
     truncate: str = "tail"
+    inputs: dict[str, InputSpec] = field(default_factory=dict)
+    columns: tuple[str, ...] | None = None
 
 
 def validate_sequences(
@@ -117,6 +126,8 @@ def validate_sequences(
     if not table:
         check_features(estimator, sequences.n_features, feature_names, reset=reset)
     check_spec(estimator, spec)
+    if isinstance(sequences, TokenSequences):
+        return sequences
     if spec.kind != "numeric":
         return sequences.with_values(sequences.values.reshape(-1))
     sequences = _as_numbers(sequences, dtype, allow_nan=missing == "mask", names=_column_names(estimator, table))
@@ -209,6 +220,9 @@ def read_table(estimator: Any, X: Any, *, reset: bool) -> Sequences:
     sequences = Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
     if text:
         check_tokens(sequences, "X")
+        for row, token in enumerate(values):
+            if len(token.split()) > 1:
+                raise document_error("X", row // array.shape[1], token)
     return sequences
 
 
@@ -305,7 +319,13 @@ def check_spec(estimator: Any, spec: InputSpec) -> None:
     """Hold the kind of X to the kind seen in ``fit``."""
     fitted: InputSpec = estimator.input_spec_
     if spec.kind != fitted.kind:
-        words = {"numeric": "numbers", "text": "strings (tokens)", "ids": "integer ids", "objects": "dicts or lists"}
+        words = {
+            "numeric": "numbers",
+            "text": "strings (tokens)",
+            "ids": "integer ids",
+            "objects": "dicts or lists",
+            "aligned": "several inputs a step",
+        }
         raise SequenceDataError(
             f"{type(estimator).__name__} was fitted on sequences of {words[fitted.kind]}, got {words[spec.kind]}"
         )

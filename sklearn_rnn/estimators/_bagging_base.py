@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -23,6 +24,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.estimators._resampling import Population
@@ -101,6 +103,7 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and hasattr(X, "__array__"):
             X = np.asarray(X)
+        X = AlignedSequences(X) if isinstance(X, Mapping) else X  # which scikit-learn would count the names of
         n_rows = _num_samples(X)
         if n_rows == 0:
             raise SequenceDataError("X is empty: found 0 sample(s), a minimum of 1 sequence is required")

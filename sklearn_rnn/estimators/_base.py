@@ -5,41 +5,38 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
+from sklearn.base import _clone_parametrized, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
 from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.data.validation import validate_groups, validate_sequences, validate_weights
-from sklearn_rnn.data.vocabulary import encode_tokens, learn_vocabulary
-from sklearn_rnn.estimators._hyperparameters import Hyperparameters
+from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._splitting import split_validation
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.estimators._tasks import FitTasks
+from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory, resolve_device
 from sklearn_rnn.training.inference import compute_outputs
-from sklearn_rnn.training.loop import TrainingResult, build_net, resume, train
+from sklearn_rnn.training.loop import TrainingOptions, TrainingResult, build_net, resume, train
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseRNN(CallbackSupportMixin, Hyperparameters):
+class BaseRNN(CallbackSupportMixin, ReadingRNN):
     """``fit`` and what all estimators do with hidden states; a subclass knows its target.
 
     A subclass is a dataclass too: its fields are its constructor parameters, and only assigned.
     """
-
-    _allow_empty: ClassVar[bool] = False
-    _pooled: ClassVar[bool] = True
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -133,129 +130,76 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         random_state = check_random_state(self.random_state)
         device = resolve_device(self.device)
         self._layer_sizes()
-        context = self._init_callback_context(max_subtasks=1 if partial else self.max_epochs)
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+        tasks = FitTasks(self, X, y, sample_weight, 1 if partial else self.max_epochs)
 
         splits = self.early_stopping and validation is None and not partial
         data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes, keep_groups=splits)
-        validation_data = None if validation is None else self._read_validation_set(*validation)
+        held_out = None if validation is None else self._read_validation_set(*validation)
         if splits:
             stratify = data.target if self._stratified else None
-            data, validation_data = split_validation(data, self.validation_fraction, stratify, random_state)
-        data = data.spread()
+            data, held_out = split_validation(data, self.validation_fraction, stratify, random_state)
+        data = self._cut(data).spread()
+        loss = self._loss(data) if held_out is None else self._loss(data, held_out)
         training = self._to_dataset(data, device, training=True)
-        held_out = None if validation_data is None else self._to_dataset(validation_data, device, training=False)
-        options = self._training_options(self._loss(), device, random_state, partial=partial)
-
-        def run_epoch(epoch: int, net: Any, work: Any) -> bool:
-            epoch_context = context.subcontext(task_name="epoch")
-            epoch_context.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            work()
-            return epoch_context.call_on_fit_task_end(
-                estimator=self, X=X, y=y, metadata=metadata, reconstruction_attributes=lambda: {"net_": net}
-            )
-
+        validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
+        options = self._training_options(loss, device, random_state, partial=partial)
         with compute_settings(self.n_threads), explain_out_of_memory():
-            net = build_net(
-                self._network_parameters(
-                    n_features=data.sequences.n_features,
-                    n_tokens=len(self.vocabulary_) + 1 if hasattr(self, "vocabulary_") else None,
-                    n_outputs=self._n_outputs(),
-                    seed=options.seed,
-                ),
-                options,
-                n_batches=-(-len(training) // options.batch_size),
-                validation=held_out,
-                score_outputs=self._score_outputs,
-            )
-            if not reset:
-                resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
-            result = train(net, training, options, validated=held_out is not None, run_epoch=run_epoch)
+            net = self._build_net(data, options, len(training), validation_set, reset=reset)
+            result = train(net, training, options, validated=validation_set is not None, run_epoch=tasks.run_epoch)
         self._store(result, keep_optimizer=partial or self.warm_start)
-        context.call_on_fit_task_end(
-            estimator=self, X=X, y=y, metadata=metadata, reconstruction_attributes=lambda: {"net_": self.net_}
-        )
+        tasks.end(self.net_)
         return self
 
-    def _read_training_set(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, *, reset: bool, classes: Any, keep_groups: bool
-    ) -> TrainingSet:
-        """Everything that the network is fitted to, encoded, with equal samples merged."""
-        sequences = self._read_raw(X, reset=reset)
-        labels = self._validate_target(y, sequences)
-        weight = validate_weights(sample_weight, len(sequences))
-        groups = validate_groups(groups, len(sequences))
-        self.input_spec_ = replace(vars(self)["input_spec_"], max_length=self.max_length, truncate=self.truncate)
-        data = self._counted(self._shorten(TrainingSet(sequences, labels, weight, groups if keep_groups else None)))
-        if reset:
-            self._learn_target(data, classes)
-            if self.input_spec_.kind != "numeric":
-                self.vocabulary_ = learn_vocabulary(data.sequences)
-            elif hasattr(self, "vocabulary_"):
-                del self.vocabulary_
-        elif classes is not None and not np.array_equal(np.unique(np.asarray(classes)), self.classes_):
-            known = self.classes_.tolist()
-            raise ValueError(f"classes={classes!r} differs from the classes of the first call, {known!r}")
-        self._refuse_unknown_labels(data.target)
-        return self._encode(data).merged()
-
-    def _read_validation_set(self, X: Any, y: Any, sample_weight: Any) -> TrainingSet:
-        if X is None or y is None:
-            raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
-        try:
-            sequences = self._read_raw(X, reset=False)
-            labels = self._validate_target(y, sequences)
-            weight = validate_weights(sample_weight, len(sequences), name="sample_weight_val")
-            return self._encode(self._counted(self._shorten(TrainingSet(sequences, labels, weight))))
-        except (TypeError, ValueError) as error:
-            raise SequenceDataError(f"In the validation data, X_val and y_val: {error}") from error
-
-    def _shorten(self, data: TrainingSet) -> TrainingSet:
-        if self.max_length is None:
-            return data
-        target = data.target
-        if isinstance(target, Sequences):
-            target = target.truncate(self.max_length, cut=self.truncate)
-        sequences = data.sequences.truncate(self.max_length, cut=self.truncate)
-        return TrainingSet(sequences, target, data.weight, data.groups)
-
-    def _counted(self, data: TrainingSet) -> TrainingSet:
-        """The sequences that have a weight, steps and something to learn from."""
-        counted = (data.weight > 0) & (data.sequences.lengths > 0) & self._has_target(data.target)
-        if not counted.any():
-            raise ValueError("no sequence is left to learn from: each one has weight 0, no steps, or no labelled step")
-        return data.take(np.flatnonzero(counted))
-
-    def _encode(self, data: TrainingSet) -> TrainingSet:
-        return TrainingSet(
-            self._encode_steps(data.sequences), self._encode_target(data.target), data.weight, data.groups
+    def _build_net(
+        self,
+        data: TrainingSet,
+        options: TrainingOptions,
+        n_samples: int,
+        validation: SequenceDataset | None,
+        *,
+        reset: bool,
+    ) -> Any:
+        """A net that is ready to be trained: with first weights, with pretrained vectors, or with those of before."""
+        source = None if self.pretrained is None else PretrainedNetwork(self.pretrained)
+        vectors = self._load_vectors() if reset else None
+        dim = None if vectors is None else vectors.dim
+        if not reset and self.embedding_dim is None:
+            dim = self.module_.token_dim
+        parameters = self._network_parameters(
+            n_features=data.sequences.n_features,
+            layout=self._input_layout(self.encoding_, dim),
+            n_outputs=self._n_outputs(),
+            seed=options.seed,
         )
-
-    def _encode_steps(self, sequences: Sequences) -> Sequences:
-        if self.input_spec_.kind == "numeric":
-            return sequences
-        return encode_tokens(sequences, self.vocabulary_)
-
-    def _read_raw(self, X: Any, *, reset: bool) -> Sequences:
-        return validate_sequences(
-            self,
-            X,
-            reset=reset,
-            dtype=self.dtype,
-            embed=self.embedding_dim is not None if reset else self.input_spec_.kind == "ids",
-            missing=self.missing,
-            allow_empty=self._allow_empty,
+        net = build_net(
+            parameters if source is None else {**parameters, **source.architecture()},
+            options,
+            n_batches=-(-n_samples // options.batch_size),
+            validation=validation,
+            score_outputs=self._score_outputs,
         )
+        if not reset:
+            resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
+        elif source is not None:
+            source.load_into(net.module_)
+        elif vectors is not None:
+            net.module_.inputs.set_vectors(torch.from_numpy(vectors.vectors), torch.from_numpy(vectors.covered))
+        return net
 
-    def _read(self, X: Any) -> Sequences:
-        """Check X of a prediction and encode it; cut it to `max_length` where one output a sequence is wanted."""
-        check_is_fitted(self, "net_")
-        sequences = self._read_raw(X, reset=False)
-        spec = self.input_spec_
-        if spec.max_length is not None and self._pooled:
-            sequences = sequences.truncate(spec.max_length, cut=spec.truncate)
-        return self._encode_steps(sequences)
+    def _load_vectors(self) -> EmbeddingTable | None:
+        """The pretrained vectors of the vocabulary, and ``embedding_coverage_``; None without any."""
+        self.__dict__.pop("embedding_coverage_", None)
+        if self.pretrained_embeddings is None:
+            return None
+        if self.pretrained is not None:
+            raise ValueError("pretrained brings its own vectors of tokens: leave pretrained_embeddings=None beside it")
+        if not self.encoding_.vocabularies:
+            raise ValueError("pretrained_embeddings needs tokens in X, which holds numbers alone")
+        table = load_embeddings(
+            self.pretrained_embeddings, self.vocabulary_, expected_dim=self.embedding_dim, case_fallback=True
+        )
+        self.embedding_coverage_ = table.coverage
+        return table
 
     def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
         """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
@@ -286,28 +230,13 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
             self.__dict__.update(before)
             raise
 
-    # What a subclass knows of its target.
+    # What a subclass knows of its loss.
 
     _stratified: ClassVar[bool] = False
 
-    @abstractmethod
-    def _validate_target(self, y: Any, sequences: Sequences) -> Any:
-        """y checked against the sequences, as an array (n_sequences, ...) or Sequences of labels."""
-
-    @abstractmethod
-    def _learn_target(self, data: TrainingSet, classes: Any) -> None:
-        """Set the fitted attributes that describe the target."""
-
-    def _has_target(self, target: Any) -> NDArray[np.bool_]:
-        """Which sequences (n_sequences,) have a target at all."""
-        return np.ones(len(target), dtype=bool)
-
-    def _refuse_unknown_labels(self, target: Any) -> None:
-        """Raise if the target of a training set holds what ``_learn_target`` did not learn."""
-
-    @abstractmethod
-    def _encode_target(self, target: Any) -> Any:
-        """The target as the loss takes it."""
+    def _cut(self, data: TrainingSet) -> TrainingSet:
+        """The parts of encoded training sequences that the network is shown."""
+        return data
 
     @abstractmethod
     def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
@@ -318,12 +247,22 @@ class BaseRNN(CallbackSupportMixin, Hyperparameters):
         """Outputs of the network a sequence, or a step."""
 
     @abstractmethod
-    def _loss(self) -> str:
-        """Name of the loss."""
+    def _loss(self, *parts: TrainingSet) -> dict[str, Any]:
+        """What ``WeightedLoss`` is called with to train on and to validate on the encoded `parts`."""
 
     @abstractmethod
-    def _score_outputs(self, outputs: Any, target: Any, weight: Any) -> float:
-        """The validation score of outputs (n, n_outputs) against encoded targets (n, ...) with weights (n,)."""
+    def _score_outputs(self, outputs: Any, target: Any, weight: Any, lengths: Any) -> float:
+        """The validation score of outputs (n, n_outputs) against encoded targets (n, ...) with weights (n,).
+
+        Where there is one target a step, all steps of one sequence follow those of another, as `lengths` (n_sequences,)
+        has them.
+        """
+
+    def __sklearn_clone__(self) -> Any:
+        """A copy that is not fitted; `pretrained`, which is nothing without its fit, is shared."""
+        copy = _clone_parametrized(self)
+        copy.pretrained = self.pretrained
+        return copy
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

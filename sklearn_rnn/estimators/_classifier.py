@@ -184,7 +184,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
                 f"{type(self).__name__} needs at least 2 classes"
             )
 
-    def _encode_target(self, target: NDArray[Any]) -> NDArray[Any]:
+    def _encode_target(self, target: NDArray[Any], *, training: bool) -> NDArray[Any]:
         if self._multilabel:
             if target.ndim != 2 or target.shape[1] != len(self.classes_):
                 raise ValueError(f"y has shape {target.shape}, wanted the {len(self.classes_)} labels seen at first")
@@ -213,10 +213,14 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
     def _n_outputs(self) -> int:
         return len(self.classes_) if self._multilabel or len(self.classes_) > 2 else 1
 
-    def _loss(self) -> str:
-        return "binary_cross_entropy" if self._multilabel or len(self.classes_) == 2 else "cross_entropy"
+    def _loss(self, *parts: TrainingSet) -> dict[str, Any]:
+        binary = self._multilabel or len(self.classes_) == 2
+        return {
+            "loss": "binary_cross_entropy" if binary else "cross_entropy",
+            "label_smoothing": self.label_smoothing,
+        }
 
-    def _score_outputs(self, outputs: Any, target: Any, weight: Any) -> float:
+    def _score_outputs(self, outputs: Any, target: Any, weight: Any, lengths: Any) -> float:
         predicted = outputs > 0 if target.ndim == 2 else outputs.argmax(axis=1)
         return float(accuracy_score(target.astype(np.int64), predicted.astype(np.int64), sample_weight=weight))
 

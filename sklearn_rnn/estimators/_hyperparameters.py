@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +11,9 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from sklearn_rnn.data.encoding import CASINGS, StepEncoding
 from sklearn_rnn.estimators._parameters import CONSTRAINTS
+from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.training.loop import TrainingOptions
 
 DEFAULT_EMBEDDING_DIM = 64
@@ -31,6 +35,21 @@ class Hyperparameters(BaseEstimator):
     weight_init: str = "auto"
     proj_size: int | None = None
     embedding_dim: int | None = None
+    min_df: int | float = 1
+    max_features: int | None = None
+    pretrained_embeddings: Any = None
+    freeze_embeddings: bool = False
+    char_encoder: str | None = None
+    char_embedding_dim: int = 25
+    char_hidden_size: int = 50
+    casing_features: bool = False
+    embedding_dropout: float = 0.0
+    word_dropout: float = 0.0
+    weight_dropout: float = 0.0
+    tied_dropout: bool = False
+    pretrained: Any = None
+    freeze: str | None = None
+    unfreeze_every: int | None = None
     max_length: int | None = None
     truncate: str = "tail"
     missing: str = "error"
@@ -57,8 +76,18 @@ class Hyperparameters(BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # scikit-learn's own signature
+        """As scikit-learn has it, but for a dict of vectors, of which it would write down each number."""
+        if not isinstance(self.pretrained_embeddings, Mapping):
+            return str(super().__repr__(N_CHAR_MAX=N_CHAR_MAX))
+        shown = copy.copy(self)
+        shown.pretrained_embeddings = _Summary(f"<{len(self.pretrained_embeddings)} vectors>")
+        return str(BaseEstimator.__repr__(shown, N_CHAR_MAX=N_CHAR_MAX))
+
     def _layer_sizes(self) -> list[int]:
         """Units of each layer, and a check of the parameters that depend on each other."""
+        if self.unfreeze_every is not None and self.freeze is None:
+            raise ValueError(f"unfreeze_every={self.unfreeze_every!r} needs freeze to say what is held back at first")
         sizes = self.hidden_size
         if isinstance(sizes, (list, tuple)):
             if not sizes or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
@@ -77,8 +106,26 @@ class Hyperparameters(BaseEstimator):
             )
         return sizes
 
+    def _input_layout(self, encoding: StepEncoding, dim: int | None) -> InputLayout | None:
+        """What the columns of an encoded step are; `dim` is that of pretrained vectors."""
+        if not encoding.vocabularies:
+            return None
+        token_dim = dim or self.embedding_dim or DEFAULT_EMBEDDING_DIM
+        embedded: list[tuple[int, int]] = []
+        for vocabulary in encoding.vocabularies.values():
+            n_rows = len(vocabulary) + 1
+            embedded.append((n_rows, min(token_dim, _size_of_category(n_rows)) if embedded else token_dim))
+        if encoding.casing:
+            embedded.append((CASINGS, _size_of_category(CASINGS)))
+        return InputLayout(
+            embedded=tuple(embedded),
+            max_characters=encoding.max_characters,
+            n_characters=0 if encoding.characters is None else len(encoding.characters) + 2,
+            n_numeric=encoding.n_numeric,
+        )
+
     def _network_parameters(
-        self, *, n_features: int, n_tokens: int | None, n_outputs: int, seed: int
+        self, *, n_features: int, layout: InputLayout | None, n_outputs: int, seed: int
     ) -> dict[str, Any]:
         """What :func:`sklearn_rnn.networks.network.build_network` is called with."""
         names = (
@@ -87,6 +134,10 @@ class Hyperparameters(BaseEstimator):
             "nonlinearity",
             "dropout",
             "recurrent_dropout",
+            "weight_dropout",
+            "embedding_dropout",
+            "word_dropout",
+            "tied_dropout",
             "residual",
             "layer_norm",
             "tbptt_steps",
@@ -95,18 +146,19 @@ class Hyperparameters(BaseEstimator):
         return {
             **{name: getattr(self, name) for name in names},
             "input_size": n_features,
-            "n_tokens": n_tokens,
-            "embedding_dim": self.embedding_dim or DEFAULT_EMBEDDING_DIM,
+            "layout": layout,
+            "character_encoder": self.char_encoder,
+            "character_embedding_dim": self.char_embedding_dim,
+            "character_hidden_size": self.char_hidden_size,
             "hidden_sizes": self._layer_sizes(),
             "proj_size": self.proj_size or 0,
-            "pooling": getattr(self, "pooling", None),
             "n_outputs": n_outputs,
             "dtype": getattr(torch, self.dtype),
             "seed": seed,
         }
 
     def _training_options(
-        self, loss: str, device: torch.device, random_state: np.random.RandomState, *, partial: bool
+        self, loss: dict[str, Any], device: torch.device, random_state: np.random.RandomState, *, partial: bool
     ) -> TrainingOptions:
         """What the training loop is called with; `partial` is a single epoch at a constant rate."""
         names = (
@@ -124,10 +176,27 @@ class Hyperparameters(BaseEstimator):
         return TrainingOptions(
             **{name: getattr(self, name) for name in names},
             loss=loss,
-            label_smoothing=getattr(self, "label_smoothing", 0.0),
+            freeze=self.freeze,
+            unfreeze_every=None if partial else self.unfreeze_every,
+            freeze_tokens=self.freeze_embeddings,
             max_epochs=1 if partial else self.max_epochs,
             lr_schedule=None if partial else self.lr_schedule,
             early_stopping=self.early_stopping and not partial,
             device=device,
             seed=int(random_state.randint(2**31 - 1)),
         )
+
+
+class _Summary:
+    """What stands for a value that is too long to be shown."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _size_of_category(n_rows: int) -> int:
+    """Size of the vectors of an embedded input beside the token, after a rule of thumb of the fastai library."""
+    return min(50, round(1.6 * n_rows**0.56))

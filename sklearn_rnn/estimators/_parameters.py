@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import torch
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 
 from sklearn_rnn.training.optimization import OPTIMIZERS, SCHEDULES
 
@@ -32,7 +32,7 @@ def _at_least(kind: type, minimum: float, *, closed: str = "left") -> Interval:
 SHARE = Interval(Real, 0, 1, closed="left")
 CLASS_WEIGHT = [dict, StrOptions({"balanced"}), None]
 
-CONSTRAINTS: dict[str, list[Any]] = {
+CONSTRAINTS: dict[str, Any] = {
     "cell_type": [StrOptions({"rnn", "lstm", "gru"})],
     "hidden_size": [_at_least(Integral, 1), list, tuple],
     "num_layers": [_at_least(Integral, 1)],
@@ -45,6 +45,21 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "weight_init": [StrOptions({"auto", "orthogonal", "identity", "torch"})],
     "proj_size": [_at_least(Integral, 1), None],
     "embedding_dim": [_at_least(Integral, 1), None],
+    "min_df": [_at_least(Integral, 1), Interval(RealNotInt, 0, 1, closed="both")],
+    "max_features": [_at_least(Integral, 1), None],
+    "pretrained_embeddings": "no_validation",
+    "freeze_embeddings": ["boolean"],
+    "char_encoder": [StrOptions({"cnn", "lstm"}), None],
+    "char_embedding_dim": [_at_least(Integral, 1)],
+    "char_hidden_size": [_at_least(Integral, 1)],
+    "casing_features": ["boolean"],
+    "embedding_dropout": [SHARE],
+    "word_dropout": [SHARE],
+    "weight_dropout": [SHARE],
+    "tied_dropout": ["boolean"],
+    "pretrained": "no_validation",
+    "freeze": [StrOptions({"inputs", "backbone"}), None],
+    "unfreeze_every": [_at_least(Integral, 1), None],
     "max_length": [_at_least(Integral, 1), None],
     "truncate": [StrOptions({"head", "tail"})],
     "missing": [StrOptions({"error", "mask"})],
@@ -101,6 +116,44 @@ cell_type : {"gru", "lstm", "rnn"}, default="gru"
     embedding_dim : int or None, default=None
         Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None; integers are
         token ids if it is set, and numbers if None.
+    min_df : int or float, default=1
+        Fewest sequences, or the smallest share of them, that a token must be in to have a vector of its own. Rarer
+        tokens, and those that training did not have, share the vector of unknown tokens.
+    max_features : int or None, default=None
+        The most frequent tokens that get a vector of their own.
+    pretrained_embeddings : dict, gensim KeyedVectors, (tokens, vectors), path or None, default=None
+        First vectors of the tokens: a file may be in the text format of GloVe, word2vec or fastText or in word2vec's
+        binary format, and compressed. Only vectors of tokens in the training data are kept. A token without a vector
+        takes that of its lower-case, title-case or upper-case form, or else a random one.
+    freeze_embeddings : bool, default=False
+        Whether the vectors of tokens stay as they are at first.
+    char_encoder : {"cnn", "lstm"} or None, default=None
+        Join to the vector of a token one made from its characters: the greatest value of each filter of a convolution
+        over three characters [7]_, or the last states of an LSTM in both directions [8]_.
+    char_embedding_dim : int, default=25
+        Size of the learned vector of a character.
+    char_hidden_size : int, default=50
+        Size of the vector that is made from characters.
+    casing_features : bool, default=False
+        Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own;
+        tokens are then looked up in lower case.
+    embedding_dropout : float in [0, 1), default=0.0
+        Share of the values dropped of the vectors that the first layer reads, where tokens are embedded.
+    word_dropout : float in [0, 1), default=0.0
+        Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too.
+    weight_dropout : float in [0, 1), default=0.0
+        Share of the recurrent weights dropped for each batch [9]_.
+    tied_dropout : bool, default=False
+        Whether `dropout` and `embedding_dropout` drop the same values at all steps of a sequence [5]_.
+    pretrained : fitted estimator of this package, or None, default=None
+        Start from its backbone, vocabulary and embeddings, and train a new head [11]_. The parameters that describe
+        those (`cell_type`, `hidden_size`, `embedding_dim`, `char_encoder` and the like) are then its own. It stays
+        fitted when this estimator is cloned; as a value of a grid it goes inside scikit-learn's FrozenEstimator.
+    freeze : {"inputs", "backbone"} or None, default=None
+        What training leaves as it is: the embeddings, or with ``"backbone"`` all but the head.
+    unfreeze_every : int or None, default=None
+        Let what `freeze` holds back into training again, one layer after another from the top, each so many epochs
+        after the one before [11]_.
     max_length : int or None, default=None
         Steps kept of a longer sequence, in training and, but for a tagger, in prediction.
     truncate : {"tail", "head"}, default="tail"
@@ -162,6 +215,10 @@ n_features_in_ : int
         What the sequences looked like in `fit`, and how they were cut and filled.
     vocabulary_ : dict
         Index of each token; only for sequences of tokens. Index 0 is for tokens that training did not have.
+    encoding_ : StepEncoding
+        How steps become numbers: the vocabularies of all inputs, the characters, and what is passed on.
+    embedding_coverage_ : float
+        Share of the vocabulary that has a pretrained vector; only with `pretrained_embeddings`.
     net_ : skorch.NeuralNet
         The trained net.
     module_ : torch.nn.Module
@@ -187,7 +244,11 @@ REFERENCES = """\
     .. [4] Srivastava, N. et al. (2014). Dropout. JMLR 15.
     .. [5] Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in recurrent neural
        networks. NeurIPS.
-    .. [6] Ba, J. L., Kiros, J. R. and Hinton, G. E. (2016). Layer normalization. arXiv:1607.06450."""
+    .. [6] Ba, J. L., Kiros, J. R. and Hinton, G. E. (2016). Layer normalization. arXiv:1607.06450.
+    .. [7] Ma, X. and Hovy, E. (2016). End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF. ACL.
+    .. [8] Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL.
+    .. [9] Merity, S., Keskar, N. S. and Socher, R. (2018). Regularizing and optimizing LSTM language models. ICLR.
+    .. [11] Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL."""
 
 POOLING_DOC = """\
 pooling : {"last", "mean", "max", "attention"}, default="last"

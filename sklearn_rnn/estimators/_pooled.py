@@ -16,7 +16,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._parameters import CONSTRAINTS
@@ -79,7 +79,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
 
     def _raw_outputs(self, X: Any) -> NDArray[np.float64]:
         """Outputs of the head, (n_sequences, n_outputs)."""
-        return self._outputs(self._read(X), lambda net, x, n: net(x, n), per_step=False)
+        return self._outputs(self._read(X), lambda net, x, n: net.outputs_of(x, n), per_step=False)
 
     def _staged_outputs(self, X: Any) -> Iterator[NDArray[np.float64]]:
         """Outputs of the head (n_sequences, n_outputs) after 1, 2, ... steps; a finished sequence keeps its last.
@@ -90,15 +90,18 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
         longest = int(sequences.lengths.max())
         if self.module_.backbone.bidirectional:
             for t in range(1, longest + 1):
-                yield self._outputs(sequences.truncate(t), lambda net, x, n: net(x, n), per_step=False)
+                yield self._outputs(sequences.truncate(t), lambda net, x, n: net.outputs_of(x, n), per_step=False)
             return
         states = self._outputs(sequences, lambda net, x, n: net.hidden_states(x, n), per_step=True)
         hidden = sequences.with_values(states)
         for t in range(1, longest + 1):
             yield self._outputs(hidden.truncate(t), lambda net, x, n: net.outputs(x, n), per_step=False)
 
-    def _validate_target(self, y: Any, sequences: Sequences) -> NDArray[Any]:
-        return self._validate_labels(y, len(sequences))
+    def _network_parameters(self, **parts: Any) -> dict[str, Any]:
+        return {**super()._network_parameters(**parts), "pooling": self.pooling}
+
+    def _validate_target(self, y: Any, inputs: Inputs) -> NDArray[Any]:
+        return self._validate_labels(y, len(inputs))
 
     def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
         weight = data.weight * self._target_weights(data) if training else data.weight

@@ -118,16 +118,16 @@ class RNNRegressor(RegressorMixin, PooledRNN):
 
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
         self.target_ndim_ = data.target.ndim
-        targets = TrainingSet(data.sequences, data.target.reshape(len(data), -1), data.weight, data.groups).merged()
+        rows, weight = _distinct_rows(data.target.reshape(len(data), -1), data.weight)
         with np.errstate(over="ignore", invalid="ignore"):
-            self.target_mean_ = np.average(targets.target, axis=0, weights=targets.weight)
-            scale = np.sqrt(np.average((targets.target - self.target_mean_) ** 2, axis=0, weights=targets.weight))
+            self.target_mean_ = np.average(rows, axis=0, weights=weight)
+            scale = np.sqrt(np.average((rows - self.target_mean_) ** 2, axis=0, weights=weight))
         if not np.all(np.isfinite(scale)):
-            largest = np.abs(targets.target).max()
+            largest = np.abs(rows).max()
             raise ValueError(f"y holds numbers too large to be standardised, up to {largest:.1e}: give a larger unit")
         self.target_scale_ = np.where(scale > 0, scale, 1.0)
 
-    def _encode_target(self, target: NDArray[Any]) -> NDArray[Any]:
+    def _encode_target(self, target: NDArray[Any], *, training: bool) -> NDArray[Any]:
         target = target.reshape(len(target), -1)
         if target.shape[1] != len(self.target_mean_):
             raise ValueError(f"y has {target.shape[1]} output(s), wanted the {len(self.target_mean_)} seen at first")
@@ -136,10 +136,10 @@ class RNNRegressor(RegressorMixin, PooledRNN):
     def _n_outputs(self) -> int:
         return len(self.target_mean_)
 
-    def _loss(self) -> str:
-        return "squared_error"
+    def _loss(self, *parts: TrainingSet) -> dict[str, Any]:
+        return {"loss": "squared_error"}
 
-    def _score_outputs(self, outputs: Any, target: Any, weight: Any) -> float:
+    def _score_outputs(self, outputs: Any, target: Any, weight: Any, lengths: Any) -> float:
         return float(r2_score(target, outputs, sample_weight=weight))
 
     def __sklearn_tags__(self) -> Any:
@@ -147,3 +147,13 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = True
         return tags
+
+
+def _distinct_rows(
+    target: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The distinct rows of `target` (n, n_outputs) and their summed weights, whatever the order of the data."""
+    order = np.lexsort((weight, *target.T))
+    target, weight = target[order], weight[order]
+    first = np.flatnonzero(np.concatenate([[True], np.any(target[1:] != target[:-1], axis=1)]))
+    return target[first], np.add.reduceat(weight, first)

@@ -11,7 +11,9 @@ import torch
 from skorch.callbacks import Callback, EpochScoring
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-ScoreOutputs = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+from sklearn_rnn.networks.pooling import step_mask
+
+ScoreOutputs = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
 
 
 def check_callbacks(callbacks: Any) -> None:
@@ -55,18 +57,56 @@ class GradientClipping(Callback):
             clip_grad_norm_(parameters, self.max_norm)
 
 
+class Freezing(Callback):
+    """Keep parts of the network out of training, and let them in again one by one from the top.
+
+    Parameters
+    ----------
+    freeze : {"inputs", "backbone"} or None
+        What is kept out: the inputs, or the inputs and all recurrent layers.
+    every : int or None
+        Epochs after which the next part is let in; None is never.
+    tokens : bool
+        Whether the vectors of tokens are kept out for good.
+    """
+
+    def __init__(self, freeze: str | None, every: int | None, *, tokens: bool) -> None:
+        self.freeze = freeze
+        self.every = every
+        self.tokens = tokens
+        self.epochs = 0
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.epochs = 0
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        network = net.module_
+        held = [] if network.inputs is None else [network.inputs]
+        if self.freeze == "backbone":
+            held += network.backbone.groups()
+        elif self.freeze is None:
+            held = []
+        released = 0 if self.every is None else self.epochs // self.every
+        for k, part in enumerate(held):
+            part.requires_grad_(len(held) - k <= released)
+        if self.tokens and network.inputs is not None:
+            network.inputs.freeze_tokens(True)
+        self.epochs += 1
+
+
 class ValidationScore(Callback):
-    """Score the outputs on the validation data after each epoch, and record it as ``valid_score``.
+    """Score the predictions on the validation data after each epoch, and record it as ``valid_score``.
 
     Parameters
     ----------
     score_outputs : callable
-        Takes outputs (n, n_outputs), targets (n, ...) and weights (n,), padding left out, and returns a float.
+        Takes outputs (n, n_outputs), or with a label chain the best labels (n,), targets (n, ...), weights (n,) and the
+        lengths of the sequences (n_sequences,), padding left out, and returns a float.
     """
 
     def __init__(self, score_outputs: ScoreOutputs) -> None:
         self.score_outputs = score_outputs
-        self.batches: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self.batches: list[tuple[torch.Tensor, ...]] = []
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.batches = []
@@ -74,9 +114,13 @@ class ValidationScore(Callback):
     def on_batch_end(self, net: Any, batch: Any, training: bool = False, y_pred: Any = None, **kwargs: Any) -> None:
         if training:
             return
-        target, weight = batch[1]["target"], batch[1]["weight"]
-        counted = weight > 0
-        self.batches.append((y_pred.detach()[counted], target[counted], weight[counted]))
+        target, weight, lengths = batch[1]["target"], batch[1]["weight"], batch[0]["lengths"]
+        with torch.no_grad():
+            predictions = net.module_.predictions(y_pred, lengths)
+        if "lengths" in batch[1]:
+            inside = step_mask(lengths, target.shape[1])
+            predictions, target, weight = predictions[inside], target[inside], weight[inside]
+        self.batches.append((predictions, target, weight, lengths))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         parts = (torch.cat(part).cpu().double().numpy() for part in zip(*self.batches, strict=True))

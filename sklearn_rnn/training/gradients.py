@@ -44,6 +44,7 @@ def hidden_gradient_norms(
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     with compute_settings(n_threads), torch.enable_grad(), explain_out_of_memory():
         network = evaluation_copy(network).double()
+        loss = loss.to(next(network.parameters()).device)  # with the sets of labels that it may hold
         layers: list[Any] = list(network.backbone.layers)
         norms = np.empty((len(layers), len(layers[0].directions), offsets[-1]))
         for index in batches_by_steps(lengths, STEP_BUDGET):

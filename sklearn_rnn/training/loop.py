@@ -22,7 +22,7 @@ from sklearn_rnn.exceptions import TrainingDivergedError
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import build_network
-from sklearn_rnn.training.callbacks import GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
+from sklearn_rnn.training.callbacks import Freezing, GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
 
 RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
@@ -30,10 +30,9 @@ RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The parameters of an estimator that concern its training."""
+    """The parameters of an estimator that concern its training; `loss` is what ``WeightedLoss`` is called with."""
 
-    loss: str
-    label_smoothing: float
+    loss: dict[str, Any]
     optimizer: str | type[torch.optim.Optimizer]
     learning_rate: float
     lr_schedule: str | None
@@ -42,6 +41,9 @@ class TrainingOptions:
     max_epochs: int
     clip_grad_norm: float | None
     clip_grad_value: float | None
+    freeze: str | None
+    unfreeze_every: int | None
+    freeze_tokens: bool
     early_stopping: bool
     n_iter_no_change: int
     tol: float
@@ -132,7 +134,7 @@ def build_net(
     net : skorch.NeuralNet
     """
     check_callbacks(options.callbacks)
-    callbacks: list[Any] = []
+    callbacks: list[Any] = [Freezing(options.freeze, options.unfreeze_every, tokens=options.freeze_tokens)]
     if options.clip_grad_norm is not None or options.clip_grad_value is not None:
         callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
     if validation is not None and score_outputs is not None:
@@ -148,8 +150,7 @@ def build_net(
         module=build_network,
         **{f"module__{name}": value for name, value in network_parameters.items()},
         criterion=WeightedLoss,
-        criterion__loss=options.loss,
-        criterion__label_smoothing=options.label_smoothing,
+        **{f"criterion__{name}": value for name, value in options.loss.items()},
         **optimizer_parameters(options.optimizer, options.learning_rate, options.weight_decay),
         iterator_train=BatchIterator,
         iterator_train__random_state=np.random.RandomState(options.seed),
@@ -174,8 +175,12 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
     ValueError
         If the weights do not fit the net.
     """
+    own = net.module_.state_dict()
+    learned = {name for name, _ in net.module_.named_parameters()}
     try:
-        net.module_.load_state_dict(weights)
+        if not learned <= weights.keys() <= own.keys():
+            raise RuntimeError("other layers")
+        net.module_.load_state_dict({**own, **{name: weights[name] for name in learned}})
     except RuntimeError as error:
         raise ValueError(
             "warm_start and partial_fit go on from the last weights, and those do not fit the network that the "
@@ -298,7 +303,7 @@ def _stopped_by_callback(net: NeuralNet) -> bool:
 
 def _strip(net: NeuralNet, options: TrainingOptions) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
-    own = (GradientClipping, ValidationScore)
+    own = (Freezing, GradientClipping, ValidationScore)
     net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
     net.callbacks = [callback for callback in net.callbacks or [] if not isinstance(callback, own)]
     for _, callback in net.callbacks_:
