@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,21 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 
 def learn_vocabulary(
-    sequences: Sequences, *, min_df: int | float = 1, max_features: int | None = None
+    sequences: Sequences, *, min_df: int | float = 1, max_df: int | float = 1.0, max_features: int | None = None
 ) -> dict[Any, int]:
-    """Index the distinct tokens, in sorted order, from 1 on.
+    """Index the distinct tokens that are frequent enough, in sorted order, from 1 on.
+
+    The rule is that of scikit-learn's ``CountVectorizer``, whose ties at `max_features` are in no fixed order: here the
+    first in sorted order stay.
 
     Parameters
     ----------
     sequences : Sequences
-        Values (total_steps,) of strings or integers.
-    min_df : int or float
-        Fewest sequences that a token must be in, or the smallest share of them.
+        Values (total_steps,) of strings or integers. ``UNKNOWN`` gets no index.
+    min_df, max_df : int or float
+        Fewest and most sequences that a token may be in, as a number or as a share of them.
     max_features : int or None
-        The most frequent tokens that are kept; of equally frequent ones the first in sorted order.
+        The most frequent tokens that are kept.
 
     Returns
     -------
@@ -32,26 +36,36 @@ def learn_vocabulary(
 
     Raises
     ------
+    ValueError
+        If `max_df` allows less than `min_df` wants.
     SequenceDataError
         If no token is left.
     """
+    n_sequences = len(sequences)
+    fewest = min_df if isinstance(min_df, Integral) else min_df * n_sequences
+    most = max_df if isinstance(max_df, Integral) else max_df * n_sequences
+    if most < fewest:
+        raise ValueError(
+            f"max_df={max_df!r} corresponds to < documents than min_df={min_df!r}: of {n_sequences} documents at most "
+            f"{most:g} and at least {fewest:g}. Raise max_df or lower min_df"
+        )
     tokens, codes = factorize(sequences.values)
-    kept = np.array([token != UNKNOWN for token in tokens], dtype=bool)
-    fewest = min_df if isinstance(min_df, (int, np.integer)) else min_df * len(sequences)
-    if fewest > 1:
-        sequence_of = np.repeat(np.arange(len(sequences)), sequences.lengths)
-        pairs = np.unique(codes * np.int64(len(sequences)) + sequence_of)  # each token once a sequence
-        kept &= np.bincount(pairs // len(sequences), minlength=len(tokens)) >= fewest
+    known = np.array([token != UNKNOWN for token in tokens], dtype=bool)
+    sequence_of = np.repeat(np.arange(n_sequences), sequences.lengths)
+    pairs = np.unique(codes * np.int64(n_sequences) + sequence_of)  # each token once a sequence
+    n_with = np.bincount(pairs // max(n_sequences, 1), minlength=len(tokens))
+    kept = known & (n_with >= fewest) & (n_with <= most)
+    if known.any() and not kept.any():
+        rare = int(np.sum(known & (n_with < fewest)))
+        raise SequenceDataError(
+            f"The vocabulary is empty: of {known.sum()} distinct tokens min_df={min_df!r} left out {rare}, which are "
+            f"in fewer than {fewest:g} of {n_sequences} documents, and max_df={max_df!r} left out {known.sum() - rare}, "
+            f"which are in more than {most:g}. Lower min_df or raise max_df"
+        )
     if max_features is not None and kept.sum() > max_features:
         counts = np.where(kept, np.bincount(codes, minlength=len(tokens)), -1)
-        most = np.argsort(-counts, kind="stable")[:max_features]
-        kept = np.isin(np.arange(len(tokens)), most)
-    if len(tokens) and not kept.any():
-        raise SequenceDataError(
-            f"The vocabulary is empty: none of {len(tokens)} distinct tokens is in {fewest:g} sequences, as "
-            f"min_df={min_df!r} wants of {len(sequences)}. Lower min_df"
-        )
-    return {token: index for index, token in enumerate((tokens[k] for k in np.flatnonzero(kept)), start=1)}
+        kept = np.isin(np.arange(len(tokens)), np.argsort(-counts, kind="stable")[:max_features])
+    return {tokens[k]: index for index, k in enumerate(np.flatnonzero(kept).tolist(), start=1)}
 
 
 def encode_tokens(values: NDArray[Any], vocabulary: dict[Any, int]) -> NDArray[np.int64]:

@@ -15,9 +15,11 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.formats import as_sequences, is_text, object_array
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN, TokenSequences, read_documents
+from sklearn_rnn.data.vocabulary import learn_vocabulary
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.preprocessing._terms import learn_terms, number_terms
+from sklearn_rnn.preprocessing._terms import number_terms
 from sklearn_rnn.preprocessing._text import Splitter, Tokens, tokenize
 
 
@@ -303,7 +305,12 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             vocabulary = number_terms(self.vocabulary)
             self._warn_of_what_never_comes(list(vocabulary))
             return vocabulary
-        vocabulary = learn_terms(tokens, min_df=self.min_df, max_df=self.max_df, max_features=self.max_features)
+        vocabulary = learn_vocabulary(
+            Sequences(object_array(tokens.values), tokens.offsets),
+            min_df=self.min_df,
+            max_df=self.max_df,
+            max_features=self.max_features,
+        )
         if not vocabulary:
             reason = f"token_pattern={self.token_pattern!r} matches nothing" if self.analyzer == "word" else "no token"
             raise SequenceDataError(
