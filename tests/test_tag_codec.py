@@ -137,8 +137,12 @@ def test_the_decoder_may_choose_exactly_what_the_tags_of_y_can_say(scheme, train
     dropped = data.draw(st.sets(st.sampled_from(inside))) if inside and train_scheme else set()
     classes = sorted({"O", *inside} - dropped)
     codec = codec_of(scheme, train_scheme, classes)
-    for length in (1, 3):
-        assert paths(codec, length=length) == {labels for _, labels in both_ways(codec, length, classes)}
+    sayable = {length: {labels for _, labels in both_ways(codec, length, classes)} for length in (1, 2, 3)}
+    for length, expected in sayable.items():
+        assert paths(codec, length=length) == expected
+    if train_scheme and train_scheme != scheme:
+        used = {label for expected in sayable.values() for labels in expected for label in labels}
+        assert set(codec.labels.tolist()) == used
 
 
 @every_pair
@@ -176,6 +180,13 @@ def test_probabilities_of_labels_become_those_of_tags(scheme, train_scheme, miss
         found[:, opening] += neighbours[:, pairs].sum(axis=1)
         found[:, inside] -= neighbours[:, pairs].sum(axis=1)
     assert_allclose(found, expected, atol=1e-12)
+
+
+def test_a_span_that_no_class_can_close_is_given_up():
+    codec = codec_of("BIOES", None, ["B-x", "I-x", "O"])
+    codes = codec.encode(*labelled([["O", "B-x", "I-x", None]]))
+    assert paths(codec, codes.values) == {("O",) * 4}
+    assert codec.count_broken(*labelled([["O", "B-x", "I-x", None]])) == 2
 
 
 def test_tags_without_a_kind():

@@ -297,21 +297,23 @@ def _flatten(features: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in features.items():
         name = f"{prefix}{key}"
-        if name in flat or name == NUMBERS:
-            raise SequenceDataError(
-                f"A step has two features of the name {name!r}, or one that is reserved: rename one"
-            )
         if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{name}:"))
+            own = _flatten(value, f"{name}:")
         elif isinstance(value, (set, frozenset, list, tuple)):
-            flat.update({f"{name}:{item}": 1.0 for item in value})
+            own = {f"{name}:{item}": 1.0 for item in value}
         elif value is None:
-            continue
+            own = {}
         elif isinstance(value, (str, Number, np.bool_)) and not isinstance(value, complex):
-            flat[name] = value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+            own = {name: value if isinstance(value, str) else float(value)}  # type: ignore[arg-type]
         else:
             raise SequenceDataError(
                 f"The feature {name!r} of a step is {value!r:.60}, wanted a string, a number, a bool, or a set or dict "
                 f"of those"
             )
+        twice = (own.keys() & flat.keys()) | (own.keys() & {NUMBERS})
+        if twice:
+            raise SequenceDataError(
+                f"A step has two features of the name {min(twice)!r}, or one that is reserved: rename one"
+            )
+        flat.update(own)
     return flat

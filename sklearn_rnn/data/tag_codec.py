@@ -214,7 +214,10 @@ class TagCodec:
         n_labels, values = len(self.labels), codes.values
         if self.train_scheme is None:
             return np.where(values < n_labels, values, -1)
-        example = self.label_sets.argmax(axis=1)
+        if self.scheme != "IOB1":
+            class_of = np.append(self.class_of_label().argmax(axis=1), -1)
+            return np.where(values <= n_labels, class_of[np.minimum(values, n_labels)], (values - n_labels - 1) // 9)
+        example = self.label_sets.argmax(axis=1)  # whether a tag of IOB1 is B- or I- is for its neighbours to say
         example[n_labels] = self._index.get("O", 0)
         tags = self.decode(codes.with_values(example[values])).values.tolist()
         classes = np.fromiter((self._class_index.get(tag, -1) for tag in tags), np.int64, len(values))
