@@ -25,6 +25,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tables import as_rst
 
 from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
@@ -194,13 +195,6 @@ def summarise(scores: list[dict[str, float]]) -> str:
     return "; ".join(parts)
 
 
-def as_rst(rows: list[list[str]]) -> str:
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 28 15 22 20 22 8", ""]
-    for row in rows:
-        lines += [f"   {'*' if k == 0 else ' '} - {cell}" for k, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
@@ -218,7 +212,7 @@ def main() -> None:
         print(f"{task.title}\n  ours  {ours}   ({seconds:.0f} s a fit)\n  peer  {peer}   ({task.peer})", flush=True)
         print(f"  known {task.known}", flush=True)
     if arguments.write:
-        arguments.write.write_text(as_rst(rows), encoding="utf-8")
+        arguments.write.write_text(as_rst(rows, [28, 15, 22, 20, 22, 8]), encoding="utf-8")
 
 
 if __name__ == "__main__":

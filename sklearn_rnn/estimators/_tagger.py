@@ -430,7 +430,10 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         sets = np.concatenate([self.codec_.label_sets, np.zeros((1, len(self.codec_.labels)), dtype=bool)])
         if self.scoring == "accuracy":
-            return float(np.average(sets[wanted, found], weights=weight))
+            known = wanted < len(self.codec_.label_sets)
+            wanted[~known] = len(self.codec_.labels)
+            given, predicted = (self.codec_.class_codes(Sequences(codes, offsets)) for codes in (wanted, found))
+            return float(np.average(known & (given == predicted), weights=weight))
         exact = np.where(wanted < len(self.codec_.labels), wanted, sets[wanted].argmax(axis=1))
         exact = np.where(weight > 0, exact, found)
         truth, predicted = (self.codec_.decode(Sequences(codes, offsets)) for codes in (exact, found))
