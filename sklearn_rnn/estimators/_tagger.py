@@ -219,7 +219,10 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         check_is_fitted(self, "net_")
         inputs = self._read_raw(X, reset=False)
         tags = validate_step_labels(y, inputs)
-        codes = self._codec.encode(tags, labelled_steps(tags, self.ignore_label), repair=False)
+        labelled = labelled_steps(tags, self.ignore_label)
+        if self._codec.scheme == "IOB1" and self._codec.train_scheme is not None and not labelled.all():
+            raise ValueError("y has steps with ignore_label: with train_scheme every step of IOB1 tags needs a label")
+        codes = self._codec.encode(tags, labelled, repair=False)
         emissions = self._emissions(X)
         rows = emissions.with_values(np.column_stack([emissions.values, codes.values]))
         sets = np.concatenate([self._codec.label_sets, np.zeros((1, len(self._codec.labels)), dtype=bool)])
@@ -330,7 +333,7 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
             windows = Windows.over(data.sequences.offsets, int(self.max_length or 0), self._checked_stride())
             parts = TrainingSet(windows.of(data.sequences), windows.of(data.target), data.weight[windows.sequence])
         labelled = np.concatenate([[0], np.cumsum(parts.target.values != len(self.codec_.labels))])
-        return parts.take(np.flatnonzero(np.diff(labelled[parts.target.offsets])))
+        return parts.take(np.flatnonzero(np.diff(labelled[parts.target.offsets]))).merged()
 
     def _validate_target(self, y: Any, inputs: Inputs) -> Sequences:
         return validate_step_labels(y, inputs)
@@ -349,7 +352,7 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
             tag_scheme=self.tag_scheme,
             train_scheme=self.train_scheme,
             constrain=self.constrain_transitions,
-            open_ends=self.max_length is not None,
+            open_ends=self.max_length is not None and bool(data.target.lengths.max() > self.max_length),
         )
         if self.scoring == "span_f1" and closest_scheme(data.target) is None:
             raise ValueError(
@@ -432,8 +435,8 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         if self.scoring == "accuracy":
             known = wanted < len(self.codec_.label_sets)
             wanted[~known] = len(self.codec_.labels)
-            given, predicted = (self.codec_.class_codes(Sequences(codes, offsets)) for codes in (wanted, found))
-            return float(np.average(known & (given == predicted), weights=weight))
+            given, said = (self.codec_.class_codes(Sequences(codes, offsets)) for codes in (wanted, found))
+            return float(np.average(known & (given == said), weights=weight))
         exact = np.where(wanted < len(self.codec_.labels), wanted, sets[wanted].argmax(axis=1))
         exact = np.where(weight > 0, exact, found)
         truth, predicted = (self.codec_.decode(Sequences(codes, offsets)) for codes in (exact, found))
