@@ -144,7 +144,7 @@ def test_parameters_that_do_not_fit_are_refused(parameters, message):
 @pytest.mark.parametrize(
     ("parameters", "message", "error"),
     [
-        ({"min_df": 5}, r"The vocabulary is empty: none of 3 .*min_df=5 wants of 6. Lower min_df", ValueError),
+        ({"min_df": 5}, r"The vocabulary is empty: of 3 .*min_df=5 left out 3, .* Lower min_df", ValueError),
         ({"pretrained_embeddings": 3}, r"Pretrained embeddings must be .*got int 3", TypeError),
         ({"pretrained_embeddings": "nowhere.txt"}, r"nowhere\.txt", FileNotFoundError),
         ({"pretrained_embeddings": {}}, r"mapping from token to vector is empty", ValueError),

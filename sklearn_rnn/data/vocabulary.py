@@ -59,8 +59,8 @@ def learn_vocabulary(
         rare = int(np.sum(known & (n_with < fewest)))
         raise SequenceDataError(
             f"The vocabulary is empty: of {known.sum()} distinct tokens min_df={min_df!r} left out {rare}, which are "
-            f"in fewer than {fewest:g} of {n_sequences} documents, and max_df={max_df!r} left out {known.sum() - rare}, "
-            f"which are in more than {most:g}. Lower min_df or raise max_df"
+            f"in fewer than {fewest:g} of {n_sequences} documents, and max_df={max_df!r} left out "
+            f"{known.sum() - rare}, which are in more than {most:g}. Lower min_df or raise max_df"
         )
     if max_features is not None and kept.sum() > max_features:
         counts = np.where(kept, np.bincount(codes, minlength=len(tokens)), -1)

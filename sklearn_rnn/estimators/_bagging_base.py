@@ -103,7 +103,8 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and hasattr(X, "__array__"):
             X = np.asarray(X)
-        X = AlignedSequences(X) if isinstance(X, Mapping) else X  # which scikit-learn would count the names of
+        if isinstance(X, Mapping) and not hasattr(X, "shape"):  # of which scikit-learn would count the names
+            X = AlignedSequences(X)
         n_rows = _num_samples(X)
         if n_rows == 0:
             raise SequenceDataError("X is empty: found 0 sample(s), a minimum of 1 sequence is required")
