@@ -104,7 +104,7 @@ def window_features(X: Any) -> list[list[dict[str, Any]]]:
 
 
 def parts_of(fetch: Callable[..., Any], *subsets: str) -> Callable[[Path], list[tuple[Part, Part]]]:
-    """A loader of one fold: the training part, with others joined to it, and the test part."""
+    """A loader of one fold: the training part and the test part."""
 
     def load(home: Path) -> list[tuple[Part, Part]]:
         train, test = (fetch(subset=subset, data_home=home, return_X_y=True) for subset in subsets)

@@ -126,6 +126,19 @@ def test_a_pipeline_as_source():
     assert model[-1].vocabulary_ == source[-1].vocabulary_
 
 
+def test_a_search_as_source():
+    search = GridSearchCV(small(RNNClassifier), {"hidden_size": [3]}, cv=2).fit(TEXTS, LABELS)
+    assert fine_tuned(search).vocabulary_ == search.best_estimator_.vocabulary_
+
+
+def test_inputs_must_be_those_of_the_source():
+    y = [["a"], ["b"]] * 4
+    source = small(RNNSequenceTagger).fit([[{"w": "x", "p": 1, "q": 2}], [{"w": "z", "p": 3, "q": 4}]] * 4, y)
+    for other in ({"w": "x", "q": 2, "p": 1}, {"w": "x", "p": 1, "r": 2}, {"w": "x", "p": 1}, {"w": 1, "p": 1, "q": 2}):
+        with pytest.raises(ValueError, match="several inputs and features in the same order"):
+            small(RNNSequenceTagger, pretrained=source).fit([[other]] * 8, y)
+
+
 def test_training_goes_on_with_warm_start():
     source = language_model()
     model = fine_tuned(source, warm_start=True)
@@ -137,7 +150,7 @@ def test_training_goes_on_with_warm_start():
 def test_bad_input():
     X, y = problem(RNNClassifier)
     source = small(RNNClassifier).fit(X, y)
-    with pytest.raises(ValueError, match="kind 'numeric', X has 1 of kind 'text'"):
+    with pytest.raises(ValueError, match=r"fitted on numeric of 3 feature.* X has text of 1 feature"):
         fine_tuned(source)
     with pytest.raises(TypeError, match="must be a fitted estimator of this package"):
         fine_tuned("model")

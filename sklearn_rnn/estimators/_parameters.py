@@ -150,7 +150,7 @@ cell_type : {"gru", "lstm", "rnn"}, default="gru"
         those (`cell_type`, `hidden_size`, `embedding_dim`, `char_encoder` and the like) are then its own. It stays
         fitted when this estimator is cloned; as a value of a grid it goes inside scikit-learn's FrozenEstimator.
     freeze : {"inputs", "backbone"} or None, default=None
-        What training leaves as it is: the embeddings, or with ``"backbone"`` all but the head.
+        What training leaves as it is: all that is embedded, characters too, or with ``"backbone"`` all but the head.
     unfreeze_every : int or None, default=None
         Let what `freeze` holds back into training again, one layer after another from the top, each so many epochs
         after the one before [11]_.
@@ -230,8 +230,8 @@ n_features_in_ : int
     loss_curve_ : list of float
         Weighted mean training loss of each epoch.
     validation_scores_ : list of float or None
-        Score on the validation data after each epoch: accuracy (of steps for a tagger), R2 for a regressor; None
-        without validation data.
+        Score on the validation data after each epoch: accuracy, for a tagger what `scoring` says, R2 for a regressor;
+        None without validation data.
     history_ : list of dict
         skorch's record of each epoch."""
 

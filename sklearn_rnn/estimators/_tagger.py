@@ -310,7 +310,7 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         return self._outputs(emissions, lambda net, x, n: probability_of_pairs(net, x, n, wanted), per_step=True)
 
     def _span_f1(self, truth: Sequences, predicted: Any, weight: NDArray[np.float64] | None) -> float:
-        scheme = self.codec_.scheme or "IOB2"
+        scheme = self.codec_.scheme or "auto"
         return float(
             span_f1_score(truth, predicted, scheme=scheme, sample_weight=weight, ignore_label=self.ignore_label)
         )
@@ -345,16 +345,18 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         return np.diff(labelled[target.offsets]) > 0
 
     def _learn_target(self, data: TrainingSet, classes: Any) -> None:
+        labelled = labelled_steps(data.target, self.ignore_label)
         self.codec_ = TagCodec.learn(
             data.target,
-            labelled_steps(data.target, self.ignore_label),
+            labelled,
             classes=None if classes is None else np.unique(np.asarray(classes)),
             tag_scheme=self.tag_scheme,
             train_scheme=self.train_scheme,
             constrain=self.constrain_transitions,
             open_ends=self.max_length is not None and bool(data.target.lengths.max() > self.max_length),
         )
-        if self.scoring == "span_f1" and closest_scheme(data.target) is None:
+        spans = data.target.with_values(np.where(labelled, data.target.values.astype(object), "O"))
+        if self.scoring == "span_f1" and closest_scheme(spans) is None:
             raise ValueError(
                 f"scoring='span_f1' needs labels that mark spans ({', '.join(SCHEMES)}), y holds "
                 f"{self.codec_.classes.tolist()[:5]!r}: set scoring='accuracy'"

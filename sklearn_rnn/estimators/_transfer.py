@@ -46,9 +46,8 @@ class PretrainedNetwork:
     """
 
     def __init__(self, pretrained: Any) -> None:
-        source = getattr(pretrained, "estimator", pretrained)  # what a FrozenEstimator holds
-        source = source.steps[-1][1] if hasattr(source, "steps") else source
-        if not hasattr(source, "module_") and not hasattr(type(source), "module_"):
+        source = _final(pretrained)
+        if not hasattr(type(source), "module_"):
             raise TypeError(
                 f"pretrained={pretrained!r:.80} must be a fitted estimator of this package, such as an "
                 f"RNNSequenceTagger, or a Pipeline that ends with one"
@@ -70,11 +69,10 @@ class PretrainedNetwork:
             If they are not.
         """
         fitted: InputSpec = self.source.input_spec_
-        same = (spec.kind, spec.n_features, spec.missing) == (fitted.kind, fitted.n_features, fitted.missing)
-        if not same or list(spec.inputs) != list(fitted.inputs):
+        if _described(spec) != _described(fitted):
             raise SequenceDataError(
-                f"pretrained was fitted on {fitted.n_features} input(s) of kind {fitted.kind!r}, X has "
-                f"{spec.n_features} of kind {spec.kind!r}: give steps as they were there"
+                f"pretrained was fitted on {_described(fitted)}, X has {_described(spec)}: give steps as they were "
+                f"there, several inputs and features in the same order"
             )
         return copy.deepcopy(self.source.encoding_)
 
@@ -88,3 +86,22 @@ class PretrainedNetwork:
         own = network.state_dict()
         taken = {name: weights[name] for name in own if name.partition(".")[0] in ("inputs", "backbone")}
         network.load_state_dict({**own, **taken})
+
+
+def _final(estimator: Any) -> Any:
+    """The estimator at the end of what holds it: a FrozenEstimator, a search, a Pipeline."""
+    for name in ("best_estimator_", "estimator"):
+        if hasattr(estimator, name):
+            return _final(getattr(estimator, name))
+    return _final(estimator.steps[-1][1]) if hasattr(estimator, "steps") else estimator
+
+
+def _described(spec: InputSpec) -> str:
+    """Kind, width and names of each input, in order."""
+    own = f"{spec.kind} of {spec.n_features} feature(s)"
+    if spec.missing == "mask":
+        own += " and whether each was observed"
+    if spec.columns is not None:
+        own += f" {list(spec.columns)}"
+    parts = [f"{name!r}: {_described(part)}" for name, part in spec.inputs.items()]
+    return f"{own} ({', '.join(parts)})" if parts else own
