@@ -292,6 +292,15 @@ def test_long_and_short_sequences_have_consistent_results():
         assert np.all(np.diff(scores) <= 0)
 
 
+def test_candidates_of_a_long_sequence_have_probabilities_too_small_for_a_float():
+    X = [np.random.default_rng(0).normal(size=(3000, 2))]
+    model = fit(*noise(40, "IOB2", kinds="xy"), max_epochs=1, learning_rate=1e-6)
+    (first, p), (second, q) = model.predict_nbest(X, n=2)[0]
+    assert p == q == 0
+    assert first == model.predict(X)[0] != second
+    assert np.all(model.predict_log_proba_of(X * 2, [first, second]) < -1000)
+
+
 @pytest.mark.parametrize("decoder", ["crf", "softmax"])
 def test_transitions_are_a_table_of_all_scores(decoder):
     model = fit(*noise(40, "IOB2", kinds="xy"), decoder=decoder)

@@ -198,8 +198,8 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
             if length == 0:
                 candidates.append([([], 1.0)])
                 continue
-            probabilities = np.exp(ranked[i][0])
-            candidates.append([(tags[k][i].tolist(), float(p)) for k, p in enumerate(probabilities) if p > 0])
+            valid = np.flatnonzero(ranked[i][0] > -np.inf)  # of a long sequence a probability may round to 0
+            candidates.append([(tags[k][i].tolist(), float(np.exp(ranked[i][0, k]))) for k in valid])
         return object_array(candidates)
 
     def predict_log_proba_of(self, X: Any, y: Any) -> NDArray[np.float64]:
