@@ -4,6 +4,26 @@ import numpy as np
 import pytest
 import torch
 
+from sklearn_rnn.networks import engines
+from sklearn_rnn.networks.engines import Engine
+
+
+def pytest_addoption(parser):
+    parser.addoption("--engine", choices=["fused", "torch"], help="what the engine 'auto' takes in this run")
+
+
+def pytest_configure(config):
+    wanted = config.getoption("--engine")
+    if wanted is None:
+        return
+    construct = Engine.__init__
+
+    def construct_wanted(self, name="auto", n_threads=1):
+        construct(self, wanted if name == "auto" else name, n_threads)
+
+    Engine.__init__ = construct_wanted
+    engines._default = Engine()
+
 
 def pytest_runtest_setup(item):
     if "gpu" in item.keywords and not torch.cuda.is_available():

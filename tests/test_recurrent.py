@@ -299,7 +299,7 @@ def test_tied_dropout_between_layers_drops_the_same_at_all_steps(tied):
     stack.layers[1].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     x, lengths = random_batch([9, 9])
     stack(x, lengths)
-    whole, dropped = seen
+    whole, dropped = (part.view(9, 2, 40) for part in seen)  # packed or not, as no sequence is shorter
     kept = dropped != 0
     torch.testing.assert_close(dropped, torch.where(kept, 2 * whole, 0))
     assert 0.3 < float(kept.double().mean()) < 0.7
@@ -335,7 +335,7 @@ def test_dropout_between_layers_spares_the_input_and_the_skip_connections():
     stack = draw(RecurrentStack("gru", 3, [3, 3], residual=True, dropout=0.5))
     silence(stack)
     x = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert torch.equal(stack.train()(x, torch.tensor([4, 3])), x)
+    assert torch.equal(stack.train()(x, torch.tensor([4, 4])), x)
 
 
 @every_cell

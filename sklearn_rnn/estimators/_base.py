@@ -143,7 +143,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
         options = self._training_options(loss, device, random_state, partial=partial)
-        with compute_settings(self.n_threads), explain_out_of_memory():
+        with compute_settings(self.n_threads, self.engine), explain_out_of_memory():
             net = self._build_net(data, options, len(training), validation_set, reset=reset)
             result = train(net, training, options, validated=validation_set is not None, run_epoch=tasks.run_epoch)
         self._store(result, keep_optimizer=partial or self.warm_start)
@@ -203,7 +203,9 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
 
     def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
         """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
-        return compute_outputs(self.module_, sequences, compute, per_step=per_step, n_threads=self.n_threads)
+        return compute_outputs(
+            self.module_, sequences, compute, per_step=per_step, n_threads=self.n_threads, engine=self.engine
+        )
 
     def _store(self, result: TrainingResult, *, keep_optimizer: bool) -> None:
         self.net_ = result.net

@@ -70,6 +70,7 @@ class Hyperparameters(BaseEstimator):
     random_state: int | np.random.RandomState | None = None
     device: str = "auto"
     dtype: str = "float32"
+    engine: str = "auto"
     n_threads: int | None = None
     callbacks: list[Any] | None = None
     verbose: int = 0

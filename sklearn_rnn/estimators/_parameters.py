@@ -80,6 +80,7 @@ CONSTRAINTS: dict[str, Any] = {
     "random_state": ["random_state"],
     "device": [str],
     "dtype": [StrOptions({"float32", "float64"})],
+    "engine": [StrOptions({"auto", "fused", "torch"})],
     "n_threads": [_at_least(Integral, 1), None],
     "callbacks": [list, tuple, None],
     "verbose": ["verbose"],
@@ -102,7 +103,7 @@ cell_type : {"gru", "lstm", "rnn"}, default="gru"
         Share of values dropped between layers and before the head [4]_.
     recurrent_dropout : float in [0, 1), default=0.0
         Share of the hidden state dropped on its way to the next step, with one mask for all steps of a sequence [5]_.
-        Runs step by step, and is several times slower.
+        With the torch engine it runs step by step, and is several times slower.
     residual : bool, default=False
         Add the input of each recurrent layer to its output, through a learned linear map where their sizes differ.
     layer_norm : bool, default=False
@@ -199,8 +200,12 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or the first CUDA device if there is one.
     dtype : {"float32", "float64"}, default="float32"
         Precision of training. Predictions on a CPU are always computed in float64.
+    engine : {"auto", "fused", "torch"}, default="auto"
+        What computes recurrences and label chains on a CPU: the kernels of this package, or torch. "auto" takes the
+        faster one; "fused" takes the kernels wherever they can do the work. Results agree to rounding.
     n_threads : int or None, default=None
-        Threads of one fit on a CPU; None is one, which small recurrences are fastest with.
+        Threads of one fit on a CPU. None lets the kernels have all cores (up to 8) and torch one, and gives one to both
+        inside the jobs of a search. The result does not depend on it.
     callbacks : list or tuple of skorch callbacks, or None, default=None
         Copied before use; the copies that were used are in ``net_.callbacks_``.
     verbose : int, default=0

@@ -25,5 +25,5 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """A function that kernels take into their own loops."""
-    return njit(inline="always", error_model="numpy", fastmath=FAST)(function)
+    """A function for the loops of kernels, compiled with them: the compiler takes it in where it is called."""
+    return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sklearn_rnn.networks.packing import Packing
+
 
 def sample_mask(like: Tensor, shape: tuple[int, ...], p: float, generator: torch.Generator | None) -> Tensor:
     """A mask of `shape`: 0 with probability `p`, else 1 / (1 - p), in the type and on the device of `like`."""
@@ -18,7 +20,8 @@ class Dropout(nn.Module):
     ----------
     p : float
     tied_dim : int or None
-        A dimension along which one draw serves for all, such as the steps of a sequence (Gal and Ghahramani 2016).
+        A dimension along which one draw serves for all, such as the steps of a sequence (Gal and Ghahramani 2016):
+        0 where batches may be packed.
     """
 
     def __init__(self, p: float, *, tied_dim: int | None = None) -> None:
@@ -27,9 +30,11 @@ class Dropout(nn.Module):
         self.tied_dim = tied_dim
         self.generator: torch.Generator | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         if not self.training or self.p == 0:
             return x
+        if packing is not None and self.tied_dim == 0:
+            return x * packing.spread(sample_mask(x, (packing.n_sequences, x.shape[1]), self.p, self.generator))
         shape = [1 if dim == self.tied_dim else size for dim, size in enumerate(x.shape)]
         return x * sample_mask(x, tuple(shape), self.p, self.generator)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,8 +12,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from sklearn_rnn.networks import fused
 from sklearn_rnn.networks.cells import MODULES, STEPS, Weights, scan
 from sklearn_rnn.networks.dropout import Dropout, sample_mask
+from sklearn_rnn.networks.engines import current_engine, kernels_may_run
+from sklearn_rnn.networks.packing import Packing
 
 
 def reverse_within_length(x: Tensor, lengths: Tensor) -> Tensor:
@@ -112,19 +115,50 @@ class RecurrentLayer(nn.Module):
         self.direction_size = proj_size or hidden_size
         self.output_size = self.direction_size * len(self.directions)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size)."""
+    def forward(self, x: Tensor, lengths: Tensor | Packing) -> Tensor:
+        """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size).
+
+        With a packing in the place of the lengths, `x` is (n_rows, input_size) and so are the hidden states, and the
+        kernels compute them.
+        """
+        if isinstance(lengths, Packing):
+            return self._run_packed(x, lengths)
         outputs = []
-        for direction, layer in enumerate(self.directions):
-            weights: Weights = layer
-            if self.training and self.weight_dropout:
-                weights = DroppedWeights(weights, self.weight_dropout, self.generator)
+        for direction, weights in enumerate(self._weights()):
             if direction == 0:
                 outputs.append(self._run(x, lengths, weights))
             else:
                 hidden = self._run(reverse_within_length(x, lengths), lengths, weights)
                 outputs.append(reverse_within_length(hidden, lengths))
         return torch.cat(outputs, dim=2) if len(outputs) > 1 else outputs[0]
+
+    def may_fuse(self, x: Tensor) -> bool:
+        """Whether kernels can compute this layer, and the engine in use wants them to."""
+        weights: Weights = self.directions[0]
+        if weights.proj_size or self.recorded is not None or not kernels_may_run(x) or x.dtype != weights.weight_hh_l0.dtype:
+            return False
+        return current_engine().name == "fused" or fused.is_faster(self.cell_type, x.shape[-1], self.direction_size)
+
+    def _run_packed(self, x: Tensor, packing: Packing) -> Tensor:
+        """All directions over packed rows `x` (n_rows, input_size), by the kernels."""
+        drop = self.recurrent_dropout if self.training else 0.0
+        masks, parameters = [], []
+        for weights in self._weights():
+            parameters += [weights.weight_ih_l0, weights.weight_hh_l0, weights.bias_ih_l0, weights.bias_hh_l0]
+            if drop:
+                mask = sample_mask(x, (packing.n_sequences, self.direction_size), drop, self.generator)
+                masks.append(mask[torch.from_numpy(packing.order)])
+        cell = "relu" if self.unbounded else self.cell_type
+        cut = self.tbptt_steps if self.training and self.tbptt_steps else 0
+        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut), x, parameters)
+
+    def _weights(self) -> Iterator[Weights]:
+        """The weights of each direction, in training with some of them dropped."""
+        for layer in self.directions:
+            if self.training and self.weight_dropout:
+                yield DroppedWeights(layer, self.weight_dropout, self.generator)
+            else:
+                yield layer
 
     def _run(self, x: Tensor, lengths: Tensor, weights: Weights) -> Tensor:
         """One direction over `x` (n_steps, batch, input_size), by torch's kernel where nothing forbids it."""
@@ -234,9 +268,14 @@ class RecurrentStack(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""
+        packing = Packing(lengths) if all(layer.may_fuse(x) for layer in self.layers) else None
+        n_steps = x.shape[0]
+        if packing is not None:
+            x = packing.pack(x)
         for k, layer in enumerate(self.layers):
-            hidden = layer(self.dropout(x) if k else x, lengths)
+            entering = self.dropout(x, packing) if k else x
+            hidden = layer(entering, lengths if packing is None else packing)
             if len(self.skips):
                 hidden = hidden + self.skips[k](x)
             x = self.norms[k](hidden) if len(self.norms) else hidden
-        return x
+        return x if packing is None else packing.unpack(x, n_steps)

@@ -1,14 +1,22 @@
-"""Where a computation runs: the device, the number of threads, and what happens to subnormal numbers."""
+"""Where a computation runs: the device, the engine, the threads, and what happens to subnormal numbers."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from sklearn_rnn.exceptions import OutOfMemoryError
+from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
+from sklearn_rnn.training.workers import in_worker
+
+MOST_THREADS = 8
+"""More share the work of one batch of a recurrent network only where it is larger than people use."""
 
 
 def resolve_device(device: str) -> torch.device:
@@ -59,29 +67,64 @@ def flushes_subnormals() -> bool:
     return bool((torch.tensor(1e-310, dtype=torch.float64) * 1.0).item() == 0.0)
 
 
-@contextmanager
-def compute_settings(n_threads: int | None) -> Iterator[None]:
-    """Run torch on `n_threads` with subnormal numbers flushed to zero, and restore the caller's settings after it.
+def threads_to_use(n_threads: int | None) -> int:
+    """The threads that kernels are split over: all that the process has, but one where other jobs run beside it."""
+    if n_threads is None:
+        n_threads = 1 if in_worker() else MOST_THREADS
+    return min(n_threads, available_threads())
 
-    The gradients of a recurrent network vanish into subnormal numbers, on which a CPU is about ten times slower; and a
-    barrier at each step makes several threads slower than one for small recurrences.
+
+@contextmanager
+def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[None]:
+    """Compute with `engine` on `n_threads`, subnormal numbers flushed to zero, and restore the caller's settings after.
+
+    The gradients of a recurrent network vanish into subnormal numbers, on which a CPU is about ten times slower. The
+    kernels are split over threads by sequences, which wait for each other once a layer. torch splits a step, and waits
+    at each: that makes several threads slower than one for small recurrences, and brings all to a halt where another
+    process is busy, so that it gets more than one only if `n_threads` says so.
 
     Parameters
     ----------
     n_threads : int or None
-        None is one thread; never more than the process has cores.
+        Never more than the process has cores. None is one for torch, and for the kernels :func:`threads_to_use`.
+    engine : {"auto", "fused", "torch"}
+
+    Raises
+    ------
+    ValueError
+        If `engine` is "fused", and numba is not installed.
     """
+    if engine == "fused" and not kernels_installed():
+        raise ValueError(
+            "engine='fused' needs numba, which cannot be imported: install it, or set engine='auto' or engine='torch'"
+        )
     threads_before, flushing_before = torch.get_num_threads(), flushes_subnormals()
     threads = min(n_threads or 1, available_threads())
     try:
         if threads != threads_before:
             torch.set_num_threads(threads)
         torch.set_flush_denormal(True)
-        yield
+        with _one_thread_a_product(engine), using_engine(Engine(engine, threads_to_use(n_threads))):
+            yield
     finally:
         torch.set_flush_denormal(flushing_before)
         if torch.get_num_threads() != threads_before:
             torch.set_num_threads(threads_before)
+
+
+def _one_thread_a_product(engine: str) -> AbstractContextManager[Any]:
+    """Keep the matrix products of kernels, which call BLAS from threads of their own, on one thread each."""
+    if engine == "torch" or not kernels_installed():
+        return nullcontext()
+    return _blas_libraries().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _blas_libraries() -> ThreadpoolController:
+    """The BLAS libraries of this process, which take longer to find than a small batch takes to be computed."""
+    import scipy.linalg.cython_blas  # noqa: F401  # the one that kernels call
+
+    return ThreadpoolController()
 
 
 @contextmanager
