@@ -8,8 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_rnn.data.batching import BatchIterator, PaddedGather, SequenceDataset, batches_by_steps
+from sklearn_rnn.data import batching
+from sklearn_rnn.data.batching import BatchIterator, DeviceGather, HostGather, SequenceDataset, batches_by_steps
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
 
 lengths_of = st.lists(st.integers(0, 6), min_size=1, max_size=12)
@@ -32,37 +34,69 @@ def padded(sequences, index, n_steps):
 
 
 @given(
-    lengths=lengths_of,
+    lengths=lengths_of | st.builds(lambda n, length: [length] * n, st.integers(1, 12), st.integers(0, 6)),
     n_features=st.integers(0, 3),
     dtype=st.sampled_from([np.float32, np.float64, np.int64]),
+    gather=st.sampled_from([HostGather, DeviceGather, "stored"]),
     data=st.data(),
 )
 @settings(deadline=None)
-def test_gather_equals_a_loop(lengths, n_features, dtype, data):
+def test_gather_equals_a_loop(lengths, n_features, dtype, gather, data):
     sequences = make_sequences(lengths, n_features=n_features, dtype=dtype)
+    beside = [-np.arange(1.0, 1 + sum(lengths))]
     index = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8))
     n_steps = max(max(lengths[i] for i in index), 1) + data.draw(st.integers(0, 2))
-    values, kept = PaddedGather(sequences)(torch.tensor(index), n_steps)
-    expected, expected_lengths = padded(sequences, index, n_steps)
-    np.testing.assert_array_equal(values.numpy(), expected)
-    assert values.numpy().dtype == dtype
-    assert kept.tolist() == expected_lengths
+    if gather == "stored":
+        stored = StoredSequences.join([sequences, sequences]).take(np.arange(len(lengths)))
+        values, second = HostGather(stored, beside)(np.array(index), n_steps)
+    else:
+        where = torch.tensor(index) if gather is DeviceGather else np.array(index)
+        values, second = (np.asarray(part) for part in gather(sequences, beside)(where, n_steps))
+    np.testing.assert_array_equal(values, padded(sequences, index, n_steps)[0])
+    np.testing.assert_array_equal(second, padded(sequences.with_values(beside[0]), index, n_steps)[0])
+    assert (values.dtype, second.dtype) == (dtype, np.float64)
 
 
-@pytest.mark.parametrize("make", ["read-only", "strided"])
-def test_gather_takes_any_memory_and_changes_none(make):
+@pytest.mark.parametrize("lengths", [[2, 4], [3, 3]])
+@pytest.mark.parametrize("make", ["read-only", "strided", "backwards"])
+@pytest.mark.parametrize("gather", [HostGather, DeviceGather])
+def test_gather_takes_any_memory_and_changes_none(make, gather, lengths):
     base = np.arange(24.0).reshape(6, 4)
     before = base.copy()
-    values = base[:, ::2] if make == "strided" else base
+    values = {"strided": base[:, ::2], "backwards": base[::-1]}.get(make, base)
     if make == "read-only":
         values.flags.writeable = False
-    batch, _ = PaddedGather(Sequences(values, [0, 2, 6]))(torch.tensor([1, 0]), 4)
-    np.testing.assert_array_equal(batch[0].numpy(), values[2:])
+    index = torch.tensor([1, 0])
+    (batch,) = gather(Sequences(values, [0, lengths[0], 6]))(index if gather is DeviceGather else index.numpy(), 4)
+    np.testing.assert_array_equal(np.asarray(batch)[0, : lengths[1]], values[lengths[0] :])
     batch += 1
     np.testing.assert_array_equal(base, before)
 
 
-def make_dataset(lengths, *, per_step=False):
+@pytest.mark.parametrize("lengths", [[3, 1, 2], [2, 2, 2]])
+def test_a_data_set_holds_no_copy_of_the_values(lengths):
+    sequences = make_sequences(lengths)
+    dataset = SequenceDataset(TrainingSet(sequences, np.zeros((3, 1)), np.ones(3)))
+    sequences.values[0] = 77
+    assert dataset.batch(np.array([0]))[0]["values"][0, 0].tolist() == [77, 77]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("room", [True, False])
+def test_batches_on_a_gpu_are_those_of_the_cpu(monkeypatch, per_step, room):
+    """Whether the data is there as a whole, or sent batch by batch."""
+    monkeypatch.setattr(batching, "fits", lambda *parts: room)
+    here, there = (make_dataset([3, 1, 4, 1, 5], per_step=per_step, device=device) for device in ("cpu", "cuda"))
+    here, there = (made if per_step else made[0] for made in (here, there))
+    assert there.resident == room
+    for one, other in zip(BatchIterator(here, 2), BatchIterator(there, 2), strict=True):
+        for x, y in zip(one, other, strict=True):
+            assert all(y[name].device.type == "cuda" for name in x)
+            assert all(torch.equal(x[name], y[name].cpu()) for name in x)
+
+
+def make_dataset(lengths, *, per_step=False, device="cpu"):
     """A data set whose sequence `i` has target and weight `i + 1`, at each of its steps with `per_step`."""
     sequences = make_sequences([max(length, 1) for length in lengths])
     number = np.arange(1.0, len(lengths) + 1)
@@ -70,8 +104,8 @@ def make_dataset(lengths, *, per_step=False):
         steps = np.repeat(number, sequences.lengths)
         target = sequences.with_values(steps.astype(np.int64))
         data = TrainingSet(sequences, target, np.ones(len(lengths)))
-        return SequenceDataset(data, step_weight=sequences.with_values(steps.astype(np.float32)))
-    return SequenceDataset(TrainingSet(sequences, number[:, None], number)), sequences
+        return SequenceDataset(data, step_weight=sequences.with_values(steps.astype(np.float32)), device=device)
+    return SequenceDataset(TrainingSet(sequences, number[:, None], number), device=device), sequences
 
 
 @given(lengths=lengths_of, batch_size=st.integers(1, 5), seed=st.none() | st.integers(0, 99), epochs=st.integers(1, 2))

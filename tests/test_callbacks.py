@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 from skorch.history import History
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
-from sklearn_rnn.training.callbacks import ValidationScore
+from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
 
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=40)]
@@ -165,3 +165,27 @@ def test_steps_without_a_label_are_not_scored():
     tags = [["?", *part[1:]] for part in TAGS]
     tagger = RNNSequenceTagger(ignore_label="?", **SMALL).fit(X, tags, X_val=X[:15], y_val=tags[:15])
     assert tagger.validation_scores_[-1] == pytest.approx(tagger.score(X[:15], tags[:15]))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("max_norm", [None, 0.5, 50.0])
+@pytest.mark.parametrize("max_value", [None, 0.1])
+def test_clipping_is_torchs(scale, max_norm, max_value):
+    generator = torch.Generator().manual_seed(0)
+    gradients = [torch.randn(shape, generator=generator) * scale for shape in [(3, 4), (5,), ()]]
+    parameters = [torch.zeros_like(gradient, requires_grad=True) for gradient in gradients]
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient.clone()
+    if max_value is not None:
+        torch.nn.utils.clip_grad_value_(parameters, max_value)
+    if max_norm is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, max_norm)
+    GradientClipping(max_norm, max_value).clip(gradients)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-6, atol=0)
+
+
+def test_clipping_makes_a_diverged_gradient_no_smaller():
+    gradients = [torch.tensor([float("nan"), 1.0]), torch.ones(2)]
+    GradientClipping(0.5, None).clip(gradients)
+    assert all(torch.isnan(gradient).all() for gradient in gradients)

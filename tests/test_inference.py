@@ -1,10 +1,13 @@
 """Outputs do not depend on how sequences are put into batches."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.training import inference
 from sklearn_rnn.training.inference import compute_outputs, evaluation_copy
@@ -92,3 +95,54 @@ def test_the_network_is_left_as_it_was():
     for name, value in network.state_dict().items():
         assert value.dtype == torch.float32
         assert torch.equal(value, before[name])
+
+
+def test_an_evaluation_copy_is_what_a_deep_copy_would_be():
+    network = make_network()
+    frozen, expected = evaluation_copy(network), copy.deepcopy(network).eval().double()
+    assert [name for name, _ in frozen.named_modules()] == [name for name, _ in expected.named_modules()]
+    assert not any(part.training for part in frozen.modules())
+    assert network.training
+    for name, value in expected.state_dict().items():
+        assert torch.equal(frozen.state_dict()[name], value)
+    values, lengths = torch.randn(2, 3, 2, dtype=torch.float64), torch.tensor([3, 2])
+    assert torch.equal(frozen(values, lengths), expected(values, lengths))
+
+
+def test_gradients_of_an_evaluation_copy_do_not_reach_the_network():
+    """Also where nothing had to be converted, so that both share the memory of the weights."""
+    network = make_network(dtype=torch.float64).requires_grad_(False)
+    frozen = evaluation_copy(network).requires_grad_(True)
+    assert frozen.head.weight.data_ptr() == network.head.weight.data_ptr()
+    frozen(torch.ones(1, 3, 2, dtype=torch.float64), torch.tensor([3])).sum().backward()
+    assert frozen.head.weight.grad is not None
+    assert network.head.weight.grad is None
+    assert not network.head.weight.requires_grad
+
+
+def test_values_on_disk_are_read_batch_by_batch(monkeypatch):
+    network, sequences = make_network(), make_sequences(LENGTHS * 5)
+    expected = outputs(network, sequences, per_step=False)
+    stored = StoredSequences.join([sequences])
+    sizes = []
+    load = StoredSequences.load
+    monkeypatch.setattr(StoredSequences, "load", lambda self, index: sizes.append(len(index)) or load(self, index))
+    monkeypatch.setattr(inference, "STEP_BUDGET", 12)
+    np.testing.assert_allclose(outputs(network, stored, per_step=False), expected, rtol=1e-12)
+    assert max(sizes) <= 12
+    assert sum(sizes) == len(sequences)
+
+
+@pytest.mark.gpu
+def test_autocast_on_a_gpu_is_rough():
+    network, sequences = make_network().to("cuda"), make_sequences()
+    exact = outputs(network, sequences, per_step=False)
+    rough = compute_outputs(network, sequences, lambda net, x, n: net(x, n), per_step=False, autocast=True)
+    assert 1e-6 < np.abs(rough - exact).max() < 0.05
+
+
+def test_autocast_changes_nothing_on_a_cpu():
+    network, sequences = make_network(), make_sequences()
+    exact = outputs(network, sequences, per_step=False)
+    given = compute_outputs(network, sequences, lambda net, x, n: net(x, n), per_step=False, autocast=True)
+    np.testing.assert_array_equal(given, exact)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, PrintLog
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.exceptions import TrainingDivergedError
@@ -218,6 +218,24 @@ def test_verbose(capsys, verbose):
     printed = capsys.readouterr().out
     assert bool(printed) == bool(verbose)
     assert len(re.findall(r"^ +[12] ", printed, flags=re.MULTILINE)) == 2 * verbose
+
+
+class Log(PrintLog):
+    """Prints into a list, which survives a copy."""
+
+    def __init__(self, lines):
+        super().__init__(sink=lines.append)
+        self.lines = lines
+
+    def __deepcopy__(self, memo):
+        return Log(self.lines)
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_print_log_of_the_user_is_kept(verbose):
+    lines = []
+    RNNClassifier(max_epochs=2, verbose=verbose, callbacks=[Log(lines)], **SMALL).fit(X, y)
+    assert len(lines) == 4, "two lines of a head, and one an epoch"
 
 
 class TestWarmStart:

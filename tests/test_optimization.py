@@ -6,7 +6,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.training.optimization import OPTIMIZERS, optimizer_parameters, schedule_callbacks
+from sklearn_rnn.training.optimization import OPTIMIZERS, FusedStep, optimizer_parameters, schedule_callbacks
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(32, 5, 2))
@@ -110,3 +110,55 @@ def test_an_optimizer_without_weight_decay():
 
 def test_no_schedule_no_callback():
     assert schedule_callbacks(None, 0.1, n_steps=10, patience=1, monitor="train_loss") == []
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_fused_step_is_that_of_the_optimizer(kind, weight_decay, dtype):
+    """To the last bit, also in the state that it leaves behind, and with a rate and momenta that change."""
+    generator = torch.Generator().manual_seed(0)
+    first = [torch.randn(shape, generator=generator, dtype=dtype) for shape in [(3, 4), (5,), ()]]
+    gradients = [[torch.randn(part.shape, generator=generator, dtype=dtype) for part in first] for _ in range(6)]
+    results = []
+    for fused in (False, True):
+        parameters = [part.clone().requires_grad_() for part in first]
+        frozen = torch.ones(2, dtype=dtype)
+        optimizer = kind([*parameters, frozen], lr=0.1, weight_decay=weight_decay, fused=True)
+        step = None
+        for turn, given in enumerate(gradients):
+            optimizer.param_groups[0].update(lr=0.1 / (1 + turn), betas=(0.9 - 0.1 * turn, 0.99))
+            for parameter, gradient in zip(parameters, given, strict=True):
+                parameter.grad = gradient
+            if step is not None and turn != 4:
+                with torch.no_grad():
+                    step(given)
+            else:
+                optimizer.step()
+            if fused and turn == 0:
+                assert FusedStep.serves(optimizer)
+                step = FusedStep(optimizer)
+        states = [[state[name] for name in ("step", "exp_avg", "exp_avg_sq")] for state in optimizer.state.values()]
+        results.append([*parameters, frozen, *(part for state in states for part in state)])
+    assert len(results[0]) == 4 + 9
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda weights: torch.optim.SGD(weights, lr=0.1),
+        lambda weights: torch.optim.Adam(weights, lr=0.1),
+        lambda weights: torch.optim.Adam(weights, lr=0.1, fused=True, amsgrad=True),
+        lambda weights: torch.optim.Adam(weights, lr=0.1, fused=True, maximize=True),
+        lambda weights: torch.optim.Adam([{"params": weights}, {"params": [torch.zeros(1)]}], lr=0.1, fused=True),
+        lambda weights: type("Mine", (torch.optim.Adam,), {})(weights, lr=0.1, fused=True),
+    ],
+)
+def test_other_optimizers_step_by_themselves(make):
+    weights = [torch.ones(2, requires_grad=True)]
+    weights[0].grad = torch.ones(2)
+    optimizer = make(weights)
+    optimizer.step()
+    assert not FusedStep.serves(optimizer)

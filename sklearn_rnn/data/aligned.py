@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.formats import as_sequences, items_of, locate, object_array
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -234,6 +235,8 @@ def _column_names(X: Any) -> list[Any]:
 
 def _steps_of_dicts(X: Any) -> Sequences | None:
     """The steps of X, if X is a collection of sequences of dicts, as sklearn-crfsuite takes them."""
+    if isinstance(X, StoredSequences):  # numbers
+        return None
     if isinstance(X, Sequences):
         dicts = X.values.dtype == object and len(X.values) > 0 and isinstance(X.values.flat[0], Mapping)
         return X if dicts else None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
+from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.formats import as_sequences
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import InputSpec, check_spec, validate_sequences
@@ -46,6 +47,7 @@ def validate_inputs(
     SequenceDataError, ValueError, TypeError
         What came, in which input, where, and what was wanted.
     """
+    X = read_arrow(X)
     aligned = read_aligned(X)
     fitted: InputSpec | None = None if reset else estimator.input_spec_
     if aligned is None and fitted is not None and fitted.kind == "aligned":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.formats import (
     WANTED,
     as_sequences,
@@ -25,6 +26,7 @@ from sklearn_rnn.data.formats import (
 )
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stored import StoredSequences, keep_stored
 from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
 
@@ -106,6 +108,7 @@ def validate_sequences(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
+    X = read_arrow(X)
     if hasattr(X, "column_names") and hasattr(X, "to_pandas"):  # an Arrow table
         X = X.to_pandas()
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "to_list"):
@@ -117,6 +120,7 @@ def validate_sequences(
     else:
         sequences = as_sequences(X)
         feature_names = sequences.feature_names
+    sequences = keep_stored(sequences)
     if allow_empty and not reset and not sequences.lengths.any():
         return _without_steps(sequences, estimator.input_spec_, dtype, missing)
     _check_lengths(sequences, allow_empty)
@@ -133,7 +137,9 @@ def validate_sequences(
     sequences = _as_numbers(sequences, dtype, allow_nan=missing == "mask", names=_column_names(estimator, table))
     if reset and not table:
         _warn_if_swapped(X, sequences)
-    return carry_forward(sequences) if missing == "mask" else sequences
+    if missing != "mask":
+        return sequences
+    return sequences.filled() if isinstance(sequences, StoredSequences) else carry_forward(sequences)
 
 
 def validate_weights(sample_weight: Any, n_sequences: int, *, name: str = "sample_weight") -> NDArray[np.float64]:
@@ -273,7 +279,7 @@ def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str, missing:
 
 
 def _kind(sequences: Sequences, embed: bool) -> Literal["numeric", "text", "ids"]:
-    values = sequences.values
+    values = sequences.chunks[0] if isinstance(sequences, StoredSequences) else sequences.values
     if is_text(values.reshape(-1)[:1]):
         if sequences.n_features > 1:
             raise SequenceDataError(
@@ -346,8 +352,17 @@ def _column_names(estimator: Any, table: bool) -> list[str] | None:
     return None if names is None or table else list(names)
 
 
-def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: list[str] | None) -> Sequences:
-    """Values (total_steps, n_features) in `dtype`, contiguous and finite; an error names the place of what is not."""
+def _as_numbers(
+    sequences: Sequences, dtype: str, *, allow_nan: bool, names: list[str] | None, first: int = 0
+) -> Sequences:
+    """Values (total_steps, n_features) in `dtype`, contiguous and finite; an error names the place of what is not.
+
+    What is stored is looked at in parts, of each of which `first` is the first sequence.
+    """
+    if isinstance(sequences, StoredSequences):
+        for first, part in sequences.blocks():
+            _as_numbers(part, dtype, allow_nan=allow_nan, names=names, first=first)
+        return sequences.read_as(dtype)
     raw = sequences.values
     if raw.dtype.kind == "c":
         raise SequenceDataError(
@@ -374,7 +389,7 @@ def _as_numbers(sequences: Sequences, dtype: str, *, allow_nan: bool, names: lis
         row, column = (int(k) for k in np.argwhere(bad)[0])
         sequence, step = locate(sequences, row)
         what = "NaN" if np.isnan(values[row, column]) else f"infinity or a value too large for dtype('{dtype}') (inf)"
-        place = f"sequence {sequence}, step {step}, column {column if names is None else repr(names[column])}"
+        place = f"sequence {first + sequence}, step {step}, column {column if names is None else repr(names[column])}"
         advice = ""
         if np.isnan(values[row, column]):
             advice = ". Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
@@ -404,7 +419,7 @@ def _warn_if_swapped(X: Any, sequences: Sequences) -> None:
     shape: tuple[int, ...] = tuple(X.shape) if hasattr(X, "shape") else ()
     if len(shape) != 3 or shape[2] < 8 or shape[2] <= shape[1]:
         return
-    block = sequences.values[: 64 * shape[1]].reshape(-1, shape[1], shape[2]).astype(np.float64)
+    block = sequences.take(np.arange(min(64, shape[0]))).values.reshape(-1, shape[1], shape[2]).astype(np.float64)
     along_steps, along_features = _lag_one_correlation(block, 1), _lag_one_correlation(block, 2)
     if along_features > 0.5 and along_features > along_steps + 0.3:
         warnings.warn(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stored import StoredSequences
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,9 @@ class Windows:
 
     def of(self, sequences: Sequences) -> Sequences:
         """The windows of `sequences`, as sequences of their own."""
+        if isinstance(sequences, StoredSequences):
+            first_rows = np.append(self.rows, 0)[self.offsets[:-1]]  # of a window without steps it is any row
+            return sequences.with_rows(self.sequence, first_rows, np.diff(self.offsets))
         return Sequences(sequences.values[self.rows], self.offsets)
 
     def stitch(self, values: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:

@@ -204,7 +204,13 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
     def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
         """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
         return compute_outputs(
-            self.module_, sequences, compute, per_step=per_step, n_threads=self.n_threads, engine=self.engine
+            self.module_,
+            sequences,
+            compute,
+            per_step=per_step,
+            n_threads=self.n_threads,
+            engine=self.engine,
+            autocast=self.dtype == "bfloat16",
         )
 
     def _store(self, result: TrainingResult, *, keep_optimizer: bool) -> None:

@@ -125,6 +125,11 @@ class Hyperparameters(BaseEstimator):
             n_numeric=encoding.n_numeric,
         )
 
+    @property
+    def _stored_dtype(self) -> str:
+        """What weights and data are kept in."""
+        return "float32" if self.dtype == "bfloat16" else self.dtype
+
     def _network_parameters(
         self, *, n_features: int, layout: InputLayout | None, n_outputs: int, seed: int
     ) -> dict[str, Any]:
@@ -154,7 +159,7 @@ class Hyperparameters(BaseEstimator):
             "hidden_sizes": self._layer_sizes(),
             "proj_size": self.proj_size or 0,
             "n_outputs": n_outputs,
-            "dtype": getattr(torch, self.dtype),
+            "dtype": getattr(torch, self._stored_dtype),
             "seed": seed,
         }
 
@@ -184,6 +189,7 @@ class Hyperparameters(BaseEstimator):
             lr_schedule=None if partial else self.lr_schedule,
             early_stopping=self.early_stopping and not partial,
             device=device,
+            autocast=self.dtype == "bfloat16",
             seed=int(random_state.randint(2**31 - 1)),
         )
 

@@ -108,7 +108,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseRNN):
         if not weight.any():
             raise ValueError(f"class_weight={getattr(self, 'class_weight', None)!r} gives all training data weight 0")
         scaled = TrainingSet(data.sequences, data.target, weight / weight.mean())
-        return SequenceDataset(scaled, dtype=getattr(torch, self.dtype), device=device)
+        return SequenceDataset(scaled, dtype=getattr(torch, self._stored_dtype), device=device)
 
     def _target_weights(self, data: TrainingSet) -> NDArray[np.float64]:
         """What the weight of each training sequence (n_sequences,) is multiplied with."""

@@ -95,14 +95,14 @@ class ReadingRNN(Hyperparameters):
         return TrainingSet(steps, self._encode_target(data.target, training=training), data.weight, data.groups)
 
     def _encode_steps(self, inputs: Inputs) -> Sequences:
-        return self.encoding_.encode(inputs, self.input_spec_, self.dtype)
+        return self.encoding_.encode(inputs, self.input_spec_, self._stored_dtype)
 
     def _read_raw(self, X: Any, *, reset: bool) -> Inputs:
         return validate_inputs(
             self,
             X,
             reset=reset,
-            dtype=self.dtype,
+            dtype=self._stored_dtype,
             embed=self.embedding_dim is not None if reset else self.input_spec_.kind == "ids",
             missing=self.missing,
             allow_empty=self._allow_empty,

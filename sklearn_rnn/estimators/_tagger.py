@@ -394,11 +394,11 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
                 f"no step has a weight in the {'training' if training else 'validation'} data: every label is new, or "
                 f"has weight 0 in class_weight={self.class_weight!r}"
             )
-        weight = (weight * (len(data) / weight.sum())).astype(self.dtype)
+        weight = (weight * (len(data) / weight.sum())).astype(self._stored_dtype)
         return SequenceDataset(
             TrainingSet(data.sequences, data.target.with_values(codes), data.weight),
             step_weight=data.sequences.with_values(weight),
-            dtype=getattr(torch, self.dtype),
+            dtype=getattr(torch, self._stored_dtype),
             device=device,
         )
 

@@ -17,7 +17,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     The cache lies beside this file, or where that folder cannot be written to, in the user's own; where there is
     neither, each process compiles anew.
     """
-    options = {"nogil": True, "error_model": "numpy", "fastmath": FAST}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FAST}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder that it may write to

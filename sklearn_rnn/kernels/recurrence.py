@@ -4,10 +4,11 @@ A batch is packed as torch's ``PackedSequence`` is: its sequences are sorted, lo
 holds step t of sequence i. The sequences that still run at a step are then its first rows, so that no work is done on
 padding, and the step of one direction is one matrix product with the recurrent weights.
 
-A kernel computes the sequences ``first`` to ``last`` in one direction, and holds no lock: several of them may run at
-once. Inputs are projected, and weight gradients summed, in matrix products over chunks of steps that fit into the cache.
+A kernel computes the sequences ``first`` to ``last`` in one direction, and holds no lock: several may run at once.
+Inputs are projected, and weight gradients summed, in matrix products over chunks of steps that fit into the cache.
 
-- R: packed rows, B: sequences, I: inputs, H: hidden units, G: gates, 1 (``RNN``, ``RELU``), 3 (``GRU``) or 4 (``LSTM``).
+- R: packed rows, B: sequences, I: inputs, H: hidden units.
+- G: gates, 1 (``RNN``, ``RELU``), 3 (``GRU``) or 4 (``LSTM``).
 - Weights are laid out as torch lays them out, (G * H, I) and (G * H, H), the gates in its order.
 - ``saved`` (R, n_saved(cell) * H) is what the backward pass needs of each gate.
 """
@@ -29,8 +30,33 @@ SMALL_PRODUCT = 10**6
 them into another order first. Products are cut to this size: at 64 units that makes them 1.4 times as fast."""
 
 
-# The functions of a row cut it into its gates first: with an index such as ``H + j`` the compiler cannot rule out that it
-# counts from the end, and gives up on vector instructions.
+@inlined
+def _put(source, target):
+    """Copy a row. An assignment of slices would compile NumPy's checks of shapes too, for seconds."""
+    for j in range(target.size):
+        target[j] = source[j]
+
+
+@inlined
+def _add(source, target):
+    for j in range(target.size):
+        target[j] += source[j]
+
+
+@inlined
+def _clear(target):
+    for j in range(target.size):
+        target[j] = 0
+
+
+@inlined
+def _scale(factors, target):
+    for j in range(target.size):
+        target[j] *= factors[j]
+
+
+# The functions of a row cut it into its gates first: of an index such as ``H + j`` the compiler cannot rule out that
+# it counts from the end, and gives up on vector instructions.
 
 
 @inlined
@@ -185,7 +211,7 @@ def _copy_rows(x, offsets, first, last, low, high, bases, block):
         bases[t - low] = rows
         m = _active(offsets, t, first, last)
         for i in range(m):
-            block[rows + i, :] = x[offsets[t] + first + i, :]
+            _put(x[offsets[t] + first + i], block[rows + i])
         rows += m
     return rows
 
@@ -211,13 +237,13 @@ def _add_products(a, b, part, total):
         rows = k
     for i in range(0, k, rows):
         np.dot(a[i : i + rows].T, b[i : i + rows], part)
-        total += part
+        _add(part.reshape(-1), total.reshape(-1))
 
 
 @inlined
 def _add_columns(a, total):
     for i in range(a.shape[0]):
-        total += a[i]
+        _add(a[i], total)
 
 
 @kernel
@@ -256,13 +282,13 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
     product = np.empty((size, b_x.size), x.dtype)
     scratch = np.empty(5 * H, x.dtype)
     bases = np.empty(n_steps, np.int64)
-    bias = b_x + b_h
+    bias = b_x.copy()
     bias_n = b_h[2 * H :] if cell == GRU else b_h
-    if cell == GRU:
-        bias[2 * H :] = b_x[2 * H :]
+    _add(b_h, bias[: 2 * H] if cell == GRU else bias)
     h = h0[first:last].copy()
     if masked:
-        h *= mask[first:last]
+        for i in range(size):
+            _scale(mask[first + i], h[i])
     c = c0[first:last].copy() if cell == LSTM else h
     start = 0
     while start < n_steps:
@@ -288,9 +314,9 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
                     _rnn_row(p, product[i], bias, h[i])
                 else:
                     _relu_row(p, product[i], bias, h[i])
-                out[row, column : column + H] = h[i]
+                _put(h[i], out[row, column : column + H])
                 if masked:
-                    h[i] *= mask[first + i]
+                    _scale(mask[first + i], h[i])
         start = stop
 
 
@@ -357,19 +383,16 @@ def backward(
                 row = offsets[t] + first + i
                 behind = before[base + i]
                 if i < going:
-                    behind[:] = out[offsets[previous] + first + i, column : column + H]
+                    _put(out[offsets[previous] + first + i, column : column + H], behind)
                 else:
-                    behind[:] = h0[first + i]
+                    _put(h0[first + i], behind)
                 if masked:
-                    behind *= mask[first + i]
-                d[i] += dout[row, column : column + H]
+                    _scale(mask[first + i], behind)
+                _add(dout[row, column : column + H], d[i])
                 if cell == GRU:
                     _gru_row_back(d[i], behind, saved[row], gates[base + i], gates_h[base + i])
                 elif cell == LSTM:
-                    if i < going:
-                        state = saved[offsets[previous] + first + i, 4 * H :]
-                    else:
-                        state = c0[first + i]
+                    state = saved[offsets[previous] + first + i, 4 * H :] if i < going else c0[first + i]
                     _lstm_row_back(d[i], dc[i], state, saved[row], gates[base + i])
                 elif cell == RNN:
                     _rnn_row_back(d[i], out[row, column : column + H], gates[base + i])
@@ -378,17 +401,17 @@ def backward(
             _multiply(gates_h[base : base + m] if gru else gates[base : base + m], w_h, product[:m])
             for i in range(m):
                 if gru:
-                    d[i] += product[i]
+                    _add(product[i], d[i])
                 else:
-                    d[i] = product[i]
+                    _put(product[i], d[i])
                 if masked:
-                    d[i] *= mask[first + i]
+                    _scale(mask[first + i], d[i])
                 if cut:
                     length = _length_of(offsets, first + i) if reverse else 0
                     if (length - 1 - t if reverse else t) % cut == 0 and i < going:
-                        d[i] = 0
+                        _clear(d[i])
                         if cell == LSTM:
-                            dc[i] = 0
+                            _clear(dc[i])
         if rows:
             _add_products(gates[:rows], block[:rows], part_x, dw_x)
             _add_columns(gates[:rows], db_x)
@@ -401,13 +424,14 @@ def backward(
                 _multiply(gates[:rows], w_x, back[:rows])
                 for t in range(low, low + stop - start):
                     for i in range(_active(offsets, t, first, last)):
-                        dx[offsets[t] + first + i, :] = back[bases[t - low] + i]
+                        _put(back[bases[t - low] + i], dx[offsets[t] + first + i])
         start = stop
-    dh0[first:last] = d
-    if cell == LSTM:
-        dc0[first:last] = dc
+    for i in range(size):
+        _put(d[i], dh0[first + i])
+        if cell == LSTM:
+            _put(dc[i], dc0[first + i])
     if not gru:
-        db_h[:] = db_x
+        _put(db_x, db_h)
     return dw_x, dw_h, db_x, db_h
 
 

@@ -21,7 +21,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from sklearn_rnn.networks.chain_decoding import nbest, viterbi
-from sklearn_rnn.networks.chain_messages import messages, potentials
+from sklearn_rnn.networks.chain_fused import FusedMessages
+from sklearn_rnn.networks.chain_messages import counts, messages, potentials
+from sklearn_rnn.networks.engines import kernels_may_run
 from sklearn_rnn.networks.pooling import step_mask
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "marginals",
     "nbest",
     "pairwise_marginals",
+    "path_log_probability",
     "path_score",
     "prefix_log_probabilities",
     "segment_log_probability",
@@ -110,22 +113,76 @@ class _LogPartition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, emissions: Tensor, chain: Tensor, lengths: Tensor) -> Tensor:
+        ctx.dtypes = emissions.dtype, chain.dtype
+        if kernels_may_run(emissions):
+            ctx.messages = FusedMessages(emissions, chain, lengths)
+            return ctx.messages.log_partition().to(emissions.dtype)
         p = potentials(emissions, chain, lengths)
-        found = messages(p)
-        ctx.messages, ctx.dtypes = found, (emissions.dtype, chain.dtype)
-        total = found.log_overlap()[0] + p.constant
+        ctx.messages = messages(p)
+        total = ctx.messages.log_overlap()[0] + p.constant
         return total.masked_fill(lengths == 0, 0).to(emissions.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         found, (emissions_dtype, chain_dtype) = ctx.messages, ctx.dtypes
-        labels, pairs = found.expected_counts(gradient.double())
-        # shape: (n_steps, batch, n_labels), (n_labels, n_labels)
-        last = (found.p.lengths - 1).clamp(min=0)
-        ends = labels[0].sum(0), labels[last, torch.arange(len(last), device=last.device)].sum(0)
-        chain = torch.cat([pairs, torch.stack(ends)])
-        return labels.transpose(0, 1).to(emissions_dtype), chain.to(chain_dtype), None
+        if isinstance(found, FusedMessages):
+            labels, joins = found.counts(gradient)
+            return labels, joins.to(chain_dtype), None
+        labels, joins = counts(found, gradient.double())
+        return labels.transpose(0, 1).to(emissions_dtype), joins.to(chain_dtype), None
+
+
+def path_log_probability(emissions: Tensor, chain: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+    """The log-probabilities of given paths: :func:`path_score` less :func:`log_partition`, in float64 until the end.
+
+    Parameters
+    ----------
+    emissions, chain, lengths
+        See the top of this module.
+    labels : tensor of int64, shape (batch, n_steps)
+        One path a sequence; on padding any labels.
+
+    Returns
+    -------
+    log_probability : tensor of shape (batch,)
+        Differentiable once. -inf for a path that is forbidden, not a number where all are, 0 for an empty one.
+
+    Raises
+    ------
+    IndexError
+        For a label that the chain does not have.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.networks.chain import path_log_probability
+    >>> emissions, chain, labels = torch.zeros(1, 3, 2), torch.zeros(4, 2), torch.tensor([[0, 1, 1]])
+    >>> path_log_probability(emissions, chain, labels, torch.tensor([3])).exp()
+    tensor([0.1250])
+    """
+    if kernels_may_run(emissions):
+        log_probability: Tensor = _PathLogProbability.apply(emissions, chain, labels, lengths)
+        return log_probability
+    wide = emissions.double()
+    score = path_score(wide, chain, labels, lengths)
+    return (score - log_partition(wide, chain, lengths)).to(emissions.dtype)
+
+
+class _PathLogProbability(torch.autograd.Function):
+    """:func:`path_log_probability` by the kernels."""
+
+    @staticmethod
+    def forward(ctx: Any, emissions: Tensor, chain: Tensor, labels: Tensor, lengths: Tensor) -> Tensor:
+        found = FusedMessages(emissions, chain, lengths)
+        ctx.messages, ctx.labels, ctx.chain_dtype = found, labels, chain.dtype
+        return found.path_log_probability(labels).to(emissions.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        labels, joins = ctx.messages.counts(-gradient, ctx.labels)
+        return labels, joins.to(ctx.chain_dtype), None, None
 
 
 def constrained_log_partition(emissions: Tensor, chain: Tensor, observed: Tensor, lengths: Tensor) -> Tensor:
@@ -219,6 +276,8 @@ def marginals(emissions: Tensor, chain: Tensor, lengths: Tensor) -> Tensor:
              [0.6667, 0.3333]]])
     """
     with torch.no_grad():
+        if kernels_may_run(emissions):
+            return FusedMessages(emissions, chain, lengths).label_probabilities()
         found = messages(potentials(emissions, chain, lengths))
         return found.label_probabilities().transpose(0, 1).to(emissions.dtype).contiguous()
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from sklearn_rnn.networks.engines import kernels_may_run
+
 WAYS_AT_ONCE = 2**22
 """Ways from label to label whose scores are in memory together: 32 MB."""
 
@@ -47,8 +49,23 @@ def viterbi(emissions: Tensor, chain: Tensor, lengths: Tensor) -> tuple[Tensor, 
     >>> viterbi(emissions, chain, torch.tensor([2]))
     (tensor([[0, 0]]), tensor([2.]))
     """
+    if kernels_may_run(emissions):
+        return _fused_viterbi(emissions, chain, lengths)
     paths, scores = nbest(emissions, chain, lengths, 1)
     return paths[:, 0], scores[:, 0]
+
+
+def _fused_viterbi(emissions: Tensor, chain: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """:func:`viterbi` by the kernel."""
+    from sklearn_rnn.kernels.chain_decoding import best_paths
+
+    scores, joins = (x.detach().double().contiguous() for x in (emissions, chain))
+    paths = lengths.new_zeros(emissions.shape[:2])
+    totals = scores.new_empty(len(scores))
+    best_paths(
+        scores.numpy(), joins.numpy(), lengths.contiguous().numpy(), 0, len(scores), paths.numpy(), totals.numpy()
+    )
+    return paths, totals.to(emissions.dtype)
 
 
 def nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:

@@ -116,7 +116,7 @@ class ScaledMessages:
             return False
         # Where scores are this close, no step takes a message from above SMALLEST to 0, so that 0 means impossible.
         chain = torch.cat([self.p.transitions, self.p.ends])
-        if bool(_least(chain) + _least(self.p.emissions) < -WIDEST_SPREAD):
+        if bool(least(chain) + least(self.p.emissions) < -WIDEST_SPREAD):
             return True
         too_small = _vanishing(self.states).any(3).any(1) | _vanishing(self.overlap)
         # shape: (n_steps, batch); both halves have their padding at the same steps
@@ -236,6 +236,14 @@ class LogMessages:
         return self.overlap.masked_fill(self.overlap < IMPOSSIBLE / 2, 0)
 
 
+def counts(found: ScaledMessages | LogMessages, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected numbers of labels (n_steps, batch, n_labels), and by rows of the chain (n_labels + 2, n_labels)."""
+    labels, pairs = found.expected_counts(weight)
+    last = (found.p.lengths - 1).clamp(min=0)
+    ends = labels[0].sum(0), labels[last, torch.arange(len(last), device=last.device)].sum(0)
+    return labels, torch.cat([pairs, torch.stack(ends)])
+
+
 def _two_halves(p: Potentials, observed: Tensor | None, reversed_rows: Tensor) -> Tensor:
     """The emissions of the sequences, and of the reversed sequences, (n_steps, 2, batch, n_labels)."""
     forward = p.emissions if observed is None else p.emissions.masked_fill(~observed, -torch.inf)
@@ -295,7 +303,7 @@ def _take(x: Tensor, rows: Tensor) -> Tensor:
     return x.flatten(0, 1).index_select(0, rows).view_as(x)
 
 
-def _least(scores: Tensor) -> Tensor:
+def least(scores: Tensor) -> Tensor:
     """The least score that is not -inf."""
     return scores.masked_fill(scores == -torch.inf, 0).amin()
 

@@ -104,5 +104,6 @@ def kernels_may_run(x: torch.Tensor) -> bool:
         current_engine().name != "torch"
         and x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled("cpu")
         and kernels_installed()
     )

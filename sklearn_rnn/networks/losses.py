@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from sklearn_rnn.networks.chain import (
     constrained_log_partition,
     log_partition,
-    path_score,
+    path_log_probability,
     prefix_log_probabilities,
 )
 
@@ -71,7 +71,8 @@ class WeightedLoss(nn.Module):
         loss = getattr(self, f"_{self.loss}")(outputs, y["target"])
         if loss.shape != y["weight"].shape:
             raise ValueError(f"losses of shape {tuple(loss.shape)} against weights of shape {tuple(y['weight'].shape)}")
-        return (loss * y["weight"]).sum() / len(outputs)
+        total = torch.dot(loss, y["weight"]) if loss.ndim == 1 else (loss * y["weight"]).sum()
+        return total / len(outputs)
 
     def _chain(self, emissions: Tensor, chain: Tensor, target: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:
         """The sum of the weighted losses of all label sequences."""
@@ -81,13 +82,13 @@ class WeightedLoss(nn.Module):
             # shape: (batch, n_steps), of each label given those before it
             loss = -(log_probability * weight).sum()
         else:
-            partition = log_partition(emissions, chain, lengths)
             if self.label_sets is None:
-                score = path_score(emissions, chain, target, lengths)
+                log_probability = path_log_probability(emissions, chain, target, lengths)
             else:
                 observed = self._observed(target, emissions.shape[2])
-                score = constrained_log_partition(emissions, chain, observed, lengths)
-            loss = ((partition - score) * weight.amax(1)).sum()
+                joint = constrained_log_partition(emissions, chain, observed, lengths)
+                log_probability = joint - log_partition(emissions, chain, lengths)
+            loss = -(log_probability * weight.amax(1)).sum()
         if self.label_smoothing:
             observed = self._observed(target, emissions.shape[2]).to(emissions.dtype)
             labelled = (emissions * observed).sum(2) / observed.sum(2)
@@ -101,9 +102,10 @@ class WeightedLoss(nn.Module):
     def _cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
         if self.label_sets is not None:
             return self._cross_entropy_of_sets(logits, self._observed(target, logits.shape[-1]))
-        loss = F.cross_entropy(
-            logits.flatten(0, -2), target.flatten(), reduction="none", label_smoothing=self.label_smoothing
-        )
+        smoothing = self.label_smoothing
+        if target.ndim == 1:
+            return F.cross_entropy(logits, target, reduction="none", label_smoothing=smoothing)
+        loss = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="none", label_smoothing=smoothing)
         return loss.view(target.shape)
 
     def _cross_entropy_of_sets(self, logits: Tensor, observed: Tensor) -> Tensor:

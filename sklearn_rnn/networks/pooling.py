@@ -26,7 +26,13 @@ class LastPooling(nn.Module):
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Pool `states` (batch, n_steps, units) to (batch, units)."""
-        forward = states[torch.arange(len(states), device=states.device), lengths - 1, : self.direction_size]
+        if states.device.type == "cpu" and int(lengths.min()) == states.shape[1]:
+            forward = states[:, -1, : self.direction_size]
+        else:
+            rows = (lengths - 1)[:, None, None].expand(-1, 1, self.direction_size)
+            forward = states.gather(1, rows)[:, 0]
+        if self.direction_size == states.shape[2]:
+            return forward
         return torch.cat([forward, states[:, 0, self.direction_size :]], dim=1)
 
 

@@ -135,9 +135,11 @@ class RecurrentLayer(nn.Module):
     def may_fuse(self, x: Tensor) -> bool:
         """Whether kernels can compute this layer, and the engine in use wants them to."""
         weights: Weights = self.directions[0]
-        if weights.proj_size or self.recorded is not None or not kernels_may_run(x) or x.dtype != weights.weight_hh_l0.dtype:
+        if weights.proj_size or self.recorded is not None or x.dtype != weights.weight_hh_l0.dtype:
             return False
-        return current_engine().name == "fused" or fused.is_faster(self.cell_type, x.shape[-1], self.direction_size)
+        if not kernels_may_run(x):
+            return False
+        return current_engine().name == "fused" or fused.is_faster(self.cell_type, self.direction_size)
 
     def _run_packed(self, x: Tensor, packing: Packing) -> Tensor:
         """All directions over packed rows `x` (n_rows, input_size), by the kernels."""
@@ -268,11 +270,12 @@ class RecurrentStack(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""
-        packing = Packing(lengths) if all(layer.may_fuse(x) for layer in self.layers) else None
+        layers: list[Any] = list(self.layers)
+        packing = Packing(lengths) if all(layer.may_fuse(x) for layer in layers) else None
         n_steps = x.shape[0]
         if packing is not None:
             x = packing.pack(x)
-        for k, layer in enumerate(self.layers):
+        for k, layer in enumerate(layers):
             entering = self.dropout(x, packing) if k else x
             hidden = layer(entering, lengths if packing is None else packing)
             if len(self.skips):

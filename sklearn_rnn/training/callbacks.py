@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from skorch.callbacks import Callback, EpochScoring
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from sklearn_rnn.networks.pooling import step_mask
 
@@ -50,11 +49,23 @@ class GradientClipping(Callback):
         self.max_value = max_value
 
     def on_grad_computed(self, net: Any, named_parameters: Any, **kwargs: Any) -> None:
-        parameters = [parameter for _, parameter in named_parameters]
+        with torch.no_grad():
+            self.clip([parameter.grad for _, parameter in named_parameters if parameter.grad is not None])
+
+    def clip(self, gradients: list[torch.Tensor]) -> None:
+        """Clip `gradients` in place; without autograd, on any device but the CPU without waiting for it."""
         if self.max_value is not None:
-            clip_grad_value_(parameters, self.max_value)
-        if self.max_norm is not None:
-            clip_grad_norm_(parameters, self.max_norm)
+            torch._foreach_clamp_min_(gradients, -self.max_value)
+            torch._foreach_clamp_max_(gradients, self.max_value)
+        if self.max_norm is None:
+            return
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        if norm.device.type != "cpu":
+            torch._foreach_mul_(gradients, torch.clamp(self.max_norm / (norm + 1e-6), max=1.0))
+            return
+        scale = self.max_norm / (norm.item() + 1e-6)
+        if not scale >= 1:  # NaN too
+            torch._foreach_mul_(gradients, scale)
 
 
 class Freezing(Callback):
@@ -107,9 +118,10 @@ class ValidationScore(Callback):
     def __init__(self, score_outputs: ScoreOutputs) -> None:
         self.score_outputs = score_outputs
         self.batches: list[tuple[torch.Tensor, ...]] = []
+        self.inside: list[torch.Tensor] = []
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        self.batches = []
+        self.batches, self.inside = [], []
 
     def on_batch_end(self, net: Any, batch: Any, training: bool = False, y_pred: Any = None, **kwargs: Any) -> None:
         if training:
@@ -117,12 +129,17 @@ class ValidationScore(Callback):
         target, weight, lengths = batch[1]["target"], batch[1]["weight"], batch[0]["lengths"]
         with torch.no_grad():
             predictions = net.module_.predictions(y_pred, lengths)
+        parts = (predictions, target, weight, lengths)
         if "lengths" in batch[1]:
-            inside = step_mask(lengths, target.shape[1])
-            predictions, target, weight = predictions[inside], target[inside], weight[inside]
-        self.batches.append((predictions, target, weight, lengths))
+            parts = (*(part.flatten(0, 1) for part in parts[:3]), lengths)
+            self.inside.append(step_mask(lengths, target.shape[1]).flatten())
+        self.batches.append(parts)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        parts = (torch.cat(part).cpu().double().numpy() for part in zip(*self.batches, strict=True))
+        joined = [torch.cat(part).cpu() for part in zip(*self.batches, strict=True)]
+        if self.inside:  # only now: to look for the steps that are no padding is to wait for the device
+            inside = torch.cat(self.inside).cpu()
+            joined[:3] = [part[inside] for part in joined[:3]]
+        parts = (part.double().numpy() for part in joined)
         net.history.record("valid_score", float(self.score_outputs(*parts)))
-        self.batches = []
+        self.batches, self.inside = [], []

@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 from sklearn_rnn.exceptions import OutOfMemoryError
 from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
-from sklearn_rnn.training.workers import in_worker
+from sklearn_rnn.training.workers import OneBlasThread, in_worker
 
 MOST_THREADS = 8
 """More share the work of one batch of a recurrent network only where it is larger than people use."""
@@ -86,7 +86,8 @@ def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[No
     Parameters
     ----------
     n_threads : int or None
-        Never more than the process has cores. None is one for torch, and for the kernels :func:`threads_to_use`.
+        Never more than the process has cores. None is one for torch, and for the kernels :func:`threads_to_use`. A
+        process that was forked gives torch one.
     engine : {"auto", "fused", "torch"}
 
     Raises
@@ -99,7 +100,7 @@ def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[No
             "engine='fused' needs numba, which cannot be imported: install it, or set engine='auto' or engine='torch'"
         )
     threads_before, flushing_before = torch.get_num_threads(), flushes_subnormals()
-    threads = min(n_threads or 1, available_threads())
+    threads = 1 if _in_fork else min(n_threads or 1, available_threads())
     try:
         if threads != threads_before:
             torch.set_num_threads(threads)
@@ -114,9 +115,19 @@ def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[No
 
 def _one_thread_a_product(engine: str) -> AbstractContextManager[Any]:
     """Keep the matrix products of kernels, which call BLAS from threads of their own, on one thread each."""
-    if engine == "torch" or not kernels_installed():
-        return nullcontext()
-    return _blas_libraries().limit(limits=1, user_api="blas")
+    return nullcontext() if engine == "torch" or not kernels_installed() else _ONE_BLAS_THREAD
+
+
+_in_fork = False  # the threads of OpenMP do not come along, and a process that waits for them waits for ever
+
+
+def _begin_fork() -> None:
+    global _in_fork, _ONE_BLAS_THREAD
+    _in_fork, _ONE_BLAS_THREAD = True, OneBlasThread(_blas_libraries)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_fork)
 
 
 @functools.cache
@@ -125,6 +136,9 @@ def _blas_libraries() -> ThreadpoolController:
     import scipy.linalg.cython_blas  # noqa: F401  # the one that kernels call
 
     return ThreadpoolController()
+
+
+_ONE_BLAS_THREAD = OneBlasThread(_blas_libraries)
 
 
 @contextmanager

@@ -23,14 +23,22 @@ from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.training.callbacks import Freezing, GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
+from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
+from sklearn_rnn.training.epoch import run_epoch as train_epoch
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
+
+VALIDATION_STEPS = 2**12
+"""Steps of one validation batch, unless `batch_size` makes it larger."""
 
 RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The parameters of an estimator that concern its training; `loss` is what ``WeightedLoss`` is called with."""
+    """The parameters of an estimator that concern its training.
+
+    `loss` is what ``WeightedLoss`` is called with, and `autocast` whether the forward pass is computed in bfloat16.
+    """
 
     loss: dict[str, Any]
     optimizer: str | type[torch.optim.Optimizer]
@@ -51,6 +59,7 @@ class TrainingOptions:
     verbose: int
     device: torch.device
     seed: int
+    autocast: bool = False
 
 
 @dataclass
@@ -134,11 +143,17 @@ def build_net(
     net : skorch.NeuralNet
     """
     check_callbacks(options.callbacks)
+    # PrintLog makes a table of all epochs after each of them, whether or not it is printed.
+    silent: dict[str, Any] = {} if options.verbose else {"callbacks__print_log": None}
     callbacks: list[Any] = [Freezing(options.freeze, options.unfreeze_every, tokens=options.freeze_tokens)]
+    world = current_world()
+    if world.size > 1:
+        callbacks.append(SharedGradients())
     if options.clip_grad_norm is not None or options.clip_grad_value is not None:
         callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
     if validation is not None and score_outputs is not None:
         callbacks.append(ValidationScore(score_outputs))
+        callbacks += [SharedFigures()] if world.size > 1 else []
     callbacks += schedule_callbacks(
         options.lr_schedule,
         options.learning_rate,
@@ -152,16 +167,25 @@ def build_net(
         criterion=WeightedLoss,
         **{f"criterion__{name}": value for name, value in options.loss.items()},
         **optimizer_parameters(options.optimizer, options.learning_rate, options.weight_decay),
-        iterator_train=BatchIterator,
+        iterator_train=BatchIterator if world.size == 1 else SharedBatches,
         iterator_train__random_state=np.random.RandomState(options.seed),
         iterator_valid=BatchIterator,
+        iterator_valid__batch_size=_validation_batch_size(validation, options),
         batch_size=options.batch_size,
         train_split=None if validation is None else predefined_split(validation),
         callbacks=[*callbacks, *copy.deepcopy(options.callbacks or [])],  # skorch changes what it is given
         device=options.device,
-        verbose=options.verbose,
+        verbose=options.verbose if world.rank == 0 else 0,
+        **silent,
     )
     return net.initialize()
+
+
+def _validation_batch_size(validation: SequenceDataset | None, options: TrainingOptions) -> int:
+    """Sequences of a validation batch: without gradients there is room for more than in training."""
+    if validation is None:
+        return options.batch_size
+    return max(options.batch_size, VALIDATION_STEPS // max(1, int(validation.n_steps.max())))
 
 
 def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: dict[str, Any] | None) -> None:
@@ -227,11 +251,12 @@ def train(
     restore_best = validated and options.early_stopping
     best_weights: dict[str, torch.Tensor] = {}
     epoch = 0
-    set_generator(net.module_, torch.Generator(options.device).manual_seed(options.seed))
+    world = current_world()
+    set_generator(net.module_, torch.Generator(options.device).manual_seed(options.seed + world.rank))
     net.notify("on_train_begin", X=training, y=None)
     for epoch in range(1, options.max_epochs + 1):
         try:
-            stop = run_epoch(epoch, net, lambda: net.fit_loop(training, epochs=1))
+            stop = run_epoch(epoch, net, lambda: train_epoch(net, training, autocast=options.autocast))
         except KeyboardInterrupt:
             if not _stopped_by_callback(net):
                 raise
@@ -242,7 +267,7 @@ def train(
         loss = record["valid_loss"] if restore_best else record["train_loss"]
         if progress.update(epoch, monitored, loss) and restore_best:
             best_weights = {name: value.clone() for name, value in net.module_.state_dict().items()}
-        if stop or progress.exhausted:
+        if world.any(stop) or progress.exhausted:
             break
     net.notify("on_train_end", X=training, y=None)
     if best_weights:
@@ -303,7 +328,7 @@ def _stopped_by_callback(net: NeuralNet) -> bool:
 
 def _strip(net: NeuralNet, options: TrainingOptions) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
-    own = (Freezing, GradientClipping, ValidationScore)
+    own = (Freezing, GradientClipping, ValidationScore, SharedGradients, SharedFigures)
     net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
     net.callbacks = [callback for callback in net.callbacks or [] if not isinstance(callback, own)]
     for _, callback in net.callbacks_:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from skorch.callbacks import LRScheduler
+from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -55,3 +56,70 @@ def schedule_callbacks(
     if lr_schedule == "cosine":
         return [LRScheduler(CosineAnnealingLR, T_max=n_steps, step_every="batch")]
     return [LRScheduler(OneCycleLR, max_lr=learning_rate, total_steps=n_steps + 1, step_every="batch")]
+
+
+class FusedStep:
+    """The step of torch's fused Adam or AdamW, without what torch looks up and checks anew at every step.
+
+    ``Optimizer.step`` costs about as much on the CPU as the update of a small network. This calls the kernel that it
+    calls, with lists of parameters and state that are made once an epoch.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        One that :meth:`serves`, and that has stepped at least once.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        (group,) = optimizer.param_groups
+        self.group = group
+        self.parameters: list[Tensor] = [parameter for parameter in group["params"] if parameter.requires_grad]
+        states = [optimizer.state[parameter] for parameter in self.parameters]
+        self.means = [state["exp_avg"] for state in states]
+        self.squares = [state["exp_avg_sq"] for state in states]
+        self.count = torch.stack([state["step"] for state in states])
+        self.counts = list(self.count.unbind())  # views, so that all are counted up at once
+        for state, count in zip(states, self.counts, strict=True):
+            state["step"] = count
+        decoupled = isinstance(optimizer, torch.optim.AdamW) or group.get("decoupled_weight_decay", False)
+        self.kernel: Any = torch._fused_adamw_ if decoupled else torch._fused_adam_
+
+    @staticmethod
+    def serves(optimizer: torch.optim.Optimizer) -> bool:
+        """Whether the step of `optimizer` is the kernel's and nothing else: no hooks, one group, plain options."""
+        if type(optimizer) not in (torch.optim.Adam, torch.optim.AdamW) or len(optimizer.param_groups) != 1:
+            return False
+        (group,) = optimizer.param_groups
+        hooks = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
+        trained = [parameter for parameter in group["params"] if parameter.requires_grad]
+        return (
+            bool(group["fused"])
+            and not any(group[name] for name in ("amsgrad", "maximize", "capturable", "differentiable"))
+            and not any(isinstance(value, Tensor) for value in (group["lr"], *group["betas"]))
+            and not any(hooks)
+            and len({(parameter.device, parameter.dtype) for parameter in trained}) == 1
+            and all("exp_avg" in optimizer.state[parameter] for parameter in trained)
+        )
+
+    def __call__(self, gradients: list[Tensor]) -> None:
+        """Step, given the gradient of each of the parameters."""
+        group = self.group
+        beta1, beta2 = group["betas"]  # a schedule may move them as it moves the rate
+        self.count += 1
+        self.kernel(
+            self.parameters,
+            gradients,
+            self.means,
+            self.squares,
+            [],
+            self.counts,
+            amsgrad=False,
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+            grad_scale=None,
+            found_inf=None,
+        )

@@ -1,9 +1,13 @@
-"""Whether the work at hand is one of several jobs that share the machine."""
+"""Whether the work at hand is one of several jobs that share the machine, and a setting that such jobs share."""
 
 from __future__ import annotations
 
 import multiprocessing
 import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
 
 
 def in_worker() -> bool:
@@ -60,3 +64,54 @@ def _in_ray() -> bool:
     if ray is None or not hasattr(ray, "is_initialized") or not ray.is_initialized():
         return False
     return bool(ray.get_runtime_context().worker.mode == ray.WORKER_MODE)
+
+
+class OneBlasThread:
+    """Keeps the linear algebra libraries of this process on one thread each, also when several threads ask for it.
+
+    The number belongs to the process. Each of several threads would find that of another in place of the user's, and
+    bring this back at its end. Here the first thread to come sets it, and the last to go takes it back.
+
+    Parameters
+    ----------
+    libraries : callable
+        Returns a ``threadpoolctl.ThreadpoolController``.
+
+    Examples
+    --------
+    >>> from threadpoolctl import ThreadpoolController
+    >>> from sklearn_rnn.training.workers import OneBlasThread
+    >>> one_blas_thread = OneBlasThread(ThreadpoolController)
+    >>> with one_blas_thread, one_blas_thread:
+    ...     {library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"}
+    {1}
+    """
+
+    def __init__(self, libraries: Callable[[], Any]) -> None:
+        self._libraries = libraries
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._limit = self._libraries().limit(limits=1, user_api="blas")
+            self._users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                _let_any_thread_set_limits()
+                self._limit.restore_original_limits()
+                _let_any_thread_set_limits()
+
+
+def _let_any_thread_set_limits() -> None:
+    """From 3.8 on threadpoolctl silently ignores a thread that changes what another has set."""
+    openblas = sys.modules["threadpoolctl"].OpenBLASController
+    if hasattr(openblas, "clear_controlling_thread"):
+        openblas.clear_controlling_thread(force=True)

@@ -1,0 +1,266 @@
+"""Sequences that stay where they are stored: read from a memory map when a batch needs them, and not before."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sklearn_rnn.data.missing import carry_forward
+from sklearn_rnn.data.sequences import Sequences
+
+LEFT_ON_DISK = 2**26
+"""Bytes from which on an array that is a memory map is not read as a whole, but batch by batch."""
+
+BLOCK = 2**22
+"""Bytes that are read at a time where all sequences are gone through."""
+
+
+class StoredSequences(Sequences):
+    """Sequences whose values lie in files or in other memory that is not to be copied.
+
+    Behaves as :class:`~sklearn_rnn.Sequences` does, but a subset is a list of places: only an integer index, a loop,
+    :meth:`load` and the attribute `values` read anything. Pickled, it names its files and does not hold their contents.
+
+    Parameters
+    ----------
+    chunks : list of arrays of shape (n_rows_i, n_features), or all of shape (n_rows_i,)
+        What is stored, one array or several.
+    starts : array of shape (n_sequences,)
+        The row at which each sequence begins, counted through all chunks; none reaches from one chunk into the next.
+    lengths : array of shape (n_sequences,)
+    ids, feature_names
+        As of :class:`~sklearn_rnn.Sequences`.
+    """
+
+    __slots__ = ("_before", "_bounds", "_dtype", "_filled", "_starts", "chunks")
+
+    chunks: list[NDArray[Any]]
+
+    def __init__(
+        self,
+        chunks: list[NDArray[Any]],
+        starts: ArrayLike,
+        lengths: ArrayLike,
+        *,
+        ids: ArrayLike | None = None,
+        feature_names: list[str] | None = None,
+    ) -> None:
+        self.chunks = chunks
+        self.offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
+        self.ids = None if ids is None else np.asarray(ids)
+        self.feature_names = feature_names
+        self._bounds = np.cumsum([0, *(len(chunk) for chunk in chunks)])
+        self._starts = np.asarray(starts, dtype=np.int64)
+        self._before: NDArray[np.int64] = np.zeros(len(self._starts), dtype=np.int64)
+        self._dtype = np.result_type(*(chunk.dtype for chunk in chunks))
+        self._filled = False
+
+    @staticmethod
+    def join(parts: list[Sequences]) -> StoredSequences:
+        """The sequences of all `parts`, whose values are left where they are."""
+        bounds = np.cumsum([0, *(len(part.values) for part in parts)])
+        return StoredSequences(
+            [part.values for part in parts],
+            np.concatenate([part.offsets[:-1] + bound for part, bound in zip(parts, bounds, strict=False)]),
+            np.concatenate([part.lengths for part in parts]),
+            ids=None if any(part.ids is None for part in parts) else np.concatenate([part.ids for part in parts]),
+            feature_names=parts[0].feature_names,
+        )
+
+    @property
+    def values(self) -> NDArray[Any]:  # type: ignore[override]
+        """The steps of all sequences, read into memory unless they lie there side by side as they are."""
+        first = self._starts[0] if len(self) else 0
+        plain = self._dtype == self.chunks[0].dtype and not self._filled
+        if len(self.chunks) == 1 and plain and np.array_equal(self._starts, first + self.offsets[:-1]):
+            return self.chunks[0][first : first + self.offsets[-1]]
+        return self.load(np.arange(len(self))).values
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type that values have once they are read."""
+        return self._dtype
+
+    @property
+    def n_features(self) -> int:
+        """Number of features a step."""
+        stored = 1 if self.chunks[0].ndim == 1 else self.chunks[0].shape[1]
+        return 2 * stored if self._filled else stored
+
+    def load(self, index: ArrayLike) -> Sequences:
+        """Read sequences into memory.
+
+        Parameters
+        ----------
+        index : array of int, shape (n_selected,)
+
+        Returns
+        -------
+        sequences : Sequences
+        """
+        index = np.asarray(index, dtype=np.int64)
+        before, lengths = self._before[index] * self._filled, self.lengths[index]
+        read = Sequences(*self._read(self._starts[index] - before, lengths + before), feature_names=self.feature_names)
+        if self._filled:  # a value may come from a step that is cut off
+            read = carry_forward(read)
+            read = read._window(np.arange(len(index)), read.offsets[:-1] + before, lengths)
+        read.ids = None if self.ids is None else self.ids[index]
+        return read
+
+    def blocks(self) -> Iterator[tuple[int, Sequences]]:
+        """Go through all sequences in order, in parts that fit into memory.
+
+        Yields
+        ------
+        first : int
+            The position of the first sequence of the part.
+        part : Sequences
+        """
+        steps = max(1, BLOCK // (self.n_features * self._dtype.itemsize))
+        first = 0
+        while first < len(self):
+            end = int(np.searchsorted(self.offsets, self.offsets[first] + steps, side="right")) - 1
+            end = max(end, first + 1)
+            yield first, self.load(np.arange(first, end))
+            first = end
+
+    def read_as(self, dtype: str) -> StoredSequences:
+        """The same sequences, whose values (total_steps, n_features) will be of `dtype` once they are read."""
+        chunks = [chunk.reshape(len(chunk), -1) for chunk in self.chunks]
+        return self._copy(chunks=chunks, dtype=np.dtype(dtype))
+
+    def filled(self) -> StoredSequences:
+        """The same sequences with missing values filled, and indicators added, as they are read."""
+        return self._copy(filled=True)
+
+    def with_rows(self, sequence: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> StoredSequences:
+        """Parts of sequences, as sequences of their own.
+
+        Parameters
+        ----------
+        sequence : array of int, shape (n_parts,)
+            The sequence that each is a part of.
+        starts : array of int, shape (n_parts,)
+            Its first step, counted through all sequences.
+        lengths : array of int, shape (n_parts,)
+
+        Returns
+        -------
+        parts : StoredSequences
+        """
+        return self._window(sequence, starts, lengths)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, (int, np.integer)):
+            return self.load([range(len(self))[key]]).values
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        for _, part in self.blocks():
+            yield from part
+
+    def _read(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Values and offsets of `lengths` (n,) steps from the rows `starts` (n,) on."""
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        if len(self.chunks) == 1:
+            return self.chunks[0][rows].astype(self._dtype, copy=False), offsets
+        values = np.empty((len(rows), *self.chunks[0].shape[1:]), dtype=self._dtype)
+        chunk_of_row = np.searchsorted(self._bounds, rows, side="right") - 1
+        for number in np.unique(chunk_of_row):
+            own = chunk_of_row == number
+            values[own] = self.chunks[number][rows[own] - self._bounds[number]]
+        return values, offsets
+
+    def _window(self, index: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> StoredSequences:
+        """Sequences `index` (n,), each cut to `lengths` (n,) steps from step `starts` (n,) of all of them on."""
+        skipped = np.where(np.asarray(lengths) > 0, starts - self.offsets[:-1][index], 0)
+        part = self._copy()
+        part.offsets = np.concatenate([[0], np.cumsum(lengths)])
+        part._starts = self._starts[index] + skipped
+        part._before = self._before[index] + skipped
+        part.ids = None if self.ids is None else self.ids[index]
+        return part
+
+    def _copy(
+        self,
+        *,
+        chunks: list[NDArray[Any]] | None = None,
+        dtype: np.dtype[Any] | None = None,
+        filled: bool | None = None,
+    ) -> StoredSequences:
+        copy = StoredSequences.__new__(StoredSequences)
+        copy.chunks = self.chunks if chunks is None else chunks
+        copy.offsets, copy.ids, copy.feature_names = self.offsets, self.ids, self.feature_names
+        copy._bounds, copy._starts, copy._before = self._bounds, self._starts, self._before
+        copy._dtype = self._dtype if dtype is None else dtype
+        copy._filled = self._filled if filled is None else filled
+        return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ["offsets", "ids", "feature_names", *(name for name in StoredSequences.__slots__ if name != "chunks")]
+        state = {name: getattr(self, name) for name in names}
+        return {**state, "chunks": [_FileArray.of(chunk) for chunk in self.chunks]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        chunks = [chunk.open() if isinstance(chunk, _FileArray) else chunk for chunk in state["chunks"]]
+        super().__setstate__({**state, "chunks": chunks})
+
+
+class _FileArray:
+    """Where in a file an array lies."""
+
+    def __init__(self, path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.path, self.offset, self.dtype, self.shape = path, offset, dtype, shape
+
+    @staticmethod
+    def of(array: NDArray[Any]) -> _FileArray | NDArray[Any]:
+        """The place of `array` in the file that it is mapped from, or the array itself if there is no file."""
+        origin = _memory_map(array)
+        if origin is None or origin.filename is None or not array.flags.c_contiguous:
+            return array
+        skipped = array.__array_interface__["data"][0] - origin.__array_interface__["data"][0]
+        return _FileArray(Path(origin.filename), origin.offset + skipped, array.dtype, array.shape)
+
+    def open(self) -> NDArray[Any]:
+        if not self.path.exists():
+            raise FileNotFoundError(
+                f"The sequences were stored in {str(self.path)!r}, where there is no file any more: a pickle of stored "
+                f"sequences names their files and does not hold them. Open them anew with open_sequences"
+            )
+        return np.asarray(np.memmap(self.path, self.dtype, "r", self.offset, self.shape))
+
+
+def keep_stored(sequences: Sequences) -> Sequences:
+    """Sequences of numbers in a large memory map as :class:`StoredSequences`; others as they are."""
+    if type(sequences) is not Sequences or sequences.values.nbytes < LEFT_ON_DISK:
+        return sequences
+    values = sequences.values
+    if values.dtype.kind not in "biuf" or not values.flags.c_contiguous or not is_memory_map(values):
+        return sequences
+    return StoredSequences.join([sequences])
+
+
+def is_memory_map(array: NDArray[Any]) -> bool:
+    """Whether an array shows a memory map, however many views lie between them."""
+    base: Any = array
+    while base is not None:
+        if isinstance(base, (np.memmap, mmap.mmap)):
+            return True
+        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
+    return False
+
+
+def _memory_map(array: NDArray[Any]) -> np.memmap[Any, Any] | None:
+    """The memory map that an array shows a part of: the one that begins where its offset into the file says."""
+    base: Any = array
+    found = None
+    while isinstance(base, np.ndarray):
+        found = base if isinstance(base, np.memmap) else found
+        base = base.base
+    return found

@@ -1,0 +1,209 @@
+"""One epoch of training, with as little between two batches as their computation allows.
+
+skorch tells its callbacks of every batch, writes each into the history and waits for its loss. Where no callback asks
+for that, the epoch here leaves the same weights and the same history behind, and looks at the losses when it is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
+from torch import Tensor
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+
+from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
+from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
+from sklearn_rnn.training.optimization import FusedStep
+from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
+
+Record = dict[str, Any]
+
+BATCH_METHODS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+
+LOSSES_JOINED = 1024
+"""Losses of batches that are put into one tensor: there may be millions."""
+
+
+def run_epoch(net: NeuralNet, training: SequenceDataset, *, autocast: bool = False) -> None:
+    """Train `net` for one epoch: with the loop of this module if :func:`runs_alone`, else with skorch's.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        Initialised, with a :class:`BatchIterator` for its batches.
+    training : SequenceDataset
+    autocast : bool
+        Whether the forward pass is computed in bfloat16.
+    """
+    if not runs_alone(net):
+        with forward_in_bfloat16(net.module_, enabled=autocast):
+            net.fit_loop(training, epochs=1)
+        return
+    if net.history:
+        net.history[-1]["batches"] = []  # nobody looks at them any more, and there may be millions
+    dataset, held_out = net.get_split_datasets(training)
+    parts = {"dataset_train": dataset, "dataset_valid": held_out}
+    net.notify("on_epoch_begin", **parts)
+    forward = Bfloat16Forward(net.module_) if autocast else net.module_
+    record = net.history[-1]
+    record["batches"] = _train(net, forward, net.get_iterator(dataset, training=True))
+    record["train_batch_count"] = len(record["batches"])
+    if held_out is not None:
+        batches = _validate(net, forward, net.get_iterator(held_out, training=False))
+        record["batches"] += batches
+        record["valid_batch_count"] = len(batches)
+    net.notify("on_epoch_end", **parts)
+
+
+def runs_alone(net: NeuralNet) -> bool:
+    """Whether no callback of `net` wants to know of single batches, but for those that this module stands in for."""
+    return not any(_looks_at_batches(callback) for _, callback in net.callbacks_)
+
+
+def _looks_at_batches(callback: Any) -> bool:
+    if type(callback) in (GradientClipping, ValidationScore):
+        return False
+    if type(callback) is LRScheduler:
+        return bool(callback.step_every == "batch" and callback.policy_ not in (CosineAnnealingLR, OneCycleLR))
+    if isinstance(callback, EpochScoring) and not callback.use_caching:
+        return _overrides(callback, BATCH_METHODS, EpochScoring)
+    return _overrides(callback, BATCH_METHODS, Callback)
+
+
+def _overrides(callback: Any, methods: tuple[str, ...], base: type) -> bool:
+    """Whether one of the `methods` of `callback` is not that of the class `base`."""
+    return any(getattr(getattr(callback, name, None), "__func__", None) is not getattr(base, name) for name in methods)
+
+
+def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: BatchIterator) -> list[Record]:
+    """Make an optimizer step a batch, and return what skorch would have recorded of each."""
+    schedules = [
+        callback for _, callback in net.callbacks_ if type(callback) is LRScheduler and callback.step_every == "batch"
+    ]
+    net.module_.train()
+    net.criterion_.train()
+    step = TrainingStep(net, forward)
+    losses = LossLog()
+    rates: dict[str, list[float]] = {schedule.event_name: [] for schedule in schedules if schedule.event_name}
+    for batch in iterator:
+        losses.add(step(batch), len(batch[0]["values"]))
+        for schedule in schedules:
+            scheduler: Any = schedule.lr_scheduler_
+            if schedule.event_name:
+                rates[schedule.event_name].append(scheduler.get_last_lr()[0])
+            scheduler.step()
+            schedule.batch_idx_ += 1
+    records = losses.records("train")
+    for name, values in rates.items():
+        for row, rate in zip(records, values, strict=True):
+            row[name] = rate
+    return records
+
+
+@torch.no_grad()
+def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: BatchIterator) -> list[Record]:
+    """Compute loss and predictions of the validation data, and return what skorch would have recorded of each batch."""
+    scores = [callback for _, callback in net.callbacks_ if type(callback) is ValidationScore]
+    net.module_.eval()
+    net.criterion_.eval()
+    losses = LossLog()
+    for x, y in iterator:
+        outputs = forward(x["values"], x["lengths"])
+        losses.add(net.criterion_(outputs, y), len(x["values"]))
+        for score in scores:
+            score.on_batch_end(net, batch=(x, y), training=False, y_pred=outputs)
+    return losses.records("valid")
+
+
+class TrainingStep:
+    """Forward, backward, clipping and the optimizer's step for one batch after the other.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+    forward : callable
+        Maps values and lengths to what the loss takes.
+    """
+
+    def __init__(self, net: NeuralNet, forward: Callable[[Tensor, Tensor], Any]) -> None:
+        self.forward = forward
+        self.criterion = net.criterion_
+        self.optimizer: torch.optim.Optimizer = net.optimizer_
+        self.parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.clippings = [callback for _, callback in net.callbacks_ if type(callback) is GradientClipping]
+        self.fused: FusedStep | None = None
+        self.n_steps = 0
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Make the step, and return the loss (a tensor, so that nobody waits for it) before it."""
+        self.n_steps += 1
+        if self.fused is not None:
+            loss = self._loss_and_gradients(batch)
+            gradients = [parameter.grad for parameter in self.fused.parameters if parameter.grad is not None]
+            if len(gradients) < len(self.fused.parameters):
+                self._clip()
+                self.optimizer.step()
+            else:
+                with torch.no_grad():
+                    for clipping in self.clippings:
+                        clipping.clip(gradients)
+                    self.fused(gradients)
+            return loss
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:  # some optimizers call it more than once
+            losses.append(self._loss_and_gradients(batch))
+            self._clip()
+            return losses[-1]
+
+        self.optimizer.step(closure)  # type: ignore[arg-type]  # torch says float, and its examples return the loss
+        if self.n_steps == 1 and FusedStep.serves(self.optimizer):
+            self.fused = FusedStep(self.optimizer)
+        return losses[0]
+
+    def _loss_and_gradients(self, batch: Batch) -> Tensor:
+        for parameter in self.parameters:
+            parameter.grad = None
+        x, y = batch
+        loss: Tensor = self.criterion(self.forward(x["values"], x["lengths"]), y)
+        loss.backward()
+        return loss.detach()
+
+    @torch.no_grad()
+    def _clip(self) -> None:
+        if self.clippings:
+            gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+            for clipping in self.clippings:
+                clipping.clip(gradients)
+
+
+class LossLog:
+    """The losses of batches, left on the device until all are read."""
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+        self._last: list[Tensor] = []
+        self._joined: list[Tensor] = []
+
+    def add(self, loss: Tensor, size: int) -> None:
+        """Take the loss of a batch of `size` sequences."""
+        self._sizes.append(size)
+        self._last.append(loss)
+        if len(self._last) == LOSSES_JOINED:
+            self._join()
+
+    def records(self, prefix: str) -> list[Record]:
+        """One record a batch, under skorch's names."""
+        self._join()
+        losses = torch.cat(self._joined).tolist()
+        names = f"{prefix}_loss", f"{prefix}_batch_size"
+        return [dict(zip(names, figures, strict=True)) for figures in zip(losses, self._sizes, strict=True)]
+
+    def _join(self) -> None:
+        if self._last:
+            self._joined.append(torch.stack(self._last))
+            self._last = []
