@@ -7,12 +7,14 @@ import torch
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.exceptions import OutOfMemoryError
 from sklearn_rnn.networks.recurrent import RecurrentStack
+from sklearn_rnn.training import compute
 from sklearn_rnn.training.compute import (
     available_threads,
     compute_settings,
     explain_out_of_memory,
     flushes_subnormals,
     resolve_device,
+    threads_to_use,
 )
 
 X = np.random.default_rng(0).normal(size=(12, 4, 2))
@@ -44,6 +46,16 @@ def test_settings_inside_and_after(threads, flushing, n_threads):
         assert flushes_subnormals()
     assert torch.get_num_threads() == threads
     assert flushes_subnormals() == flushing
+
+
+def test_threads_of_kernels(monkeypatch):
+    monkeypatch.setattr(compute, "available_threads", lambda: 6)
+    monkeypatch.setattr(compute, "in_worker", lambda: False)
+    assert [threads_to_use(n) for n in (None, 1, 4, 100)] == [6, 1, 4, 6]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert threads_to_use(None) == 3
+    monkeypatch.setattr(compute, "in_worker", lambda: True)
+    assert [threads_to_use(n) for n in (None, 4)] == [1, 4]
 
 
 def test_settings_after_an_error(threads, flushing):

@@ -40,10 +40,10 @@ def problem(name):
     return X, np.array([x.sum() if name == "regressor" else float(x[-1, 0] > 0) for x in X])
 
 
-def fit(name):
+def fit(name, **options):
     cls, parameters = FITS[name]
     X, y = problem(name)
-    return cls(**parameters).fit(X, y)
+    return cls(**parameters, **options).fit(X, y)
 
 
 def figures(estimator):
@@ -66,8 +66,7 @@ def runs(tmp_path_factory):
 
         found = {{}}
         for name in FITS:  # each fit makes its process group anew
-            with join_world(enabled=True) as world:
-                found[name] = figures(fit(name))
+            found[name] = figures(fit(name, data_parallel=True))
         found["left"] = dist.is_initialized()
 
         with join_world(enabled=True) as world:
@@ -78,6 +77,8 @@ def runs(tmp_path_factory):
             dropping = RNNClassifier(**{{**SHARED, "dropout": 0.5}}).fit(X, y)
             found["dropout"] = figures(dropping)
             found["pickled"] = pickle.loads(pickle.dumps(dropping)).predict_proba(X)
+            seedless = RNNClassifier(**{{**SHARED, "random_state": None, "early_stopping": True}}).fit(X, y)
+            found["seedless"] = figures(seedless)
             found["history"] = [sorted(row) for row in dropping.history_]
         with open(f"{folder}/{{world.rank}}", "wb") as file:
             pickle.dump(found, file)
@@ -106,7 +107,7 @@ def test_two_processes_do_what_one_does(runs, name):
             np.testing.assert_allclose(run[name]["weights"][key], weight, rtol=1e-4, atol=2e-6, err_msg=key)
 
 
-@pytest.mark.parametrize("name", [*FITS, "dropout"])
+@pytest.mark.parametrize("name", [*FITS, "dropout", "seedless"])
 def test_all_processes_have_the_same_model(runs, name):
     first, second = (run[name] for run in runs)
     assert first["losses"] == second["losses"]

@@ -16,6 +16,7 @@ from test_parameters import POOLED, SHOWN, WITH_CLASSES, differs, fit, shows
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
+from sklearn_rnn.networks import fused
 from sklearn_rnn.training.compute import available_threads
 
 
@@ -124,6 +125,29 @@ def test_dtype_is_the_precision_of_training(estimator):
     assert outputs(model, ragged(2)).dtype == np.float64
 
 
+@shows("dtype")
+def test_bfloat16_keeps_weights_in_float32_and_learns_the_same_but_for_rounding(estimator):
+    options = {"dropout": 0.0, "learning_rate": 0.001, "max_epochs": 3}
+    rough, fine = fit(estimator, dtype="bfloat16", **options), fit(estimator, dtype="float32", **options)
+    assert {part.dtype for part in rough.module_.parameters()} == {torch.float32}
+    assert rough.loss_curve_ != fine.loss_curve_
+    np.testing.assert_allclose(rough.loss_curve_, fine.loss_curve_, rtol=0.02)
+
+
+@shows("engine")
+def test_engine_chooses_what_computes_and_not_what_comes_out(estimator, monkeypatch):
+    pytest.importorskip("numba")
+    runs = []
+    monkeypatch.setattr(fused, "run", lambda *given, run=fused.run: runs.append(1) or run(*given))
+    models = {}
+    for engine in ("fused", "torch"):
+        runs.clear()
+        models[engine] = fit(estimator, engine=engine, dropout=0.0, dtype="float64")
+        assert bool(runs) == (engine == "fused")
+    np.testing.assert_allclose(models["fused"].loss_curve_, models["torch"].loss_curve_, rtol=1e-9)
+    np.testing.assert_allclose(*(outputs(model, ragged(5)) for model in models.values()), atol=1e-8)
+
+
 @shows("n_threads")
 @pytest.mark.parametrize("threads", [None, 1, 2])
 def test_n_threads_is_honoured_and_restored(estimator, threads):
@@ -142,6 +166,15 @@ def test_n_threads_is_honoured_and_restored(estimator, threads):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@shows("data_parallel")
+def test_data_parallel_needs_torchrun_and_leaves_an_earlier_fit(estimator):
+    model = fit(estimator, data_parallel=False)
+    before = model.net_
+    with pytest.raises(ValueError, match="torchrun"):
+        model.set_params(data_parallel=True).fit(*problem(estimator))
+    assert model.net_ is before
 
 
 class Stop(EarlyStopping):

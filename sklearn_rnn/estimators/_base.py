@@ -27,6 +27,7 @@ from sklearn_rnn.estimators._tasks import FitTasks
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory, resolve_device
+from sklearn_rnn.training.distributed import current_world, join_world
 from sklearn_rnn.training.inference import compute_outputs
 from sklearn_rnn.training.loop import TrainingOptions, TrainingResult, build_net, resume, train
 
@@ -88,7 +89,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         given = (X_val, y_val, sample_weight_val)
         validation = None if all(part is None for part in given) else given
         going_on = self.warm_start and hasattr(self, "net_")
-        with self._fitted_state_restored_on_error():
+        with self._fitting():
             return self._fit(X, y, sample_weight, validation, groups, reset=not going_on)
 
     def transform_steps(self, X: Any) -> NDArray[Any]:
@@ -127,8 +128,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         partial: bool = False,
     ) -> Any:
         """Validate, encode, build, train and store: all of ``fit`` and ``partial_fit``."""
-        random_state = check_random_state(self.random_state)
-        device = resolve_device(self.device)
+        random_state = current_world().shared(check_random_state(self.random_state))
+        device = current_world().own_device(resolve_device(self.device))
         self._layer_sizes()
         tasks = FitTasks(self, X, y, sample_weight, 1 if partial else self.max_epochs)
 
@@ -223,15 +224,16 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self._optimizer_state = result.optimizer_state if keep_optimizer else None
 
     @contextmanager
-    def _fitted_state_restored_on_error(self) -> Iterator[None]:
-        """Keep the fitted attributes as they were if the fit fails or is interrupted."""
+    def _fitting(self) -> Iterator[None]:
+        """Keep the fitted attributes as they were if the fit fails or is interrupted; be joined by other processes."""
 
         def fitted() -> dict[str, Any]:
             return {k: v for k, v in vars(self).items() if k.endswith("_") or k == "_optimizer_state"}
 
         before = fitted()
         try:
-            yield
+            with join_world(enabled=self.data_parallel, device=resolve_device(self.device)):
+                yield
         except BaseException:
             for name in fitted():
                 delattr(self, name)

@@ -72,6 +72,7 @@ class Hyperparameters(BaseEstimator):
     dtype: str = "float32"
     engine: str = "auto"
     n_threads: int | None = None
+    data_parallel: bool = False
     callbacks: list[Any] | None = None
     verbose: int = 0
 

@@ -43,7 +43,7 @@ class LabelledRNN(BaseRNN):
         -------
         self : estimator
         """
-        with self._fitted_state_restored_on_error():
+        with self._fitting():
             return self._fit(
                 X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), classes=classes, partial=True
             )

@@ -82,6 +82,7 @@ CONSTRAINTS: dict[str, Any] = {
     "dtype": [StrOptions({"float32", "float64", "bfloat16"})],
     "engine": [StrOptions({"auto", "fused", "torch"})],
     "n_threads": [_at_least(Integral, 1), None],
+    "data_parallel": ["boolean"],
     "callbacks": [list, tuple, None],
     "verbose": ["verbose"],
 }
@@ -208,6 +209,9 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
     n_threads : int or None, default=None
         Threads of one fit on a CPU. None lets the kernels have all cores (up to 8) and torch one, and gives one to both
         inside the jobs of a search. The result does not depend on it.
+    data_parallel : bool, default=False
+        Whether processes that ``torchrun`` has started share each batch, and train one model together. Every process
+        calls `fit` with the same data.
     callbacks : list or tuple of skorch callbacks, or None, default=None
         Copied before use; the copies that were used are in ``net_.callbacks_``.
     verbose : int, default=0

@@ -77,7 +77,7 @@ class RNNRegressor(RegressorMixin, PooledRNN):
         -------
         self : RNNRegressor
         """
-        with self._fitted_state_restored_on_error():
+        with self._fitting():
             return self._fit(X, y, sample_weight, None, None, reset=not hasattr(self, "net_"), partial=True)
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -293,7 +293,7 @@ class RNNSequenceTagger(EntityMixin, LabelledRNN):
         if self.stride is None or spec.max_length is None or rows.lengths.max() <= spec.max_length:
             return rows.with_values(self._step_logits(rows))
         windows = Windows.over(rows.offsets, spec.max_length, self._checked_stride())
-        return rows.with_values(windows.stitch(self._step_logits(windows.of(rows)), len(rows.values)))
+        return rows.with_values(windows.stitch(self._step_logits(windows.of(rows)), int(rows.offsets[-1])))
 
     def _step_logits(self, rows: Sequences) -> NDArray[np.float64]:
         """Logits (total_steps, n_labels) of encoded sequences."""

@@ -71,8 +71,9 @@ class WeightedLoss(nn.Module):
         loss = getattr(self, f"_{self.loss}")(outputs, y["target"])
         if loss.shape != y["weight"].shape:
             raise ValueError(f"losses of shape {tuple(loss.shape)} against weights of shape {tuple(y['weight'].shape)}")
-        total = torch.dot(loss, y["weight"]) if loss.ndim == 1 else (loss * y["weight"]).sum()
-        return total / len(outputs)
+        if loss.ndim == 1:
+            return torch.dot(loss, y["weight"].to(loss.dtype)) / len(outputs)
+        return (loss * y["weight"]).sum() / len(outputs)
 
     def _chain(self, emissions: Tensor, chain: Tensor, target: Tensor, weight: Tensor, lengths: Tensor) -> Tensor:
         """The sum of the weighted losses of all label sequences."""

@@ -68,10 +68,16 @@ def flushes_subnormals() -> bool:
 
 
 def threads_to_use(n_threads: int | None) -> int:
-    """The threads that kernels are split over: all that the process has, but one where other jobs run beside it."""
-    if n_threads is None:
-        n_threads = 1 if in_worker() else MOST_THREADS
-    return min(n_threads, available_threads())
+    """The threads that kernels are split over: all that the process has, but one where other jobs run beside it.
+
+    Processes that ``torchrun`` started divide the cores between them.
+    """
+    if n_threads is not None:
+        return min(n_threads, available_threads())
+    if in_worker():
+        return 1
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(MOST_THREADS, available_threads() // beside))
 
 
 @contextmanager
