@@ -55,8 +55,14 @@ def _scale(factors, target):
         target[j] *= factors[j]
 
 
-# The functions of a row cut it into its gates first: of an index such as ``H + j`` the compiler cannot rule out that
-# it counts from the end, and gives up on vector instructions.
+@inlined
+def _gate(panels, i, k, n_units):
+    """Gate `k` of row `i` of `panels` (n_panels, rows, columns), which hold all gates or one each, (n_units,).
+
+    Only whole slices make fast loops: of an index such as ``H + j`` the compiler cannot rule out that it counts from
+    the end, and gives up on vector instructions.
+    """
+    return panels[0, i, k * n_units : (k + 1) * n_units] if panels.shape[0] == 1 else panels[k, i]
 
 
 @inlined
@@ -66,14 +72,16 @@ def _flush(x):
 
 
 @inlined
-def _rnn_row(x, a, b, h):
-    """One step of one sequence: `h` becomes ``tanh(x + a + b)``; `a` is the recurrent product."""
+def _rnn_row(xs, k, products, i, b, h):
+    """One step of sequence `i`: `h` becomes ``tanh(x + a + b)``; `a` is the recurrent product."""
+    x, a = xs[0, k], products[0, i]
     for j in range(h.size):
         h[j] = tanh(x[j] + a[j] + b[j])
 
 
 @inlined
-def _relu_row(x, a, b, h):
+def _relu_row(xs, k, products, i, b, h):
+    x, a = xs[0, k], products[0, i]
     nothing = h.dtype.type(0)
     for j in range(h.size):
         total = x[j] + a[j] + b[j]
@@ -81,11 +89,11 @@ def _relu_row(x, a, b, h):
 
 
 @inlined
-def _gru_row(x, a, b, b_n, h, saved):
+def _gru_row(xs, k, products, i, b, b_n, h, saved):
     """One step of a GRU; keeps the gates r, z and n and the recurrent part of the candidate in `saved`."""
     H = h.size
-    x_r, x_z, x_n = x[:H], x[H : 2 * H], x[2 * H :]
-    a_r, a_z, a_n = a[:H], a[H : 2 * H], a[2 * H :]
+    x_r, x_z, x_n = _gate(xs, k, 0, H), _gate(xs, k, 1, H), _gate(xs, k, 2, H)
+    a_r, a_z, a_n = _gate(products, i, 0, H), _gate(products, i, 1, H), _gate(products, i, 2, H)
     b_r, b_z, b_x = b[:H], b[H : 2 * H], b[2 * H :]
     rs, zs, ns, parts = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H :]
     for j in range(H):
@@ -101,11 +109,12 @@ def _gru_row(x, a, b, b_n, h, saved):
 
 
 @inlined
-def _lstm_row(x, a, b, h, c, saved):
+def _lstm_row(xs, k, products, row, b, h, c, saved):
     """One step of an LSTM; keeps the gates i, f, g and o and the new cell state in `saved`."""
     H = h.size
-    x_i, x_f, x_g, x_o = x[:H], x[H : 2 * H], x[2 * H : 3 * H], x[3 * H :]
-    a_i, a_f, a_g, a_o = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :]
+    x_i, x_f, x_g, x_o = _gate(xs, k, 0, H), _gate(xs, k, 1, H), _gate(xs, k, 2, H), _gate(xs, k, 3, H)
+    a_i, a_f = _gate(products, row, 0, H), _gate(products, row, 1, H)
+    a_g, a_o = _gate(products, row, 2, H), _gate(products, row, 3, H)
     b_i, b_f, b_g, b_o = b[:H], b[H : 2 * H], b[2 * H : 3 * H], b[3 * H :]
     i_s, fs, gs, os, cs = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H : 4 * H], saved[4 * H :]
     for j in range(H):
@@ -137,12 +146,12 @@ def _relu_row_back(d, h, dx):
 
 
 @inlined
-def _gru_row_back(d, before, saved, dx, da):
-    """Gradients `dx` and `da` of the inputs of the gates; `d` becomes what reaches `before` past them."""
+def _gru_row_back(d, before, saved, dxs, das, k):
+    """Gradients `dxs` and `das` of the inputs of the gates; `d` becomes what reaches `before` past them."""
     H = d.size
     rs, zs, ns, parts = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H :]
-    dx_r, dx_z, dx_n = dx[:H], dx[H : 2 * H], dx[2 * H :]
-    da_r, da_z, da_n = da[:H], da[H : 2 * H], da[2 * H :]
+    dx_r, dx_z, dx_n = _gate(dxs, k, 0, H), _gate(dxs, k, 1, H), _gate(dxs, k, 2, H)
+    da_r, da_z, da_n = _gate(das, k, 0, H), _gate(das, k, 1, H), _gate(das, k, 2, H)
     for j in range(H):
         r = rs[j]
         z = zs[j]
@@ -161,11 +170,11 @@ def _gru_row_back(d, before, saved, dx, da):
 
 
 @inlined
-def _lstm_row_back(d, dc, before, saved, dx):
-    """Gradients `dx` of the inputs of the gates; `dc` becomes that of the cell state `before` this step."""
+def _lstm_row_back(d, dc, before, saved, dxs, k):
+    """Gradients `dxs` of the inputs of the gates; `dc` becomes that of the cell state `before` this step."""
     H = d.size
     i_s, fs, gs, os, cs = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H : 4 * H], saved[4 * H :]
-    dx_i, dx_f, dx_g, dx_o = dx[:H], dx[H : 2 * H], dx[2 * H : 3 * H], dx[3 * H :]
+    dx_i, dx_f, dx_g, dx_o = _gate(dxs, k, 0, H), _gate(dxs, k, 1, H), _gate(dxs, k, 2, H), _gate(dxs, k, 3, H)
     for j in range(H):
         i = i_s[j]
         f = fs[j]
@@ -229,6 +238,24 @@ def _multiply(a, b, c):
 
 
 @inlined
+def _multiply_by_panels(a, panels, out):
+    """Put the products of `a` (m, k) and each of `panels` (n_panels, k, n) into `out` (n_panels, m or more, n)."""
+    for k in range(panels.shape[0]):
+        _multiply(a, panels[k], out[k][: a.shape[0]])
+
+
+@inlined
+def _sum_of_products(panels, begin, end, weights, part, out):
+    """Put the sum of the products of rows `begin` to `end` of all `panels` and their `weights` into `out` (m, n)."""
+    m = end - begin
+    _multiply(panels[0][begin:end], weights[0], out[:m])
+    for k in range(1, panels.shape[0]):
+        _multiply(panels[k][begin:end], weights[k], part[:m])
+        for i in range(m):
+            _add(part[i], out[i])
+
+
+@inlined
 def _add_products(a, b, part, total):
     """Add the product of the transposed `a` (k, m) and `b` (k, n) to `total` (m, n); `part` is room for it."""
     k = a.shape[0]
@@ -255,8 +282,8 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
     cell : int
     x : array (R, I)
     offsets : array of int64, (n_steps + 1,)
-    w_x, w_h : arrays (I, G * H), (H, G * H)
-        Weights, transposed.
+    w_x, w_h : arrays (n_panels, I, G * H / n_panels), (n_panels, H, G * H / n_panels)
+        Weights, transposed, of all gates in one panel or of each in one of its own.
     b_x, b_h : arrays (G * H,)
     h0, c0 : arrays (B, H)
         States before the first step; `c0` is of an LSTM, else (0, H).
@@ -271,15 +298,15 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
     saved : array (R, n_saved * H) or (0, 0)
         Takes what the backward pass needs.
     """
-    H = w_h.shape[0]
+    H = w_h.shape[1]
     n_steps = offsets.size - 1
     keeping = saved.size > 0
     masked = mask.size > 0
     size = last - first
     room = max(room, size)
     block = np.empty((room, x.shape[1]), x.dtype)
-    projected = np.empty((room, b_x.size), x.dtype)
-    product = np.empty((size, b_x.size), x.dtype)
+    projected = np.empty((w_x.shape[0], room, w_x.shape[2]), x.dtype)
+    products = np.empty((w_h.shape[0], size, w_h.shape[2]), x.dtype)
     scratch = np.empty(5 * H, x.dtype)
     bases = np.empty(n_steps, np.int64)
     bias = b_x.copy()
@@ -296,24 +323,24 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
         low = n_steps - stop if reverse else start
         rows = _copy_rows(x, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
-            _multiply(block[:rows], w_x, projected[:rows])
+            _multiply_by_panels(block[:rows], w_x, projected)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = _active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply(h[:m], w_h, product[:m])
+            _multiply_by_panels(h[:m], w_h, products)
             for i in range(m):
                 row = offsets[t] + first + i
-                p = projected[bases[t - low] + i]
+                k = bases[t - low] + i
                 if cell == GRU:
-                    _gru_row(p, product[i], bias, bias_n, h[i], saved[row] if keeping else scratch)
+                    _gru_row(projected, k, products, i, bias, bias_n, h[i], saved[row] if keeping else scratch)
                 elif cell == LSTM:
-                    _lstm_row(p, product[i], bias, h[i], c[i], saved[row] if keeping else scratch)
+                    _lstm_row(projected, k, products, i, bias, h[i], c[i], saved[row] if keeping else scratch)
                 elif cell == RNN:
-                    _rnn_row(p, product[i], bias, h[i])
+                    _rnn_row(projected, k, products, i, bias, h[i])
                 else:
-                    _relu_row(p, product[i], bias, h[i])
+                    _relu_row(projected, k, products, i, bias, h[i])
                 _put(h[i], out[row, column : column + H])
                 if masked:
                     _scale(mask[first + i], h[i])
@@ -335,7 +362,7 @@ def backward(
     dh0, dc0 : arrays (B, H)
         Take those of the first states.
 
-    w_x, w_h : arrays (G * H, I), (G * H, H)
+    w_x, w_h : arrays (n_panels, G * H / n_panels, I), (n_panels, G * H / n_panels, H)
 
     The other parameters are those of :func:`forward`.
 
@@ -343,8 +370,9 @@ def backward(
     -------
     dw_x, dw_h, db_x, db_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
     """
-    H = w_h.shape[1]
-    G = w_h.shape[0]
+    n_panels, width, H = w_h.shape
+    G = n_panels * width
+    n_inputs = x.shape[1]
     n_steps = offsets.size - 1
     masked = mask.size > 0
     gru = cell == GRU
@@ -352,15 +380,17 @@ def backward(
     room = max(room, size)
     block = np.empty((room, x.shape[1]), x.dtype)
     before = np.empty((room, H), x.dtype)
-    gates = np.empty((room, G), x.dtype)
-    gates_h = np.empty((room if gru else 0, G), x.dtype)
-    back = np.empty((room if dx.size else 0, x.shape[1]), x.dtype)
-    part_x = np.empty(w_x.shape, x.dtype)
-    part_h = np.empty(w_h.shape, x.dtype)
+    gates = np.empty((n_panels, room, width), x.dtype)
+    gates_h = np.empty((n_panels, room if gru else 0, width), x.dtype)
+    back = np.empty((room if dx.size else 0, n_inputs), x.dtype)
+    part_back = np.empty((room if dx.size and n_panels > 1 else 0, n_inputs), x.dtype)
+    part_x = np.empty((width, n_inputs), x.dtype)
+    part_h = np.empty((width, H), x.dtype)
     product = np.empty((size, H), x.dtype)
+    part = np.empty((size if n_panels > 1 else 0, H), x.dtype)
     bases = np.empty(n_steps, np.int64)
-    dw_x = np.zeros(w_x.shape, x.dtype)
-    dw_h = np.zeros(w_h.shape, x.dtype)
+    dw_x = np.zeros((G, n_inputs), x.dtype)
+    dw_h = np.zeros((G, H), x.dtype)
     db_x = np.zeros(G, x.dtype)
     db_h = np.zeros(G, x.dtype)
     d = np.zeros((size, H), x.dtype)
@@ -390,15 +420,15 @@ def backward(
                     _scale(mask[first + i], behind)
                 _add(dout[row, column : column + H], d[i])
                 if cell == GRU:
-                    _gru_row_back(d[i], behind, saved[row], gates[base + i], gates_h[base + i])
+                    _gru_row_back(d[i], behind, saved[row], gates, gates_h, base + i)
                 elif cell == LSTM:
                     state = saved[offsets[previous] + first + i, 4 * H :] if i < going else c0[first + i]
-                    _lstm_row_back(d[i], dc[i], state, saved[row], gates[base + i])
+                    _lstm_row_back(d[i], dc[i], state, saved[row], gates, base + i)
                 elif cell == RNN:
-                    _rnn_row_back(d[i], out[row, column : column + H], gates[base + i])
+                    _rnn_row_back(d[i], out[row, column : column + H], gates[0, base + i])
                 else:
-                    _relu_row_back(d[i], out[row, column : column + H], gates[base + i])
-            _multiply(gates_h[base : base + m] if gru else gates[base : base + m], w_h, product[:m])
+                    _relu_row_back(d[i], out[row, column : column + H], gates[0, base + i])
+            _sum_of_products(gates_h if gru else gates, base, base + m, w_h, part, product)
             for i in range(m):
                 if gru:
                     _add(product[i], d[i])
@@ -413,15 +443,15 @@ def backward(
                         if cell == LSTM:
                             _clear(dc[i])
         if rows:
-            _add_products(gates[:rows], block[:rows], part_x, dw_x)
-            _add_columns(gates[:rows], db_x)
-            if gru:
-                _add_products(gates_h[:rows], before[:rows], part_h, dw_h)
-                _add_columns(gates_h[:rows], db_h)
-            else:
-                _add_products(gates[:rows], before[:rows], part_h, dw_h)
+            for k in range(n_panels):
+                _add_products(gates[k][:rows], block[:rows], part_x, dw_x[k * width : (k + 1) * width])
+                _add_columns(gates[k][:rows], db_x[k * width : (k + 1) * width])
+                turned = gates_h[k] if gru else gates[k]
+                _add_products(turned[:rows], before[:rows], part_h, dw_h[k * width : (k + 1) * width])
+                if gru:
+                    _add_columns(turned[:rows], db_h[k * width : (k + 1) * width])
             if dx.size:
-                _multiply(gates[:rows], w_x, back[:rows])
+                _sum_of_products(gates, 0, rows, w_x, part_back, back)
                 for t in range(low, low + stop - start):
                     for i in range(_active(offsets, t, first, last)):
                         _put(back[bases[t - low] + i], dx[offsets[t] + first + i])

@@ -25,6 +25,10 @@ PART = 3_000_000
 SEQUENCES = 16
 """Least number of sequences of a part."""
 
+WEIGHTS_IN_ONE = 2**17
+"""Recurrent weights up to which the products of all gates are one. Larger ones are beyond what BLAS multiplies by its
+kernels for small matrices, so that each gate has its own."""
+
 N_WEIGHTS = 4
 WORTH_KEEPING = 2**18
 """Numbers from which memory is kept for the next batch: the system hands out large pieces page by page."""
@@ -113,8 +117,8 @@ class _Run(torch.autograd.Function):
 
         transposed = []
         for w_x, w_h, b_x, b_h in _by_direction(weights):
-            parts = (w_x.t().contiguous(), w_h.t().contiguous(), b_x, b_h)
-            transposed.append(tuple(part.detach().numpy() for part in parts))
+            turned = [_panels(w, w_h).transpose(1, 2).contiguous() for w in (w_x, w_h)]
+            transposed.append(tuple(part.detach().numpy() for part in (*turned, b_x, b_h)))
         ctx.parts = _parts(recurrence.packing, n_directions, x.shape[1] + hidden, weights[1].shape[0])
         engine.share(compute, ctx.parts)
         if keeping:
@@ -135,7 +139,10 @@ class _Run(torch.autograd.Function):
         dh0, dc0 = torch.zeros_like(h0), torch.zeros_like(c0)
         values, states, given = x.numpy(), out.numpy(), dout.contiguous().numpy()
         first, second, dfirst, dsecond = (state.numpy() for state in (h0, c0, dh0, dc0))
-        plain = [tuple(part.detach().contiguous().numpy() for part in four) for four in _by_direction(weights)]
+        plain = [
+            [_panels(w, w_h).detach().contiguous().numpy() for w in (w_x, w_h)]
+            for w_x, w_h, _, _ in _by_direction(weights)
+        ]
         room = _room(x.shape[1], hidden)
         gradients: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
 
@@ -162,6 +169,14 @@ class _Run(torch.autograd.Function):
 
 def _by_direction(weights: Sequence[Tensor]) -> list[Sequence[Tensor]]:
     return [weights[k : k + N_WEIGHTS] for k in range(0, len(weights), N_WEIGHTS)]
+
+
+def _panels(w: Tensor, w_h: Tensor) -> Tensor:
+    """Weights `w` (n_gates * hidden, n) as the kernels take them, (n_panels, n_gates * hidden / n_panels, n).
+
+    All gates are in one panel, or where the recurrent weights `w_h` are many, each gate is in one of its own.
+    """
+    return w.view(1 if w_h.numel() <= WEIGHTS_IN_ONE else w_h.shape[0] // w_h.shape[1], -1, w.shape[1])
 
 
 def _room(inputs: int, hidden: int) -> int:
