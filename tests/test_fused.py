@@ -87,12 +87,11 @@ def test_agrees_with_torch_in_float64(cell, shape):
 def test_agrees_with_torch_on_a_batch_of_several_parts(cell, bidirectional):
     lengths = torch.randint(1, 60, (70,), generator=torch.Generator().manual_seed(0))
     stack = make_stack(cell, 20, [48], bidirectional=bidirectional)
-    if cell == "relu":
-        with torch.no_grad():
-            for parameter in stack.parameters():
-                parameter *= 0.2
+    with torch.no_grad():
+        for parameter in stack.parameters():  # small enough that rounding does not grow from step to step
+            parameter *= 0.2
     x = torch.randn(60, 70, 20, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    assert len(fused._parts(Packing(lengths), 1, 68, 48)) > 1
+    assert len(fused._parts(Packing(lengths), 1, int(lengths.sum()) * 68 * 48)) > 1
     exact = pass_through(stack, x, lengths, "torch")
     for n_threads in (1, 2, 3):
         found = pass_through(stack, x, lengths, "fused", n_threads=n_threads)

@@ -2,28 +2,39 @@
 
 A batch is packed as torch's ``PackedSequence`` is: its sequences are sorted, longest first, and row ``offsets[t] + i``
 holds step t of sequence i. The sequences that still run at a step are then its first rows, so that no work is done on
-padding, and the step of one direction is one matrix product with the recurrent weights.
+padding, and the step of one direction is a matrix product of those rows with the recurrent weights of each gate.
 
 A kernel computes the sequences ``first`` to ``last`` in one direction, and holds no lock: several may run at once.
 Inputs are projected, and weight gradients summed, in matrix products over chunks of steps that fit into the cache.
 
 - R: packed rows, B: sequences, I: inputs, H: hidden units.
-- G: gates, 1 (``RNN``, ``RELU``), 3 (``GRU``) or 4 (``LSTM``).
-- Weights are laid out as torch lays them out, (G * H, I) and (G * H, H), the gates in its order.
-- ``saved`` (R, n_saved(cell) * H) is what the backward pass needs of each gate.
+- G: gates, 1 (``RNN``, ``RELU``), 3 (``GRU``) or 4 (``LSTM``), in torch's order.
+- What belongs to a gate is a plane of its own, (G, rows, H), so that all units of a step are one run of numbers. Only
+  such runs make fast loops: a row of few units is over before its vector instructions pay, and of an index such as
+  ``H + j`` the compiler cannot rule out that it counts from the end.
+- Inputs have a last column of ones beside them, whose weights are the biases.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from sklearn_rnn.kernels.activations import logistic, tanh
+from sklearn_rnn.kernels.cells import (
+    gru_back,
+    gru_step,
+    lstm_back,
+    lstm_step,
+    relu_back,
+    relu_step,
+    rnn_back,
+    rnn_step,
+)
 from sklearn_rnn.kernels.compiling import inlined, kernel
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
-"""Numbers kept for each unit and step beside the hidden state: the gates, and in an LSTM the cell state."""
+"""Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
 
 SMALL_PRODUCT = 10**6
 """Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
@@ -56,144 +67,56 @@ def _scale(factors, target):
 
 
 @inlined
-def _gate(panels, i, k, n_units):
-    """Gate `k` of row `i` of `panels` (n_panels, rows, columns), which hold all gates or one each, (n_units,).
-
-    Only whole slices make fast loops: of an index such as ``H + j`` the compiler cannot rule out that it counts from
-    the end, and gives up on vector instructions.
-    """
-    return panels[0, i, k * n_units : (k + 1) * n_units] if panels.shape[0] == 1 else panels[k, i]
+def _rows(x, begin, n):
+    """Rows `begin` to ``begin + n`` of `x` (rows, columns) as one run, (n * columns,)."""
+    return x[begin : begin + n].reshape(-1)
 
 
 @inlined
-def _flush(x):
-    """0 for a gradient that is on its way to a subnormal number, on which a CPU is ten times slower."""
-    return x if abs(x) > 1e-25 else x * 0
+def _read_rows(source, begin, n, column, target):
+    """Copy `n` rows of `source` from row `begin` and column `column` on to the top of `target` (rows, H)."""
+    H = target.shape[1]
+    if source.shape[1] == H:
+        _put(_rows(source, begin, n), _rows(target, 0, n))
+        return
+    for i in range(n):
+        _put(source[begin + i, column : column + H], target[i])
 
 
 @inlined
-def _rnn_row(xs, k, products, i, b, h):
-    """One step of sequence `i`: `h` becomes ``tanh(x + a + b)``; `a` is the recurrent product."""
-    x, a = xs[0, k], products[0, i]
-    for j in range(h.size):
-        h[j] = tanh(x[j] + a[j] + b[j])
+def _add_rows(source, begin, n, column, target):
+    H = target.shape[1]
+    if source.shape[1] == H:
+        _add(_rows(source, begin, n), _rows(target, 0, n))
+        return
+    for i in range(n):
+        _add(source[begin + i, column : column + H], target[i])
 
 
 @inlined
-def _relu_row(xs, k, products, i, b, h):
-    x, a = xs[0, k], products[0, i]
-    nothing = h.dtype.type(0)
-    for j in range(h.size):
-        total = x[j] + a[j] + b[j]
-        h[j] = nothing if total <= 0 else total
-
-
-@inlined
-def _gru_row(xs, k, products, i, b, b_n, h, saved):
-    """One step of a GRU; keeps the gates r, z and n and the recurrent part of the candidate in `saved`."""
-    H = h.size
-    x_r, x_z, x_n = _gate(xs, k, 0, H), _gate(xs, k, 1, H), _gate(xs, k, 2, H)
-    a_r, a_z, a_n = _gate(products, i, 0, H), _gate(products, i, 1, H), _gate(products, i, 2, H)
-    b_r, b_z, b_x = b[:H], b[H : 2 * H], b[2 * H :]
-    rs, zs, ns, parts = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H :]
-    for j in range(H):
-        r = logistic(x_r[j] + a_r[j] + b_r[j])
-        z = logistic(x_z[j] + a_z[j] + b_z[j])
-        part = a_n[j] + b_n[j]
-        n = tanh(x_n[j] + b_x[j] + r * part)
-        rs[j] = r
-        zs[j] = z
-        ns[j] = n
-        parts[j] = part
-        h[j] = n + z * (h[j] - n)
-
-
-@inlined
-def _lstm_row(xs, k, products, row, b, h, c, saved):
-    """One step of an LSTM; keeps the gates i, f, g and o and the new cell state in `saved`."""
-    H = h.size
-    x_i, x_f, x_g, x_o = _gate(xs, k, 0, H), _gate(xs, k, 1, H), _gate(xs, k, 2, H), _gate(xs, k, 3, H)
-    a_i, a_f = _gate(products, row, 0, H), _gate(products, row, 1, H)
-    a_g, a_o = _gate(products, row, 2, H), _gate(products, row, 3, H)
-    b_i, b_f, b_g, b_o = b[:H], b[H : 2 * H], b[2 * H : 3 * H], b[3 * H :]
-    i_s, fs, gs, os, cs = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H : 4 * H], saved[4 * H :]
-    for j in range(H):
-        i = logistic(x_i[j] + a_i[j] + b_i[j])
-        f = logistic(x_f[j] + a_f[j] + b_f[j])
-        g = tanh(x_g[j] + a_g[j] + b_g[j])
-        o = logistic(x_o[j] + a_o[j] + b_o[j])
-        new = f * c[j] + i * g
-        i_s[j] = i
-        fs[j] = f
-        gs[j] = g
-        os[j] = o
-        cs[j] = new
-        c[j] = new
-        h[j] = o * tanh(new)
-
-
-@inlined
-def _rnn_row_back(d, h, dx):
-    """Turn the gradient `d` of the state `h` into that of the sum inside the activation."""
-    for j in range(h.size):
-        dx[j] = _flush(d[j]) * (1 - h[j] * h[j])
-
-
-@inlined
-def _relu_row_back(d, h, dx):
-    for j in range(h.size):
-        dx[j] = _flush(d[j]) if h[j] > 0 else d[j] * 0
-
-
-@inlined
-def _gru_row_back(d, before, saved, dxs, das, k):
-    """Gradients `dxs` and `das` of the inputs of the gates; `d` becomes what reaches `before` past them."""
-    H = d.size
-    rs, zs, ns, parts = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H :]
-    dx_r, dx_z, dx_n = _gate(dxs, k, 0, H), _gate(dxs, k, 1, H), _gate(dxs, k, 2, H)
-    da_r, da_z, da_n = _gate(das, k, 0, H), _gate(das, k, 1, H), _gate(das, k, 2, H)
-    for j in range(H):
-        r = rs[j]
-        z = zs[j]
-        n = ns[j]
-        e = _flush(d[j])
-        dn = e * (1 - z) * (1 - n * n)
-        dz = e * (before[j] - n) * z * (1 - z)
-        dr = dn * parts[j] * r * (1 - r)
-        dx_r[j] = dr
-        dx_z[j] = dz
-        dx_n[j] = dn
-        da_r[j] = dr
-        da_z[j] = dz
-        da_n[j] = dn * r
-        d[j] = e * z
-
-
-@inlined
-def _lstm_row_back(d, dc, before, saved, dxs, k):
-    """Gradients `dxs` of the inputs of the gates; `dc` becomes that of the cell state `before` this step."""
-    H = d.size
-    i_s, fs, gs, os, cs = saved[:H], saved[H : 2 * H], saved[2 * H : 3 * H], saved[3 * H : 4 * H], saved[4 * H :]
-    dx_i, dx_f, dx_g, dx_o = _gate(dxs, k, 0, H), _gate(dxs, k, 1, H), _gate(dxs, k, 2, H), _gate(dxs, k, 3, H)
-    for j in range(H):
-        i = i_s[j]
-        f = fs[j]
-        g = gs[j]
-        o = os[j]
-        t = tanh(cs[j])
-        e = _flush(d[j])
-        dcell = _flush(dc[j] + e * o * (1 - t * t))
-        dx_i[j] = dcell * g * i * (1 - i)
-        dx_f[j] = dcell * before[j] * f * (1 - f)
-        dx_g[j] = dcell * i * (1 - g * g)
-        dx_o[j] = e * t * o * (1 - o)
-        dc[j] = dcell * f
+def _write_rows(source, n, target, begin, column):
+    """Copy the first `n` rows of `source` (rows, H) to `target`, to row `begin` and column `column` on."""
+    H = source.shape[1]
+    if target.shape[1] == H:
+        _put(_rows(source, 0, n), _rows(target, begin, n))
+        return
+    for i in range(n):
+        _put(source[i], target[begin + i, column : column + H])
 
 
 @inlined
 def _active(offsets, t, first, last):
     """How many of the sequences `first` to `last` run at step `t`."""
     return max(min(last, offsets[t + 1] - offsets[t]) - first, 0)
+
+
+@inlined
+def _length_of(offsets, i):
+    """Steps of sequence `i`."""
+    t = 0
+    while t < offsets.size - 1 and offsets[t + 1] - offsets[t] > i:
+        t += 1
+    return t
 
 
 @inlined
@@ -213,14 +136,14 @@ def _end_of_chunk(offsets, first, last, reverse, start, room):
 
 
 @inlined
-def _copy_rows(x, offsets, first, last, low, high, bases, block):
+def _copy_inputs(x, offsets, first, last, low, high, bases, block):
     """Put the rows of steps `low` to `high` one after the other; returns how many, and where each step begins."""
     rows = 0
     for t in range(low, high):
         bases[t - low] = rows
         m = _active(offsets, t, first, last)
         for i in range(m):
-            _put(x[offsets[t] + first + i], block[rows + i])
+            _put(x[offsets[t] + first + i], block[rows + i, : x.shape[1]])
         rows += m
     return rows
 
@@ -238,25 +161,14 @@ def _multiply(a, b, c):
 
 
 @inlined
-def _multiply_by_panels(a, panels, out):
-    """Put the products of `a` (m, k) and each of `panels` (n_panels, k, n) into `out` (n_panels, m or more, n)."""
-    for k in range(panels.shape[0]):
-        _multiply(a, panels[k], out[k][: a.shape[0]])
+def _multiply_all(a, weights, out):
+    """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n)."""
+    for k in range(weights.shape[0]):
+        _multiply(a, weights[k], out[k][: a.shape[0]])
 
 
 @inlined
-def _sum_of_products(panels, begin, end, weights, part, out):
-    """Put the sum of the products of rows `begin` to `end` of all `panels` and their `weights` into `out` (m, n)."""
-    m = end - begin
-    _multiply(panels[0][begin:end], weights[0], out[:m])
-    for k in range(1, panels.shape[0]):
-        _multiply(panels[k][begin:end], weights[k], part[:m])
-        for i in range(m):
-            _add(part[i], out[i])
-
-
-@inlined
-def _add_products(a, b, part, total):
+def _add_product(a, b, part, total):
     """Add the product of the transposed `a` (k, m) and `b` (k, n) to `total` (m, n); `part` is room for it."""
     k = a.shape[0]
     rows = SMALL_PRODUCT // total.size
@@ -267,14 +179,40 @@ def _add_products(a, b, part, total):
         _add(part.reshape(-1), total.reshape(-1))
 
 
-@inlined
-def _add_columns(a, total):
-    for i in range(a.shape[0]):
-        _add(a[i], total)
+@kernel
+def arrange(cell, w_x, w_h, b_x, b_h):
+    """Weights of one direction as :func:`forward` reads them.
+
+    Parameters
+    ----------
+    cell : int
+    w_x, w_h, b_x, b_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
+
+    Returns
+    -------
+    w_x, w_h : arrays (G, I + 1, H), (G, H, H)
+        Transposed, those of the inputs with the sums of both biases as their last row; for the candidate of a GRU the
+        bias of its inputs alone.
+    b_n : array (H,)
+        The recurrent bias of the candidate of a GRU; of another cell anything.
+    """
+    H, n_inputs = w_h.shape[1], w_x.shape[1]
+    G = w_h.shape[0] // H
+    inputs = np.empty((G, n_inputs + 1, H), w_x.dtype)
+    recurrent = np.empty((G, H, H), w_x.dtype)
+    for g in range(G):
+        for j in range(H):
+            row = g * H + j
+            for k in range(n_inputs):
+                inputs[g, k, j] = w_x[row, k]
+            inputs[g, n_inputs, j] = b_x[row] if cell == GRU and g == 2 else b_x[row] + b_h[row]
+            for k in range(H):
+                recurrent[g, k, j] = w_h[row, k]
+    return inputs, recurrent, b_h[(G - 1) * H :].copy()
 
 
 @kernel
-def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, reverse, room, out, column, saved):
+def forward(cell, x, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved):
     """Hidden states of the sequences `first` to `last`.
 
     Parameters
@@ -282,11 +220,10 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
     cell : int
     x : array (R, I)
     offsets : array of int64, (n_steps + 1,)
-    w_x, w_h : arrays (n_panels, I, G * H / n_panels), (n_panels, H, G * H / n_panels)
-        Weights, transposed, of all gates in one panel or of each in one of its own.
-    b_x, b_h : arrays (G * H,)
+    w_x, w_h, b_n : arrays
+        From :func:`arrange`.
     h0, c0 : arrays (B, H)
-        States before the first step; `c0` is of an LSTM, else (0, H).
+        States before the first step; `c0` is read for an LSTM alone.
     mask : array (B, H) or (0, 0)
         What the hidden state is multiplied with on its way to the next step.
     reverse : bool
@@ -295,55 +232,64 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_x, b_h, h0, c0, mask, rev
         Rows of a chunk.
     out : array (R, n_directions * H)
         Takes the states, from column `column`.
-    saved : array (R, n_saved * H) or (0, 0)
+    saved : array (n_saved, R, H) or of size 0
         Takes what the backward pass needs.
     """
-    H = w_h.shape[1]
+    G, H = w_h.shape[0], w_h.shape[1]
     n_steps = offsets.size - 1
     keeping = saved.size > 0
     masked = mask.size > 0
     size = last - first
     room = max(room, size)
-    block = np.empty((room, x.shape[1]), x.dtype)
-    projected = np.empty((w_x.shape[0], room, w_x.shape[2]), x.dtype)
-    products = np.empty((w_h.shape[0], size, w_h.shape[2]), x.dtype)
-    scratch = np.empty(5 * H, x.dtype)
+    block = np.ones((room, x.shape[1] + 1), x.dtype)
+    xs = np.empty((G, room, H), x.dtype)
+    products = np.empty((G, size, H), x.dtype)
+    scratch = np.empty((0 if keeping else 5, size, H), x.dtype)
+    kept = saved if keeping else scratch
     bases = np.empty(n_steps, np.int64)
-    bias = b_x.copy()
-    bias_n = b_h[2 * H :] if cell == GRU else b_h
-    _add(b_h, bias[: 2 * H] if cell == GRU else bias)
+    bias = np.empty((size if cell == GRU else 0, H), x.dtype)
+    for i in range(bias.shape[0]):
+        _put(b_n, bias[i])
     h = h0[first:last].copy()
     if masked:
-        for i in range(size):
-            _scale(mask[first + i], h[i])
+        _scale(_rows(mask, first, size), _rows(h, 0, size))
     c = c0[first:last].copy() if cell == LSTM else h
     start = 0
     while start < n_steps:
         stop = _end_of_chunk(offsets, first, last, reverse, start, room)
         low = n_steps - stop if reverse else start
-        rows = _copy_rows(x, offsets, first, last, low, low + stop - start, bases, block)
+        rows = _copy_inputs(x, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
-            _multiply_by_panels(block[:rows], w_x, projected)
+            _multiply_all(block[:rows], w_x, xs)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = _active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply_by_panels(h[:m], w_h, products)
-            for i in range(m):
-                row = offsets[t] + first + i
-                k = bases[t - low] + i
+            _multiply_all(h[:m], w_h, products)
+            k = bases[t - low]
+            row = offsets[t] + first
+            p = row if keeping else 0
+            now = _rows(h, 0, m)
+            x_0, a_0 = _rows(xs[0], k, m), _rows(products[0], 0, m)
+            if cell == RNN:
+                rnn_step(x_0, a_0, now)
+            elif cell == RELU:
+                relu_step(x_0, a_0, now)
+            else:
+                x_1, a_1 = _rows(xs[1], k, m), _rows(products[1], 0, m)
+                x_2, a_2 = _rows(xs[2], k, m), _rows(products[2], 0, m)
+                s_0, s_1 = _rows(kept[0], p, m), _rows(kept[1], p, m)
+                s_2, s_3 = _rows(kept[2], p, m), _rows(kept[3], p, m)
                 if cell == GRU:
-                    _gru_row(projected, k, products, i, bias, bias_n, h[i], saved[row] if keeping else scratch)
-                elif cell == LSTM:
-                    _lstm_row(projected, k, products, i, bias, h[i], c[i], saved[row] if keeping else scratch)
-                elif cell == RNN:
-                    _rnn_row(projected, k, products, i, bias, h[i])
+                    gru_step(x_0, x_1, x_2, a_0, a_1, a_2, _rows(bias, 0, m), now, s_0, s_1, s_2, s_3)
                 else:
-                    _relu_row(projected, k, products, i, bias, h[i])
-                _put(h[i], out[row, column : column + H])
-                if masked:
-                    _scale(mask[first + i], h[i])
+                    x_3, a_3 = _rows(xs[3], k, m), _rows(products[3], 0, m)
+                    state, s_4 = _rows(c, 0, m), _rows(kept[4], p, m)
+                    lstm_step(x_0, x_1, x_2, x_3, a_0, a_1, a_2, a_3, now, state, s_0, s_1, s_2, s_3, s_4)
+            _write_rows(h, m, out, row, column)
+            if masked:
+                _scale(_rows(mask, first, m), now)
         start = stop
 
 
@@ -355,6 +301,7 @@ def backward(
 
     Parameters
     ----------
+    w_x, w_h : arrays (G * H, I), (G * H, H)
     cut : int
         Steps, counted from a sequence's first, after which the gradient through the state is 0; 0 for none.
     dx : array (R, I) or (0, 0)
@@ -362,113 +309,117 @@ def backward(
     dh0, dc0 : arrays (B, H)
         Take those of the first states.
 
-    w_x, w_h : arrays (n_panels, G * H / n_panels, I), (n_panels, G * H / n_panels, H)
-
     The other parameters are those of :func:`forward`.
 
     Returns
     -------
     dw_x, dw_h, db_x, db_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
     """
-    n_panels, width, H = w_h.shape
-    G = n_panels * width
+    H = w_h.shape[1]
+    G = w_h.shape[0] // H
     n_inputs = x.shape[1]
     n_steps = offsets.size - 1
     masked = mask.size > 0
     gru = cell == GRU
+    lstm = cell == LSTM
     size = last - first
     room = max(room, size)
-    block = np.empty((room, x.shape[1]), x.dtype)
+    block = np.ones((room, n_inputs + 1), x.dtype)
     before = np.empty((room, H), x.dtype)
-    gates = np.empty((n_panels, room, width), x.dtype)
-    gates_h = np.empty((n_panels, room if gru else 0, width), x.dtype)
+    gates = np.empty((G, room, H), x.dtype)
+    candidate = np.empty((room if gru else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
     back = np.empty((room if dx.size else 0, n_inputs), x.dtype)
-    part_back = np.empty((room if dx.size and n_panels > 1 else 0, n_inputs), x.dtype)
-    part_x = np.empty((width, n_inputs), x.dtype)
-    part_h = np.empty((width, H), x.dtype)
-    product = np.empty((size, H), x.dtype)
-    part = np.empty((size if n_panels > 1 else 0, H), x.dtype)
+    part_back = np.empty((room if dx.size and G > 1 else 0, n_inputs), x.dtype)
+    part_x = np.empty((H, n_inputs + 1), x.dtype)
+    part_h = np.empty((H, H), x.dtype)
+    part = np.empty((size, H), x.dtype)
     bases = np.empty(n_steps, np.int64)
-    dw_x = np.zeros((G, n_inputs), x.dtype)
-    dw_h = np.zeros((G, H), x.dtype)
-    db_x = np.zeros(G, x.dtype)
-    db_h = np.zeros(G, x.dtype)
+    with_bias = np.zeros((G * H, n_inputs + 1), x.dtype)
+    dw_h = np.zeros((G * H, H), x.dtype)
+    db_n = np.zeros(H, x.dtype)
     d = np.zeros((size, H), x.dtype)
-    dc = np.zeros((size if cell == LSTM else 0, H), x.dtype)
+    state = np.empty((size, H), x.dtype)  # of the hidden units after this step, or of the cells before it
+    dc = np.zeros((size if lstm else 0, H), x.dtype)
     start = 0
     while start < n_steps:
         # the chunk is computed from its last step to its first: backwards in the order of the forward pass
         stop = _end_of_chunk(offsets, first, last, not reverse, start, room)
         low = start if reverse else n_steps - stop
-        rows = _copy_rows(x, offsets, first, last, low, low + stop - start, bases, block)
+        rows = _copy_inputs(x, offsets, first, last, low, low + stop - start, bases, block)
         for s in range(start, stop):
             t = s if reverse else n_steps - 1 - s
             previous = t + 1 if reverse else t - 1
             m = _active(offsets, t, first, last)
             if m == 0:
                 continue
-            going = _active(offsets, previous, first, last) if 0 <= previous < n_steps else 0
-            base = bases[t - low]
-            for i in range(m):
-                row = offsets[t] + first + i
-                behind = before[base + i]
-                if i < going:
-                    _put(out[offsets[previous] + first + i, column : column + H], behind)
+            going = min(m, _active(offsets, previous, first, last)) if 0 <= previous < n_steps else 0
+            k = bases[t - low]
+            row = offsets[t] + first
+            row_before = offsets[previous] + first if going else 0
+            behind = before[k : k + m]
+            _read_rows(out, row_before, going, column, behind)
+            _put(_rows(h0, first + going, m - going), _rows(behind, going, m - going))
+            if masked:
+                _scale(_rows(mask, first, m), _rows(behind, 0, m))
+            _add_rows(dout, row, m, column, d)
+            now = _rows(d, 0, m)
+            g_0 = _rows(gates[0], k, m)
+            if cell in (RNN, RELU):
+                _read_rows(out, row, m, column, state)
+                if cell == RNN:
+                    rnn_back(now, _rows(state, 0, m), g_0)
                 else:
-                    _put(h0[first + i], behind)
-                if masked:
-                    _scale(mask[first + i], behind)
-                _add(dout[row, column : column + H], d[i])
-                if cell == GRU:
-                    _gru_row_back(d[i], behind, saved[row], gates, gates_h, base + i)
-                elif cell == LSTM:
-                    state = saved[offsets[previous] + first + i, 4 * H :] if i < going else c0[first + i]
-                    _lstm_row_back(d[i], dc[i], state, saved[row], gates, base + i)
-                elif cell == RNN:
-                    _rnn_row_back(d[i], out[row, column : column + H], gates[0, base + i])
-                else:
-                    _relu_row_back(d[i], out[row, column : column + H], gates[0, base + i])
-            _sum_of_products(gates_h if gru else gates, base, base + m, w_h, part, product)
-            for i in range(m):
+                    relu_back(now, _rows(state, 0, m), g_0)
+                _clear(now)
+            else:
+                g_1, g_2 = _rows(gates[1], k, m), _rows(gates[2], k, m)
+                s_0, s_1 = _rows(saved[0], row, m), _rows(saved[1], row, m)
+                s_2, s_3 = _rows(saved[2], row, m), _rows(saved[3], row, m)
                 if gru:
-                    _add(product[i], d[i])
+                    gru_back(now, _rows(behind, 0, m), s_0, s_1, s_2, s_3, g_0, g_1, g_2, _rows(candidate, k, m))
                 else:
-                    _put(product[i], d[i])
-                if masked:
-                    _scale(mask[first + i], d[i])
-                if cut:
+                    _put(_rows(saved[4], row_before, going), _rows(state, 0, going))
+                    _put(_rows(c0, first + going, m - going), _rows(state, going, m - going))
+                    g_3, s_4 = _rows(gates[3], k, m), _rows(saved[4], row, m)
+                    cells = _rows(dc, 0, m)
+                    lstm_back(now, cells, _rows(state, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
+                    _clear(now)
+            for g in range(G):
+                _multiply(
+                    candidate[k : k + m] if gru and g == 2 else gates[g][k : k + m], w_h[g * H : (g + 1) * H], part[:m]
+                )
+                _add(_rows(part, 0, m), now)
+            if masked:
+                _scale(_rows(mask, first, m), now)
+            if cut:
+                for i in range(going):
                     length = _length_of(offsets, first + i) if reverse else 0
-                    if (length - 1 - t if reverse else t) % cut == 0 and i < going:
+                    if (length - 1 - t if reverse else t) % cut == 0:
                         _clear(d[i])
-                        if cell == LSTM:
+                        if lstm:
                             _clear(dc[i])
         if rows:
-            for k in range(n_panels):
-                _add_products(gates[k][:rows], block[:rows], part_x, dw_x[k * width : (k + 1) * width])
-                _add_columns(gates[k][:rows], db_x[k * width : (k + 1) * width])
-                turned = gates_h[k] if gru else gates[k]
-                _add_products(turned[:rows], before[:rows], part_h, dw_h[k * width : (k + 1) * width])
-                if gru:
-                    _add_columns(turned[:rows], db_h[k * width : (k + 1) * width])
+            for g in range(G):
+                turned = candidate if gru and g == 2 else gates[g]
+                _add_product(gates[g][:rows], block[:rows], part_x, with_bias[g * H : (g + 1) * H])
+                _add_product(turned[:rows], before[:rows], part_h, dw_h[g * H : (g + 1) * H])
+            for i in range(rows if gru else 0):
+                _add(candidate[i], db_n)
             if dx.size:
-                _sum_of_products(gates, 0, rows, w_x, part_back, back)
+                _multiply(gates[0][:rows], w_x[:H], back[:rows])
+                for g in range(1, G):
+                    _multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], part_back[:rows])
+                    _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
                 for t in range(low, low + stop - start):
-                    for i in range(_active(offsets, t, first, last)):
-                        _put(back[bases[t - low] + i], dx[offsets[t] + first + i])
+                    m = _active(offsets, t, first, last)
+                    _put(_rows(back, bases[t - low], m), _rows(dx, offsets[t] + first, m))
         start = stop
-    for i in range(size):
-        _put(d[i], dh0[first + i])
-        if cell == LSTM:
-            _put(dc[i], dc0[first + i])
-    if not gru:
-        _put(db_x, db_h)
+    _put(_rows(d, 0, size), _rows(dh0, first, size))
+    if lstm:
+        _put(_rows(dc, 0, size), _rows(dc0, first, size))
+    dw_x = with_bias[:, :n_inputs].copy()
+    db_x = with_bias[:, n_inputs].copy()
+    db_h = db_x.copy()
+    if gru:
+        _put(db_n, db_h[2 * H :])
     return dw_x, dw_h, db_x, db_h
-
-
-@inlined
-def _length_of(offsets, i):
-    """Steps of sequence `i`."""
-    t = 0
-    while t < offsets.size - 1 and offsets[t + 1] - offsets[t] > i:
-        t += 1
-    return t

@@ -36,17 +36,17 @@ class Engine:
         self.free: list[Any] = []
         self._pool: ThreadPoolExecutor | None = None
 
-    def share(self, compute: Callable[..., None], parts: Sequence[Part]) -> None:
-        """Call ``compute(*part)`` for all `parts`, in several threads where there are some.
+    def share(self, compute: Callable[..., None], parts: Sequence[Part], *, small: bool = False) -> None:
+        """Call ``compute(*part)`` for all `parts`, in several threads where there are some and the work is not `small`.
 
         numba's own threads are not used: they abort the process when two threads of Python call them at once.
         """
-        workers = min(self.n_threads, len(parts))
+        workers = 1 if small else min(self.n_threads, len(parts))
         if workers > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads - 1, "kernel", initializer=_prepare_thread)
         others = [self._pool.submit(_compute_all, compute, parts[k::workers]) for k in range(1, workers)]  # type: ignore[union-attr]
         try:
-            _compute_all(compute, parts[:: max(workers, 1)])
+            _compute_all(compute, parts[::workers])
         finally:
             for other in others:
                 other.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,10 +25,6 @@ PART = 3_000_000
 
 SEQUENCES = 16
 """Least number of sequences of a part."""
-
-WEIGHTS_IN_ONE = 2**17
-"""Recurrent weights up to which the products of all gates are one. Larger ones are beyond what BLAS multiplies by its
-kernels for small matrices, so that each gate has its own."""
 
 N_WEIGHTS = 4
 WORTH_KEEPING = 2**18
@@ -73,9 +70,7 @@ def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: t
     -------
     hidden : tensor of shape (n_rows, n_directions * hidden)
     """
-    n_directions, hidden = len(weights) // N_WEIGHTS, weights[1].shape[1]
-    shape = (n_directions, recurrence.packing.n_sequences, hidden)
-    h0, c0 = (*initial, *(x.new_zeros(shape) for _ in range(2 - len(initial))))
+    h0, c0 = (*initial, None, None)[:2]
     return _Run.apply(recurrence, x, h0, c0, *weights)
 
 
@@ -92,38 +87,41 @@ class _Run(torch.autograd.Function):
     """:func:`run`."""
 
     @staticmethod
-    def forward(ctx: Any, recurrence: Recurrence, x: Tensor, h0: Tensor, c0: Tensor, *weights: Tensor) -> Tensor:
-        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, forward
+    def forward(
+        ctx: Any, recurrence: Recurrence, x: Tensor, h0: Tensor | None, c0: Tensor | None, *weights: Tensor
+    ) -> Tensor:
+        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, arrange, forward
 
-        cell, engine = CELLS[recurrence.cell], current_engine()
-        n_rows, hidden = len(x), weights[1].shape[1]
-        n_directions = len(weights) // N_WEIGHTS
-        x = x.contiguous()
-        out = x.new_empty(n_rows, n_directions * hidden)
+        cell, engine, packing = CELLS[recurrence.cell], current_engine(), recurrence.packing
+        values = x.detach().contiguous().numpy()
+        plain = _plain(weights)
+        n_directions, dtype, hidden = len(plain), values.dtype, weights[1].shape[1]
+        states = np.empty((len(values), n_directions * hidden), dtype)
         keeping = any(ctx.needs_input_grad)
-        width = N_SAVED[cell] * hidden if keeping else 0
-        saved = [_borrow(engine, (n_rows if width else 0, width), x.numpy().dtype) for _ in range(n_directions)]
-        room = _room(x.shape[1], hidden)
-        values, states, first, second = x.numpy(), out.numpy(), h0.numpy(), c0.numpy()
-        masks = _masks(recurrence, n_directions, x)
+        n_saved = N_SAVED[cell] if keeping else 0
+        saved = [_borrow(engine, (n_saved, len(values), hidden), dtype) for _ in plain]
+        shape = (n_directions, packing.n_sequences, hidden)
+        first, second = (np.zeros(shape, dtype) if s is None else s.detach().contiguous().numpy() for s in (h0, c0))
+        masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * n_directions
+        arranged = [arrange(cell, *four) for four in plain]
+        room = _room(values.shape[1], hidden)
 
         def compute(direction: int, begin: int, end: int) -> None:
-            w_x, w_h, b_x, b_h = transposed[direction]
             forward(
-                *(cell, values, recurrence.packing.offsets, begin, end, w_x, w_h, b_x, b_h),
+                *(cell, values, packing.offsets, begin, end, *arranged[direction]),
                 *(first[direction], second[direction], masks[direction], direction == 1, room),
                 *(states, direction * hidden, saved[direction].array),
             )
 
-        transposed = []
-        for w_x, w_h, b_x, b_h in _by_direction(weights):
-            turned = [_panels(w, w_h).transpose(1, 2).contiguous() for w in (w_x, w_h)]
-            transposed.append(tuple(part.detach().numpy() for part in (*turned, b_x, b_h)))
-        ctx.parts = _parts(recurrence.packing, n_directions, x.shape[1] + hidden, weights[1].shape[0])
-        engine.share(compute, ctx.parts)
+        work = packing.n_rows * (values.shape[1] + hidden) * len(plain[0][1])
+        parts, small = _parts(packing, n_directions, work), work < PART
+        engine.share(compute, parts, small=small)
+        out = torch.from_numpy(states)
         if keeping:
-            ctx.save_for_backward(x, h0, c0, out, *weights)
+            ctx.save_for_backward(x, out, *weights)
+            ctx.initial, ctx.given = (first, second), (h0 is not None, c0 is not None)
             ctx.recurrence, ctx.cell, ctx.saved, ctx.masks = recurrence, cell, saved, masks
+            ctx.parts, ctx.small = parts, small
         return out
 
     @staticmethod
@@ -131,52 +129,44 @@ class _Run(torch.autograd.Function):
     def backward(ctx: Any, dout: Tensor) -> tuple[Any, ...]:
         from sklearn_rnn.kernels.recurrence import backward
 
-        x, h0, c0, out, *weights = ctx.saved_tensors
+        x, out, *weights = ctx.saved_tensors
+        values, states, given = x.detach().contiguous().numpy(), out.numpy(), dout.contiguous().numpy()
         offsets, hidden = ctx.recurrence.packing.offsets, weights[1].shape[1]
-        n_directions = len(weights) // N_WEIGHTS
+        plain = _plain(weights)
         inputs = ctx.needs_input_grad[1]
-        dx = [x.new_empty(x.shape if inputs else (0, 0)).numpy() for _ in range(n_directions)]
-        dh0, dc0 = torch.zeros_like(h0), torch.zeros_like(c0)
-        values, states, given = x.numpy(), out.numpy(), dout.contiguous().numpy()
-        first, second, dfirst, dsecond = (state.numpy() for state in (h0, c0, dh0, dc0))
-        plain = [
-            [_panels(w, w_h).detach().contiguous().numpy() for w in (w_x, w_h)]
-            for w_x, w_h, _, _ in _by_direction(weights)
-        ]
-        room = _room(x.shape[1], hidden)
+        dx = [np.empty(values.shape if inputs else (0, 0), values.dtype) for _ in plain]
+        first, second = ctx.initial
+        dfirst, dsecond = np.zeros_like(first), np.zeros_like(second)
+        room = _room(values.shape[1], hidden)
         gradients: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
 
         def compute(direction: int, begin: int, end: int) -> None:
             gradients[direction, begin] = backward(
-                *(ctx.cell, given, values, offsets, begin, end, plain[direction][0], plain[direction][1]),
+                *(ctx.cell, given, values, offsets, begin, end, *plain[direction][:2]),
                 *(first[direction], second[direction], ctx.masks[direction], direction == 1, ctx.recurrence.cut, room),
                 *(states, direction * hidden, ctx.saved[direction].array, dx[direction]),
                 *(dfirst[direction], dsecond[direction]),
             )
 
-        current_engine().share(compute, ctx.parts)
+        current_engine().share(compute, ctx.parts, small=ctx.small)
         sums: list[Tensor] = []
-        for direction in range(n_directions):
-            of_parts = [gradients[d, begin] for d, begin, _ in ctx.parts if d == direction]
-            for total, *others in zip(*of_parts, strict=True):
-                for other in others:
-                    total += other
-                sums.append(torch.from_numpy(total))
-        for other in dx[1:]:
-            dx[0] += other
-        return None, torch.from_numpy(dx[0]) if inputs else None, dh0, dc0, *sums
+        for direction in range(len(plain)):
+            totals, *others = (gradients[d, begin] for d, begin, _ in ctx.parts if d == direction)
+            for other in others:
+                for total, part in zip(totals, other, strict=True):
+                    total += part
+            sums += [torch.from_numpy(total) for total in totals]
+        for of_direction in dx[1:]:
+            dx[0] += of_direction
+        of_states = zip((dfirst, dsecond), ctx.given, strict=True)
+        initial = [torch.from_numpy(state) if is_given else None for state, is_given in of_states]
+        return None, torch.from_numpy(dx[0]) if inputs else None, *initial, *sums
 
 
-def _by_direction(weights: Sequence[Tensor]) -> list[Sequence[Tensor]]:
-    return [weights[k : k + N_WEIGHTS] for k in range(0, len(weights), N_WEIGHTS)]
-
-
-def _panels(w: Tensor, w_h: Tensor) -> Tensor:
-    """Weights `w` (n_gates * hidden, n) as the kernels take them, (n_panels, n_gates * hidden / n_panels, n).
-
-    All gates are in one panel, or where the recurrent weights `w_h` are many, each gate is in one of its own.
-    """
-    return w.view(1 if w_h.numel() <= WEIGHTS_IN_ONE else w_h.shape[0] // w_h.shape[1], -1, w.shape[1])
+def _plain(weights: Sequence[Tensor]) -> list[list[NDArray[Any]]]:
+    """The weights of each direction as arrays."""
+    arrays = [w.detach().contiguous().numpy() for w in weights]
+    return [arrays[k : k + N_WEIGHTS] for k in range(0, len(arrays), N_WEIGHTS)]
 
 
 def _room(inputs: int, hidden: int) -> int:
@@ -184,19 +174,12 @@ def _room(inputs: int, hidden: int) -> int:
     return max(1, CHUNK // (7 * hidden + inputs))
 
 
-def _masks(recurrence: Recurrence, n_directions: int, x: Tensor) -> list[NDArray[Any]]:
-    """What the kernels take for the masks of all directions, of size 0 where there are none."""
-    masks = recurrence.masks or (x.new_empty(0, 0),) * n_directions
-    return [mask.numpy() for mask in masks]
-
-
-def _parts(packing: Packing, n_directions: int, columns: int, rows: int) -> list[tuple[int, int, int]]:
-    """What is computed at once: directions and ranges of sequences.
+def _parts(packing: Packing, n_directions: int, work: int) -> list[tuple[int, int, int]]:
+    """What is computed at once: directions and ranges of sequences; `work` is that of one direction, as ``PART`` is.
 
     They do not depend on the number of threads, so that the sums, and with them the results, do not either.
     """
     n = packing.n_sequences
-    work = packing.n_rows * columns * rows
     n_parts = max(1, min(n // SEQUENCES, work // PART, 8))
     bounds = [n * k // n_parts for k in range(n_parts + 1)]
     return [(direction, begin, end) for direction in range(n_directions) for begin, end in pairwise(bounds)]
@@ -212,19 +195,19 @@ class _Loan:
     shape : tuple of int
     """
 
-    def __init__(self, engine: Engine, memory: NDArray[Any], shape: tuple[int, int]) -> None:
+    def __init__(self, engine: Engine, memory: NDArray[Any], shape: tuple[int, ...]) -> None:
         self._engine = engine
         self._memory = memory
-        self.array = memory[: shape[0] * shape[1]].reshape(shape)
+        self.array = memory[: math.prod(shape)].reshape(shape)
 
     def __del__(self) -> None:
         if self._memory.size >= WORTH_KEEPING:
             self._engine.free.append(self._memory)
 
 
-def _borrow(engine: Engine, shape: tuple[int, int], dtype: np.dtype[Any]) -> _Loan:
+def _borrow(engine: Engine, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Loan:
     """Memory for an array of `shape` that holds anything."""
-    size = shape[0] * shape[1]
+    size = math.prod(shape)
     if size >= WORTH_KEEPING:
         for k, memory in enumerate(engine.free):
             if memory.dtype == dtype and size <= memory.size <= 4 * size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ class Packing:
     Parameters
     ----------
     lengths : tensor of int64, shape (batch,)
-        On the CPU.
+        On the CPU; at least one.
 
     Attributes
     ----------
@@ -30,13 +31,12 @@ class Packing:
     def __init__(self, lengths: Tensor) -> None:
         given = lengths.numpy()
         self.n_sequences = len(given)
-        self.longest = int(given.max(initial=0))
-        self.even = bool((given == self.longest).all())
+        self.longest = int(given.max())
+        self.even = int(given.min()) == self.longest
         self._index: Tensor | None = None
         self._n_steps = -1
         if self.even:
-            self.order = np.arange(self.n_sequences)
-            self.offsets = np.arange(self.longest + 1) * self.n_sequences
+            self.order, self.offsets = _even(self.n_sequences, self.longest)
             return
         self.order = np.argsort(-given, kind="stable")
         shorter = np.searchsorted(given[self.order[::-1]], np.arange(self.longest), side="right")
@@ -75,6 +75,12 @@ class Packing:
             self._index = torch.from_numpy(self.order[self.positions()] * n_steps + step)
             self._n_steps = n_steps
         return self._index
+
+
+@functools.lru_cache(maxsize=64)
+def _even(n_sequences: int, n_steps: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order and the offsets of sequences of one length, which are those of most batches."""
+    return np.arange(n_sequences), np.arange(n_steps + 1) * n_sequences
 
 
 class _Gather(torch.autograd.Function):
