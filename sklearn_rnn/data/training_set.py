@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.hashing import can_hash, hash_sequences
 from sklearn_rnn.data.sequences import Sequences
 
 MAX_SPREAD = 10_000
@@ -54,8 +55,7 @@ class TrainingSet:
         merged : TrainingSet
         """
         kept = np.flatnonzero(self.weight > 0)
-        digests = np.array([self._digest(int(i)) for i in kept], dtype="S16")
-        _, first, group_of = np.unique(digests, return_index=True, return_inverse=True)
+        _, first, group_of = np.unique(self._keys(kept), return_index=True, return_inverse=True)
         weight = np.bincount(group_of, weights=self.weight[kept]).astype(np.float64)
         merged = self.take(kept[first])
         return TrainingSet(merged.sequences, merged.target, weight, merged.groups)
@@ -81,6 +81,26 @@ class TrainingSet:
         spread = self.take(np.repeat(np.arange(len(self)), copies))
         weight = np.repeat(self.weight / copies, copies)
         return TrainingSet(spread.sequences, spread.target, weight, spread.groups)
+
+    def _keys(self, kept: NDArray[np.int64]) -> NDArray[Any]:
+        """What equal samples among the `kept` (n_kept,) have in common and no others have, in an order of its own.
+
+        A quick hash tells most samples apart. Those that it does not, and all that it cannot read, have a digest.
+        """
+        keys = np.zeros(len(kept), dtype=[("hash", "u8"), ("digest", "S16")])
+        unsure = np.ones(len(kept), dtype=bool)
+        if can_hash(self.sequences):
+            keys["hash"] = hash_sequences(self.sequences)[kept]
+            _, of, count = np.unique(keys["hash"], return_inverse=True, return_counts=True)
+            unsure = count[of] > 1
+        for k in np.flatnonzero(unsure):
+            keys["digest"][k] = self._digest(int(kept[k]))
+        _, ranks = np.unique(keys["digest"], return_inverse=True)
+        order = np.lexsort((ranks, keys["hash"]))
+        new = np.append(True, (keys["hash"][order][1:] != keys["hash"][order][:-1]) | (np.diff(ranks[order]) != 0))
+        numbers = np.empty(len(kept), dtype=np.int64)
+        numbers[order] = np.cumsum(new)
+        return numbers
 
     def _digest(self, i: int) -> bytes:
         """A 128-bit digest of sample `i`: its steps, its target and its group."""
