@@ -133,6 +133,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _serve(connection: Connection, cores: int | None) -> None:
+    multiprocessing.process._parent_process = None  # type: ignore[attr-defined]  # as in a process that a user starts
     if cores is not None and AFFINITY:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-cores:])
     while True:
@@ -176,7 +177,7 @@ def race(
     *,
     seconds: float,
     work: str = "fit",
-    n_epochs: int = 2,
+    n_epochs: int = 5,
 ) -> dict[str, Any]:
     """Let contestants take turns at one problem.
 

@@ -96,7 +96,7 @@ class Session:
         return {name: self.keras_seats() if name == "Keras" else seats(name) for name in present}
 
 
-def fit_race(problem: Problem, peers: tuple[str, ...], session: Session, n_epochs: int = 2) -> dict[str, Any]:
+def fit_race(problem: Problem, peers: tuple[str, ...], session: Session, n_epochs: int = 5) -> dict[str, Any]:
     contestants = session.contestants("ours", *peers)
     return race(session.workers, problem, contestants, seconds=session.seconds, n_epochs=n_epochs)
 
@@ -149,10 +149,10 @@ def measurements() -> dict[str, tuple[float, Callable[[Session], Any]]]:
     for cell in CELLS:
         problem = Problem(cell, 32, LONGEST, 16, 64, n_batches=20, ragged=True)
         peers = ("torch padded to the longest", "PackedSequence")
-        plan[f"ragged/{cell}"] = (1.5, partial(fit_race, problem, peers, n_epochs=1))
+        plan[f"ragged/{cell}"] = (1.5, partial(fit_race, problem, peers, n_epochs=2))
     for cell in CELLS:
         problem = Problem(cell, 32, 1000, 8, 64, n_batches=2)
-        plan[f"long/{cell}"] = (1.5, partial(fit_race, problem, ("torch loop without flushing",), n_epochs=1))
+        plan[f"long/{cell}"] = (1.5, partial(fit_race, problem, ("torch loop without flushing",), n_epochs=2))
     for cell in CELLS:
         plan[f"predict/{cell}"] = (0.7, partial(predict_race, Problem(cell, 40, 8, 8, 32, n_batches=125)))
     plan["search"] = (6.0, partial(in_new_process, "search_speed:measure_search", ()))

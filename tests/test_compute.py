@@ -6,6 +6,7 @@ import torch
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.exceptions import OutOfMemoryError
+from sklearn_rnn.networks.engines import kernels_installed
 from sklearn_rnn.networks.recurrent import RecurrentStack
 from sklearn_rnn.training import compute
 from sklearn_rnn.training.compute import (
@@ -40,9 +41,12 @@ def threads(request):
 
 
 @pytest.mark.parametrize("n_threads", [None, 1, 2, 1000])
-def test_settings_inside_and_after(threads, flushing, n_threads):
-    with compute_settings(n_threads):
-        assert torch.get_num_threads() == min(n_threads or 1, available_threads())
+@pytest.mark.parametrize("engine", ["torch", "auto"])
+@pytest.mark.parametrize("recurrent_by_torch", [False, True])
+def test_settings_inside_and_after(threads, flushing, n_threads, engine, recurrent_by_torch):
+    by_torch = recurrent_by_torch or engine == "torch" or not kernels_installed()
+    with compute_settings(n_threads, engine, recurrent_by_torch=recurrent_by_torch):
+        assert torch.get_num_threads() == (min(n_threads or 1, available_threads()) if by_torch else 1)
         assert flushes_subnormals()
     assert torch.get_num_threads() == threads
     assert flushes_subnormals() == flushing

@@ -161,7 +161,7 @@ def test_n_threads_is_honoured_and_restored(estimator, threads):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        fit(estimator, n_threads=threads, callbacks=[Spy()]).predict(ragged(2))
+        fit(estimator, engine="torch", n_threads=threads, callbacks=[Spy()]).predict(ragged(2))
         assert set(seen) == {min(threads or 1, available_threads())}
         assert torch.get_num_threads() == 2
     finally:

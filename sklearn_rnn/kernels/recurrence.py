@@ -136,14 +136,15 @@ def _end_of_chunk(offsets, first, last, reverse, start, room):
 
 
 @inlined
-def _copy_inputs(x, offsets, first, last, low, high, bases, block):
+def _copy_inputs(x, places, offsets, first, last, low, high, bases, block):
     """Put the rows of steps `low` to `high` one after the other; returns how many, and where each step begins."""
     rows = 0
     for t in range(low, high):
         bases[t - low] = rows
         m = _active(offsets, t, first, last)
         for i in range(m):
-            _put(x[offsets[t] + first + i], block[rows + i, : x.shape[1]])
+            row = offsets[t] + first + i
+            _put(x[places[row] if places.size else row], block[rows + i, : x.shape[1]])
         rows += m
     return rows
 
@@ -212,13 +213,15 @@ def arrange(cell, w_x, w_h, b_x, b_h):
 
 
 @kernel
-def forward(cell, x, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved):
+def forward(cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved):
     """Hidden states of the sequences `first` to `last`.
 
     Parameters
     ----------
     cell : int
-    x : array (R, I)
+    x : array (R, I), or with `places` any number of rows
+    places : array of int64, (R,) or (0,)
+        The row of `x` that each packed row is; by default the same.
     offsets : array of int64, (n_steps + 1,)
     w_x, w_h, b_n : arrays
         From :func:`arrange`.
@@ -258,7 +261,7 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse,
     while start < n_steps:
         stop = _end_of_chunk(offsets, first, last, reverse, start, room)
         low = n_steps - stop if reverse else start
-        rows = _copy_inputs(x, offsets, first, last, low, low + stop - start, bases, block)
+        rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
             _multiply_all(block[:rows], w_x, xs)
         for s in range(start, stop):
@@ -295,7 +298,27 @@ def forward(cell, x, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse,
 
 @kernel
 def backward(
-    cell, dout, x, offsets, first, last, w_x, w_h, h0, c0, mask, reverse, cut, room, out, column, saved, dx, dh0, dc0
+    cell,
+    dout,
+    x,
+    places,
+    offsets,
+    first,
+    last,
+    w_x,
+    w_h,
+    h0,
+    c0,
+    mask,
+    reverse,
+    cut,
+    room,
+    out,
+    column,
+    saved,
+    dx,
+    dh0,
+    dc0,
 ):
     """Gradients of everything that :func:`forward` read, given `dout` (R, n_directions * H) of what it wrote.
 
@@ -304,8 +327,8 @@ def backward(
     w_x, w_h : arrays (G * H, I), (G * H, H)
     cut : int
         Steps, counted from a sequence's first, after which the gradient through the state is 0; 0 for none.
-    dx : array (R, I) or (0, 0)
-        Takes the gradient of the inputs.
+    dx : array of the shape of `x`, or (0, 0)
+        Takes the gradient of the inputs; rows that are read by nobody stay as they are.
     dh0, dc0 : arrays (B, H)
         Take those of the first states.
 
@@ -345,7 +368,7 @@ def backward(
         # the chunk is computed from its last step to its first: backwards in the order of the forward pass
         stop = _end_of_chunk(offsets, first, last, not reverse, start, room)
         low = start if reverse else n_steps - stop
-        rows = _copy_inputs(x, offsets, first, last, low, low + stop - start, bases, block)
+        rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
         for s in range(start, stop):
             t = s if reverse else n_steps - 1 - s
             previous = t + 1 if reverse else t - 1
@@ -412,7 +435,9 @@ def backward(
                     _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
                 for t in range(low, low + stop - start):
                     m = _active(offsets, t, first, last)
-                    _put(_rows(back, bases[t - low], m), _rows(dx, offsets[t] + first, m))
+                    for i in range(m):
+                        row = offsets[t] + first + i
+                        _put(back[bases[t - low] + i], dx[places[row] if places.size else row])
         start = stop
     _put(_rows(d, 0, size), _rows(dh0, first, size))
     if lstm:

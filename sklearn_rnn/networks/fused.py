@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -44,12 +44,15 @@ class Recurrence:
         way to the next step; empty for none.
     cut : int
         Steps after which the gradient through the state is cut; 0 for never.
+    places : array of int64, shape (n_rows,) or (0,)
+        The row of the inputs that each packed row is; by default they are packed too.
     """
 
     cell: str
     packing: Packing
     masks: tuple[Tensor, ...] = ()
     cut: int = 0
+    places: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: tuple[Tensor, ...] = ()) -> Tensor:
@@ -58,8 +61,8 @@ def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: t
     Parameters
     ----------
     recurrence : Recurrence
-    x : tensor of shape (n_rows, input_size)
-        Packed; float32 or float64, on the CPU.
+    x : tensor of shape (n_rows, input_size), or with places any number of rows
+        float32 or float64, on the CPU.
     weights : sequence of tensors
         ``w_ih, w_hh, b_ih, b_hh`` of each direction, as torch lays them out.
     initial : tuple of tensors of shape (n_directions, batch, hidden)
@@ -74,13 +77,14 @@ def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: t
     return _Run.apply(recurrence, x, h0, c0, *weights)
 
 
-MOST_UNITS = {"rnn": 384, "gru": 384, "lstm": 384}
-"""Units of a layer up to which the kernels were faster than torch, by ``benchmarks/engines.py``."""
+MOST_UNITS = 384
+"""Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
+many, in training and in prediction, by ``benchmarks/engines.py``."""
 
 
-def is_faster(cell_type: str, hidden_size: int) -> bool:
+def is_faster(hidden_size: int) -> bool:
     """Whether the kernels take less time than torch, as measured."""
-    return hidden_size <= MOST_UNITS[cell_type]
+    return hidden_size <= MOST_UNITS
 
 
 class _Run(torch.autograd.Function):
@@ -96,10 +100,10 @@ class _Run(torch.autograd.Function):
         values = x.detach().contiguous().numpy()
         plain = _plain(weights)
         n_directions, dtype, hidden = len(plain), values.dtype, weights[1].shape[1]
-        states = np.empty((len(values), n_directions * hidden), dtype)
+        states = np.empty((packing.n_rows, n_directions * hidden), dtype)
         keeping = any(ctx.needs_input_grad)
         n_saved = N_SAVED[cell] if keeping else 0
-        saved = [_borrow(engine, (n_saved, len(values), hidden), dtype) for _ in plain]
+        saved = [_borrow(engine, (n_saved, packing.n_rows, hidden), dtype) for _ in plain]
         shape = (n_directions, packing.n_sequences, hidden)
         first, second = (np.zeros(shape, dtype) if s is None else s.detach().contiguous().numpy() for s in (h0, c0))
         masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * n_directions
@@ -108,7 +112,7 @@ class _Run(torch.autograd.Function):
 
         def compute(direction: int, begin: int, end: int) -> None:
             forward(
-                *(cell, values, packing.offsets, begin, end, *arranged[direction]),
+                *(cell, values, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
                 *(first[direction], second[direction], masks[direction], direction == 1, room),
                 *(states, direction * hidden, saved[direction].array),
             )
@@ -131,10 +135,12 @@ class _Run(torch.autograd.Function):
 
         x, out, *weights = ctx.saved_tensors
         values, states, given = x.detach().contiguous().numpy(), out.numpy(), dout.contiguous().numpy()
-        offsets, hidden = ctx.recurrence.packing.offsets, weights[1].shape[1]
+        offsets, places = ctx.recurrence.packing.offsets, ctx.recurrence.places
+        hidden = weights[1].shape[1]
         plain = _plain(weights)
         inputs = ctx.needs_input_grad[1]
-        dx = [np.empty(values.shape if inputs else (0, 0), values.dtype) for _ in plain]
+        make = np.zeros if len(places) else np.empty  # some rows may be padding
+        dx = [make(values.shape if inputs else (0, 0), values.dtype) for _ in plain]
         first, second = ctx.initial
         dfirst, dsecond = np.zeros_like(first), np.zeros_like(second)
         room = _room(values.shape[1], hidden)
@@ -142,7 +148,7 @@ class _Run(torch.autograd.Function):
 
         def compute(direction: int, begin: int, end: int) -> None:
             gradients[direction, begin] = backward(
-                *(ctx.cell, given, values, offsets, begin, end, *plain[direction][:2]),
+                *(ctx.cell, given, values, places, offsets, begin, end, *plain[direction][:2]),
                 *(first[direction], second[direction], ctx.masks[direction], direction == 1, ctx.recurrence.cut, room),
                 *(states, direction * hidden, ctx.saved[direction].array, dx[direction]),
                 *(dfirst[direction], dsecond[direction]),

@@ -33,7 +33,7 @@ class Packing:
         self.n_sequences = len(given)
         self.longest = int(given.max())
         self.even = int(given.min()) == self.longest
-        self._index: Tensor | None = None
+        self._places: NDArray[np.int64] | None = None
         self._n_steps = -1
         if self.even:
             self.order, self.offsets = _even(self.n_sequences, self.longest)
@@ -68,19 +68,30 @@ class Packing:
             return rows.view(n_steps, self.n_sequences, rows.shape[1])
         return _Scatter.apply(rows, self._rows(n_steps), n_steps, self.n_sequences)
 
-    def _rows(self, n_steps: int) -> Tensor:
-        """Where each row lies in a batch that is laid out sequence by sequence, (n_rows,)."""
-        if self._index is None or self._n_steps != n_steps:
-            step = np.repeat(np.arange(self.longest), np.diff(self.offsets))
-            self._index = torch.from_numpy(self.order[self.positions()] * n_steps + step)
+    def places(self, n_steps: int) -> NDArray[np.int64]:
+        """Where each row lies in a batch of `n_steps` that is laid out sequence by sequence, (n_rows,)."""
+        if self._places is None or self._n_steps != n_steps:
             self._n_steps = n_steps
-        return self._index
+            if self.even:
+                self._places = _even_places(self.n_sequences, self.longest, n_steps)
+            else:
+                step = np.repeat(np.arange(self.longest), np.diff(self.offsets))
+                self._places = self.order[self.positions()] * n_steps + step
+        return self._places
+
+    def _rows(self, n_steps: int) -> Tensor:
+        return torch.from_numpy(self.places(n_steps))
 
 
 @functools.lru_cache(maxsize=64)
 def _even(n_sequences: int, n_steps: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The order and the offsets of sequences of one length, which are those of most batches."""
     return np.arange(n_sequences), np.arange(n_steps + 1) * n_sequences
+
+
+@functools.lru_cache(maxsize=64)
+def _even_places(n_sequences: int, longest: int, n_steps: int) -> NDArray[np.int64]:
+    return (np.arange(n_sequences) * n_steps + np.arange(longest)[:, None]).ravel()
 
 
 class _Gather(torch.autograd.Function):

@@ -118,8 +118,8 @@ class RecurrentLayer(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | Packing) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size).
 
-        With a packing in the place of the lengths, `x` is (n_rows, input_size) and so are the hidden states, and the
-        kernels compute them.
+        With a packing in the place of the lengths, `x` is (n_rows, input_size) or (batch, n_steps, input_size), the
+        hidden states are (n_rows, output_size), and the kernels compute them.
         """
         if isinstance(lengths, Packing):
             return self._run_packed(x, lengths)
@@ -135,14 +135,18 @@ class RecurrentLayer(nn.Module):
     def may_fuse(self, x: Tensor) -> bool:
         """Whether kernels can compute this layer, and the engine in use wants them to."""
         weights: Weights = self.directions[0]
-        if weights.proj_size or self.recorded is not None or x.dtype != weights.weight_hh_l0.dtype:
+        if self.recorded is not None or x.dtype != weights.weight_hh_l0.dtype or not kernels_may_run(x):
             return False
-        if not kernels_may_run(x):
-            return False
-        return current_engine().name == "fused" or fused.is_faster(self.cell_type, self.direction_size)
+        return not self.left_to_torch(current_engine().name)
+
+    def left_to_torch(self, engine: str) -> bool:
+        """Whether kernels do not compute this layer, wherever it is, with the engine of that name."""
+        weights: Weights = self.directions[0]
+        return bool(weights.proj_size) or (engine != "fused" and not fused.is_faster(self.direction_size))
 
     def _run_packed(self, x: Tensor, packing: Packing) -> Tensor:
-        """All directions over packed rows `x` (n_rows, input_size), by the kernels."""
+        """All directions over packed rows `x` (n_rows, input_size), or a whole batch (batch, n_steps, input_size)."""
+        places = {} if x.ndim == 2 else {"places": packing.places(x.shape[1])}
         drop = self.recurrent_dropout if self.training else 0.0
         masks, parameters = [], []
         for weights in self._weights():
@@ -152,7 +156,7 @@ class RecurrentLayer(nn.Module):
                 masks.append(mask[torch.from_numpy(packing.order)])
         cell = "relu" if self.unbounded else self.cell_type
         cut = self.tbptt_steps if self.training and self.tbptt_steps else 0
-        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut), x, parameters)
+        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut, **places), x.flatten(0, -2), parameters)
 
     def _weights(self) -> Iterator[Weights]:
         """The weights of each direction, in training with some of them dropped."""
@@ -263,6 +267,11 @@ class RecurrentStack(nn.Module):
         last: Any = self.layers[-1]
         return len(last.directions) > 1
 
+    def left_to_torch(self, engine: str) -> bool:
+        """Whether there is a layer that kernels do not compute, wherever it is, with the engine of that name."""
+        layers: list[Any] = list(self.layers)
+        return any(layer.left_to_torch(engine) for layer in layers)
+
     def groups(self) -> list[nn.ModuleList]:
         """For each layer, from the bottom, what belongs to it: the recurrence, its skip connection and its norm."""
         parts = [part for part in (self.layers, self.skips, self.norms) if len(part)]
@@ -274,7 +283,7 @@ class RecurrentStack(nn.Module):
         packing = Packing(lengths) if all(layer.may_fuse(x) for layer in layers) else None
         n_steps = x.shape[0]
         if packing is not None:
-            x = packing.pack(x)
+            x = packing.pack(x) if len(self.skips) else x.transpose(0, 1)
         for k, layer in enumerate(layers):
             entering = self.dropout(x, packing) if k else x
             hidden = layer(entering, lengths if packing is None else packing)

@@ -81,13 +81,16 @@ def threads_to_use(n_threads: int | None) -> int:
 
 
 @contextmanager
-def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[None]:
+def compute_settings(
+    n_threads: int | None, engine: str = "auto", *, recurrent_by_torch: bool = False
+) -> Iterator[None]:
     """Compute with `engine` on `n_threads`, subnormal numbers flushed to zero, and restore the caller's settings after.
 
     The gradients of a recurrent network vanish into subnormal numbers, on which a CPU is about ten times slower. The
     kernels are split over threads by sequences, which wait for each other once a layer. torch splits a step, and waits
-    at each: that makes several threads slower than one for small recurrences, and brings all to a halt where another
-    process is busy, so that it gets more than one only if `n_threads` says so.
+    at each, in a loop that keeps its cores from others: that makes several threads slower than one for small
+    recurrences, and brings all to a halt where another process is busy. It gets more than one only if `n_threads` says
+    so, and the recurrences are its own.
 
     Parameters
     ----------
@@ -95,6 +98,8 @@ def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[No
         Never more than the process has cores. None is one for torch, and for the kernels :func:`threads_to_use`. A
         process that was forked gives torch one.
     engine : {"auto", "fused", "torch"}
+    recurrent_by_torch : bool
+        Whether there are recurrences that the kernels leave to torch, whatever the engine.
 
     Raises
     ------
@@ -106,7 +111,8 @@ def compute_settings(n_threads: int | None, engine: str = "auto") -> Iterator[No
             "engine='fused' needs numba, which cannot be imported: install it, or set engine='auto' or engine='torch'"
         )
     threads_before, flushing_before = torch.get_num_threads(), flushes_subnormals()
-    threads = 1 if _in_fork else min(n_threads or 1, available_threads())
+    by_torch = recurrent_by_torch or engine == "torch" or not kernels_installed()
+    threads = min(n_threads or 1, available_threads()) if by_torch and not _in_fork else 1
     try:
         if threads != threads_before:
             torch.set_num_threads(threads)

@@ -64,7 +64,9 @@ def compute_outputs(
     outputs : array of shape (n_sequences, ...) or, with `per_step`, (total_steps, ...) in the order of the steps
     """
     outputs: NDArray[np.float64] | None = None
-    with compute_settings(n_threads, engine), torch.inference_mode(), explain_out_of_memory():
+    by_torch = network.backbone.left_to_torch(engine)
+    settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch)
+    with settings, torch.inference_mode(), explain_out_of_memory():
         device = _device(network)
         network = evaluation_copy(network)
         dtype = torch.empty(0, dtype=next(network.parameters()).dtype).numpy().dtype
