@@ -247,13 +247,14 @@ def test_constraints_teach_steps_without_a_label():
     """In BIOES a span that opens at the first of two steps closes at the second."""
     X = [["a", "b"], ["p", "q"], ["o", "o"], ["s", "o"]] * 5
     y = [["B-x", "?"], ["B-x", "E-x"], ["O", "O"], ["S-x", "O"]] * 5
-    said = {}
-    for constrained in (True, False):
-        model = fit(X, y, ignore_label="?", constrain_transitions=constrained, max_epochs=40, learning_rate=0.03)
+    said = {True: [], False: []}
+    for constrained, seed in itertools.product(said, range(5)):
+        options = {"ignore_label": "?", "constrain_transitions": constrained, "random_state": seed}
+        model = fit(X, y, max_epochs=40, learning_rate=0.03, **options)
         emissions = model._emissions([["a", "b"]]).values[1]
-        said[constrained] = emissions[model.classes_ == "E-x"] - np.delete(emissions, model.classes_ == "E-x").max()
+        said[constrained].append(emissions[model.classes_ == "E-x"] - emissions[model.classes_ != "E-x"].max())
         assert model.predict([["p", "q"], ["s", "o"]]).tolist() == [["B-x", "E-x"], ["S-x", "O"]]
-    assert said[True] > max(0, said[False])
+    assert np.mean(said[True]) > max(0, np.mean(said[False]))
 
 
 @pytest.mark.parametrize("decoder", ["crf", "softmax"])
