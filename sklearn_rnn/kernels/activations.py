@@ -34,7 +34,7 @@ def _tanh_single(x):
 
 
 @inlined
-def _exp_double(x):
+def exp_double(x):
     """The exponential of a number between -700 and 700: a power of two times the Taylor series of the rest."""
     n = np.floor(x * 1.4426950408889634 + 0.5)
     r = (x - n * 0.693145751953125) - n * 1.42860682030941723212e-6
@@ -66,14 +66,14 @@ def _tanh_double(x):
     q = square * q + 4.84406305325125486048e3
     near = x + x * square * (p / q)
     size = min(abs(x), 20.0)
-    far = 1.0 - 2.0 / (_exp_double(2.0 * size) + 1.0)
+    far = 1.0 - 2.0 / (exp_double(2.0 * size) + 1.0)
     far = -far if x < 0.0 else far
     return near if size < 0.625 else far
 
 
 @inlined
 def _logistic_double(x):
-    return 1.0 / (1.0 + _exp_double(min(max(-x, -700.0), 700.0)))
+    return 1.0 / (1.0 + exp_double(min(max(-x, -700.0), 700.0)))
 
 
 @inlined

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_rnn.kernels.activations import exp_double
 from sklearn_rnn.kernels.compiling import inlined, kernel
 
 IMPOSSIBLE = -1e30
@@ -52,26 +53,8 @@ def pack(lengths: Any, n_steps: int) -> Any:
 
 @inlined
 def _exp(x):
-    """The exponential of a number that is at most 0, or 0 below -700, in arithmetic that vector instructions have."""
-    shifted = x * 1.4426950408889634 + 6755399441056767.0  # 1.5 * 2**52, whose last bit is 1, and an exponent of 0
-    n = shifted - 6755399441056767.0
-    r = (x - n * 0.693145751953125) - n * 1.42860682030941723212e-6
-    # |r| is at most half the logarithm of 2: the first term left out is below 5e-18
-    p = r * 1.6059043836821613e-10 + 2.08767569878681e-09
-    p = r * p + 2.505210838544172e-08
-    p = r * p + 2.755731922398589e-07
-    p = r * p + 2.7557319223985893e-06
-    p = r * p + 2.48015873015873e-05
-    p = r * p + 0.0001984126984126984
-    p = r * p + 0.001388888888888889
-    p = r * p + 0.008333333333333333
-    p = r * p + 0.041666666666666664
-    p = r * p + 0.16666666666666666
-    p = r * p + 0.5
-    p = r * p + 1.0
-    p = r * p + 1.0
-    power = np.int64(np.float64(shifted).view(np.int64) << 52).view(np.float64)
-    return 0.0 if x < -700.0 else p * power
+    """The exponential of a number that is at most 0; below -700 it is 0."""
+    return 0.0 if x < -700.0 else exp_double(max(x, -700.0))
 
 
 @inlined

@@ -27,6 +27,11 @@ SEQUENCES = 16
 """Least number of sequences of a part."""
 
 N_WEIGHTS = 4
+
+MOST_UNITS = 384
+"""Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
+many, in training and in prediction, by ``benchmarks/engines.py``."""
+
 WORTH_KEEPING = 2**18
 """Numbers from which memory is kept for the next batch: the system hands out large pieces page by page."""
 
@@ -75,11 +80,6 @@ def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: t
     """
     h0, c0 = (*initial, None, None)[:2]
     return _Run.apply(recurrence, x, h0, c0, *weights)
-
-
-MOST_UNITS = 384
-"""Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
-many, in training and in prediction, by ``benchmarks/engines.py``."""
 
 
 def is_faster(hidden_size: int) -> bool:
