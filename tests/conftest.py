@@ -34,3 +34,11 @@ def pytest_runtest_setup(item):
 def rng():
     """A generator that is the same for each test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def no_engine_stays_behind():
+    """Whatever a test does to a fit, the engine of the context is that of before."""
+    before = engines.current_engine()
+    yield
+    assert engines.current_engine() is before

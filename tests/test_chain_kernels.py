@@ -47,16 +47,18 @@ LOSSES = {
 
 def values_and_gradients(engine, problem, factors):
     """What each loss and the marginals are, and the gradients of the sum of `factors` times the loss."""
+    found = []
     with using_engine(engine):
-        yield "marginals", marginals(problem.emissions, problem.chain, problem.lengths)
+        found.append(("marginals", marginals(problem.emissions, problem.chain, problem.lengths)))
         for name, loss in LOSSES.items():
             inputs = [x.detach().clone().requires_grad_() for x in (problem.emissions, problem.chain)]
             value = loss(*inputs, problem)
-            yield name, value.detach()
+            found.append((name, value.detach()))
             if name == "path_log_probability" and not value.isfinite().all():
                 continue  # torch sums the gradients of two terms, which are not both finite
             torch.where(value.isfinite(), value * factors.to(value), 0).sum().backward()
-            yield from ((name + " gradient", x.grad) for x in inputs)
+            found += [(name + " gradient", x.grad) for x in inputs]
+    return found
 
 
 def assert_engines_agree(problem, tolerance=CLOSE):
