@@ -87,7 +87,7 @@ class TrainingSet:
 
         A quick hash tells most samples apart. Those that it does not, and all that it cannot read, have a digest.
         """
-        keys = np.zeros(len(kept), dtype=[("hash", "u8"), ("digest", "S16")])
+        keys = np.zeros(len(kept), dtype=[("hash", ">u8"), ("digest", "S16")])  # in the order of their bytes
         unsure = np.ones(len(kept), dtype=bool)
         if can_hash(self.sequences):
             keys["hash"] = hash_sequences(self.sequences)[kept]
@@ -95,12 +95,7 @@ class TrainingSet:
             unsure = count[of] > 1
         for k in np.flatnonzero(unsure):
             keys["digest"][k] = self._digest(int(kept[k]))
-        _, ranks = np.unique(keys["digest"], return_inverse=True)
-        order = np.lexsort((ranks, keys["hash"]))
-        new = np.append(True, (keys["hash"][order][1:] != keys["hash"][order][:-1]) | (np.diff(ranks[order]) != 0))
-        numbers = np.empty(len(kept), dtype=np.int64)
-        numbers[order] = np.cumsum(new)
-        return numbers
+        return keys.view("S24")
 
     def _digest(self, i: int) -> bytes:
         """A 128-bit digest of sample `i`: its steps, its target and its group."""

@@ -144,7 +144,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
         options = self._training_options(loss, device, random_state, partial=partial)
-        with compute_settings(1), explain_out_of_memory():
+        with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(data, options, len(training), validation_set, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
         settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch)

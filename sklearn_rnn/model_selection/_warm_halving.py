@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,13 +16,26 @@ from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 from sklearn_rnn.model_selection._continuation import Continuation, check_resource
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class _WarmHalving:
-    """``fit`` of both searches, on a copy of the search whose estimator goes on."""
+    """``fit`` of both searches, on a copy of the search whose estimator goes on; the fields are its parameters."""
 
     estimator: Any
-    resource: str
-    max_resources: Any
-    memory: str | None
+    resource: str = "max_epochs"
+    factor: float = 3
+    max_resources: int | str = "auto"
+    aggressive_elimination: bool = False
+    cv: Any = 5
+    scoring: Any = None
+    refit: bool = True
+    error_score: float | str = np.nan
+    return_train_score: bool = True
+    random_state: Any = None
+    n_jobs: int | None = None
+    verbose: int = 0
+    memory: str | None = None
+
+    pre_dispatch: ClassVar[str] = "2*n_jobs"  # what scikit-learn's halving leaves it at, and has no parameter for
     _space: ClassVar[str]
     """The parameter that holds the space of the search."""
 
@@ -64,6 +78,7 @@ class _WarmHalving:
         return tuple(sorted({name for part in parts for name in part}))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class WarmHalvingGridSearchCV(_WarmHalving, HalvingGridSearchCV):
     """Halving over a grid, in which epochs are the resource and training goes on from rung to rung.
 
@@ -147,48 +162,14 @@ class WarmHalvingGridSearchCV(_WarmHalving, HalvingGridSearchCV):
         **HalvingGridSearchCV._parameter_constraints,
         "memory": [str, None],
     }
-    _space = "param_grid"
+    _space: ClassVar[str] = "param_grid"
 
-    def __init__(
-        self,
-        estimator: Any,
-        param_grid: Any,
-        *,
-        resource: str = "max_epochs",
-        factor: float = 3,
-        max_resources: int | str = "auto",
-        min_resources: int | str = "exhaust",
-        aggressive_elimination: bool = False,
-        cv: Any = 5,
-        scoring: Any = None,
-        refit: bool = True,
-        error_score: float | str = np.nan,
-        return_train_score: bool = True,
-        random_state: Any = None,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        memory: str | None = None,
-    ) -> None:
-        super().__init__(
-            estimator,
-            param_grid,
-            factor=factor,
-            resource=resource,
-            max_resources=max_resources,
-            min_resources=min_resources,
-            aggressive_elimination=aggressive_elimination,
-            cv=cv,
-            scoring=scoring,
-            refit=refit,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
-        self.memory = memory
+    estimator: Any = field(kw_only=False)
+    param_grid: Any = field(kw_only=False)
+    min_resources: int | str = "exhaust"
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class WarmHalvingRandomSearchCV(_WarmHalving, HalvingRandomSearchCV):
     """Halving over random candidates, in which epochs are the resource and training goes on from rung to rung.
 
@@ -259,45 +240,9 @@ class WarmHalvingRandomSearchCV(_WarmHalving, HalvingRandomSearchCV):
         **HalvingRandomSearchCV._parameter_constraints,
         "memory": [str, None],
     }
-    _space = "param_distributions"
+    _space: ClassVar[str] = "param_distributions"
 
-    def __init__(
-        self,
-        estimator: Any,
-        param_distributions: Any,
-        *,
-        n_candidates: int | str = "exhaust",
-        resource: str = "max_epochs",
-        factor: float = 3,
-        max_resources: int | str = "auto",
-        min_resources: int | str = "smallest",
-        aggressive_elimination: bool = False,
-        cv: Any = 5,
-        scoring: Any = None,
-        refit: bool = True,
-        error_score: float | str = np.nan,
-        return_train_score: bool = True,
-        random_state: Any = None,
-        n_jobs: int | None = None,
-        verbose: int = 0,
-        memory: str | None = None,
-    ) -> None:
-        super().__init__(
-            estimator,
-            param_distributions,
-            n_candidates=n_candidates,
-            factor=factor,
-            resource=resource,
-            max_resources=max_resources,
-            min_resources=min_resources,
-            aggressive_elimination=aggressive_elimination,
-            cv=cv,
-            scoring=scoring,
-            refit=refit,
-            error_score=error_score,
-            return_train_score=return_train_score,
-            random_state=random_state,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
-        self.memory = memory
+    estimator: Any = field(kw_only=False)
+    param_distributions: Any = field(kw_only=False)
+    n_candidates: int | str = "exhaust"
+    min_resources: int | str = "smallest"

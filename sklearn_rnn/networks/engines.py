@@ -42,14 +42,17 @@ class Engine:
         numba's own threads are not used: they abort the process when two threads of Python call them at once.
         """
         workers = 1 if small else min(self.n_threads, len(parts))
-        if workers > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(self.n_threads - 1, "kernel", initializer=_prepare_thread)
-        others = [self._pool.submit(_compute_all, compute, parts[k::workers]) for k in range(1, workers)]  # type: ignore[union-attr]
+        others = [self._threads().submit(_compute_all, compute, parts[k::workers]) for k in range(1, workers)]
         try:
             _compute_all(compute, parts[::workers])
         finally:
             for other in others:
                 other.result()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.n_threads - 1, "kernel", initializer=_prepare_thread)
+        return self._pool
 
     def close(self) -> None:
         """End the threads and let go of the memory."""

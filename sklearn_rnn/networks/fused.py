@@ -27,6 +27,7 @@ SEQUENCES = 16
 """Least number of sequences of a part."""
 
 N_WEIGHTS = 4
+PACKED = np.empty(0, np.int64)
 
 MOST_UNITS = 384
 """Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
@@ -57,7 +58,7 @@ class Recurrence:
     packing: Packing
     masks: tuple[Tensor, ...] = ()
     cut: int = 0
-    places: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    places: NDArray[np.int64] = field(default_factory=lambda: PACKED)
 
 
 def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: tuple[Tensor, ...] = ()) -> Tensor:

@@ -146,7 +146,7 @@ class RecurrentLayer(nn.Module):
 
     def _run_packed(self, x: Tensor, packing: Packing) -> Tensor:
         """All directions over packed rows `x` (n_rows, input_size), or a whole batch (batch, n_steps, input_size)."""
-        places = {} if x.ndim == 2 else {"places": packing.places(x.shape[1])}
+        places = fused.PACKED if x.ndim == 2 else packing.places(x.shape[1])
         drop = self.recurrent_dropout if self.training else 0.0
         masks, parameters = [], []
         for weights in self._weights():
@@ -156,7 +156,7 @@ class RecurrentLayer(nn.Module):
                 masks.append(mask[torch.from_numpy(packing.order)])
         cell = "relu" if self.unbounded else self.cell_type
         cut = self.tbptt_steps if self.training and self.tbptt_steps else 0
-        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut, **places), x.flatten(0, -2), parameters)
+        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut, places), x.flatten(0, -2), parameters)
 
     def _weights(self) -> Iterator[Weights]:
         """The weights of each direction, in training with some of them dropped."""
