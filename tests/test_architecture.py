@@ -41,7 +41,7 @@ LIBRARIES = {
 }
 ALSO = {
     "networks/chain_fused.py": {"numpy"},
-    "networks/engines.py": {"numba"},
+    "networks/engines.py": {"numba", "numpy"},
     "networks/fused.py": {"numpy"},
     "networks/packing.py": {"numpy"},
     "training/compute.py": {"scipy", "threadpoolctl"},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,7 +17,12 @@ from threadpoolctl import threadpool_info
 
 pytest.importorskip("numba")
 
+from numba import types
+from numba.core.caching import NullCache
+from numba.core.dispatcher import Dispatcher
+
 from sklearn_rnn import RNNClassifier, RNNSequenceTagger
+from sklearn_rnn.kernels import chain, chain_decoding, chain_packing, recurrence
 from sklearn_rnn.networks import engines
 from sklearn_rnn.networks.engines import Engine, current_engine, using_engine
 from sklearn_rnn.training.compute import compute_settings
@@ -142,6 +148,38 @@ def test_an_interruption_ends_the_fit_and_leaves_the_model_alone(n_threads):
     timer.join()
     np.testing.assert_array_equal(model.predict_proba(X), before)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kernel")]
+
+
+@pytest.mark.parametrize("module", [chain, chain_decoding, chain_packing, recurrence])
+def test_kernels_return_no_arrays(module):
+    """To wrap one, numba runs Python, where a Ctrl-C is lost: the call ends in a SystemError."""
+    fitted()
+    tags = [["a" if step > 0 else "b" for step in x[:, 0]] for x in X]
+    tagger = RNNSequenceTagger(hidden_size=4, max_epochs=1, decoder="crf", engine="fused").fit(X, tags)
+    tagger.predict(X)
+    # What is compiled into another kernel is not called from Python, and not read from the cache.
+    compiled = [x for x in vars(module).values() if isinstance(x, Dispatcher) and not isinstance(x._cache, NullCache)]
+    signatures = [signature for kernel in compiled for signature in kernel.nopython_signatures]
+    assert len(signatures) >= len(compiled) > 0
+    for signature in signatures:
+        assert isinstance(signature.return_type, types.NoneType | types.Boolean | types.Float), signature
+
+
+def test_memory_that_is_lent_does_not_swallow_an_interruption():
+    """A destructor would, when the signal arrives while it runs."""
+    engine = Engine("fused")
+
+    def borrow_for(seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            engine.borrow((engines.WORTH_KEEPING,), np.dtype("float32"))
+
+    for _ in range(20):
+        timer = threading.Timer(0.01, _thread.interrupt_main)
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            borrow_for(20)
+        timer.join()
 
 
 def run_script(script, **environment):

@@ -196,14 +196,13 @@ def test_a_second_backward_pass_gives_the_same():
 
 def test_memory_is_used_again_only_when_nothing_refers_to_it():
     engine = Engine("fused")
-    first = fused._borrow(engine, (1024, 512), np.dtype("float32"))
-    second = fused._borrow(engine, (1024, 512), np.dtype("float32"))
-    assert not np.shares_memory(first.array, second.array)
-    address = first.array.ctypes.data
+    first = engine.borrow((1024, 512), np.dtype("float32"))
+    second = engine.borrow((1024, 512), np.dtype("float32"))
+    assert not np.shares_memory(first, second)
+    address = first.ctypes.data
+    of_another_type = engine.borrow((1024, 512), np.dtype("float64"))
     del first
-    third = fused._borrow(engine, (1000, 512), np.dtype("float32"))
-    assert third.array.ctypes.data == address
-    del second, third
-    assert len(engine.free) == 2
-    engine.close()
-    assert engine.free == []
+    third = engine.borrow((1000, 512), np.dtype("float32"))
+    assert third.ctypes.data == address
+    assert not np.shares_memory(third, second)
+    assert not np.shares_memory(third, of_another_type)

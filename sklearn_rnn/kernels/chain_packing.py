@@ -14,41 +14,36 @@ IMPOSSIBLE = -1e30
 
 
 @kernel
-def pack(lengths: Any, n_steps: int) -> Any:
-    """Where the steps of a padded batch are when packed.
+def pack(lengths: Any, order: Any, rows: Any, starts: Any) -> None:
+    """Write down where the steps of a padded batch are when packed.
 
     Parameters
     ----------
     lengths : array of int64, shape (batch,)
-    n_steps : int
-
-    Returns
-    -------
-    order : array of int64, shape (n_not_empty,)
-        The sequences in the order of falling length; equals as they came.
-    rows : array of int64, shape (total_steps,)
-        For each packed step, ``sequence * n_steps + step``.
+    order : array of int64, shape (batch,)
+        Takes the sequences that are not empty in the order of falling length; equals as they came.
+    rows : array of int64, shape (batch * n_steps,)
+        Takes, for each packed step, ``sequence * n_steps + step``.
     starts : array of int64, shape (n_steps + 1,)
+        Takes the number of packed steps before each step.
     """
+    n_steps = len(starts) - 1
     sizes = np.zeros(n_steps + 1, np.int64)
     for i in range(len(lengths)):
         for t in range(min(lengths[i], n_steps)):
             sizes[t] += 1
-    starts = np.zeros(n_steps + 1, np.int64)
+    starts[0] = 0
     for t in range(n_steps):
         starts[t + 1] = starts[t] + sizes[t]
-    order = np.empty(sizes[0], np.int64)
     place = sizes.copy()  # as many sequences are longer than `length` as have a step of that index
     for i in range(len(lengths)):
         length = min(lengths[i], n_steps)
         if length > 0:
             order[place[length]] = i
             place[length] += 1
-    rows = np.empty(starts[-1], np.int64)
     for t in range(n_steps):
         for i in range(sizes[t]):
             rows[starts[t] + i] = order[i] * n_steps + t
-    return order, rows, starts
 
 
 @inlined

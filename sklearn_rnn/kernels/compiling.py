@@ -14,6 +14,9 @@ FAST = {"contract", "nsz", "arcp"}
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` when it is first called with arrays of new types, and read it from the cache after that.
 
+    A kernel writes into the arrays that it is given and returns no array of its own: numba runs a function of Python to
+    wrap one, and a Ctrl-C that arrives there is lost in a SystemError.
+
     The cache lies beside this file, or where that folder cannot be written to, in the user's own; where there is
     neither, each process compiles anew.
     """

@@ -181,26 +181,20 @@ def _add_product(a, b, part, total):
 
 
 @kernel
-def arrange(cell, w_x, w_h, b_x, b_h):
-    """Weights of one direction as :func:`forward` reads them.
+def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
+    """Lay out the weights of one direction as :func:`forward` reads them.
 
     Parameters
     ----------
     cell : int
     w_x, w_h, b_x, b_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
-
-    Returns
-    -------
-    w_x, w_h : arrays (G, I + 1, H), (G, H, H)
-        Transposed, those of the inputs with the sums of both biases as their last row; for the candidate of a GRU the
-        bias of its inputs alone.
+    inputs, recurrent : arrays (G, I + 1, H), (G, H, H)
+        Take the transposed weights, those of the inputs with the sums of both biases as their last row; for the
+        candidate of a GRU the bias of its inputs alone.
     b_n : array (H,)
-        The recurrent bias of the candidate of a GRU; of another cell anything.
+        Takes the recurrent bias of the candidate of a GRU; of another cell anything.
     """
-    H, n_inputs = w_h.shape[1], w_x.shape[1]
-    G = w_h.shape[0] // H
-    inputs = np.empty((G, n_inputs + 1, H), w_x.dtype)
-    recurrent = np.empty((G, H, H), w_x.dtype)
+    G, H, n_inputs = recurrent.shape[0], recurrent.shape[1], w_x.shape[1]
     for g in range(G):
         for j in range(H):
             row = g * H + j
@@ -209,7 +203,7 @@ def arrange(cell, w_x, w_h, b_x, b_h):
             inputs[g, n_inputs, j] = b_x[row] if cell == GRU and g == 2 else b_x[row] + b_h[row]
             for k in range(H):
                 recurrent[g, k, j] = w_h[row, k]
-    return inputs, recurrent, b_h[(G - 1) * H :].copy()
+    _put(b_h[(G - 1) * H :], b_n)
 
 
 @kernel
@@ -319,6 +313,10 @@ def backward(
     dx,
     dh0,
     dc0,
+    dw_x,
+    dw_h,
+    db_x,
+    db_h,
 ):
     """Gradients of everything that :func:`forward` read, given `dout` (R, n_directions * H) of what it wrote.
 
@@ -331,12 +329,10 @@ def backward(
         Takes the gradient of the inputs; rows that are read by nobody stay as they are.
     dh0, dc0 : arrays (B, H)
         Take those of the first states.
+    dw_x, dw_h, db_x, db_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
+        Take those of the weights, summed over these sequences.
 
     The other parameters are those of :func:`forward`.
-
-    Returns
-    -------
-    dw_x, dw_h, db_x, db_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
     """
     H = w_h.shape[1]
     G = w_h.shape[0] // H
@@ -358,7 +354,7 @@ def backward(
     part = np.empty((size, H), x.dtype)
     bases = np.empty(n_steps, np.int64)
     with_bias = np.zeros((G * H, n_inputs + 1), x.dtype)
-    dw_h = np.zeros((G * H, H), x.dtype)
+    _clear(dw_h.reshape(-1))
     db_n = np.zeros(H, x.dtype)
     d = np.zeros((size, H), x.dtype)
     state = np.empty((size, H), x.dtype)  # of the hidden units after this step, or of the cells before it
@@ -442,9 +438,8 @@ def backward(
     _put(_rows(d, 0, size), _rows(dh0, first, size))
     if lstm:
         _put(_rows(dc, 0, size), _rows(dc0, first, size))
-    dw_x = with_bias[:, :n_inputs].copy()
-    db_x = with_bias[:, n_inputs].copy()
-    db_h = db_x.copy()
+    for j in range(G * H):
+        _put(with_bias[j, :n_inputs], dw_x[j])
+        db_x[j] = db_h[j] = with_bias[j, n_inputs]
     if gru:
         _put(db_n, db_h[2 * H :])
-    return dw_x, dw_h, db_x, db_h

@@ -6,6 +6,7 @@ message would be lost is computed in log space, by itself.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,12 +39,15 @@ class FusedMessages:
         self.lengths = lengths
         self._emissions = emissions.detach().contiguous().view(-1, self.shape[2]).numpy()
         self._joins = chain.detach().double().contiguous().numpy()
-        order, rows, starts = pack(lengths.contiguous().numpy(), self.shape[1])
+        n_batch, n_steps = self.shape[:2]
+        order, rows, starts = (np.empty(n, np.int64) for n in (n_batch, n_batch * n_steps, n_steps + 1))
+        pack(lengths.contiguous().numpy(), order, rows, starts)
+        order, rows = order[: starts[1] if n_steps else 0], rows[: starts[-1]]
         self.order, self.rows = torch.from_numpy(order), torch.from_numpy(rows)
         self._rows, self._starts = rows, starts
-        n_steps, n_sequences, n_labels = len(rows), len(order), self.shape[2]
-        self._peaks, norms = _empty(n_steps), _empty(n_steps)
-        factors, scores, alpha = _empty(n_labels + 2, n_labels), _empty(n_steps, n_labels), _empty(n_steps, n_labels)
+        n_rows, n_sequences, n_labels = len(rows), len(order), self.shape[2]
+        self._peaks, norms = _empty(n_rows), _empty(n_rows)
+        factors, scores, alpha = _empty(n_labels + 2, n_labels), _empty(n_rows, n_labels), _empty(n_rows, n_labels)
         totals, least, self._shifts = _empty(n_sequences), _empty(n_sequences), _empty(n_sequences)
         lost = torch.empty(n_sequences, dtype=torch.bool)
         arrays = [x.numpy() for x in (scores, self._peaks, factors, least, self._shifts)]

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import functools
+import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from weakref import ReferenceType, ref
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 Part = tuple[Any, ...]
+
+WORTH_KEEPING = 2**18
+"""Numbers from which memory is kept for the next batch: the system hands out large pieces page by page."""
 
 
 class Engine:
@@ -23,17 +31,13 @@ class Engine:
         "fused" takes the kernels wherever they can do the work, "auto" where they are also the faster ones.
     n_threads : int
         Threads that kernels may be split over.
-
-    Attributes
-    ----------
-    free : list
-        Memory that a kernel no longer needs, and the next one may use.
     """
 
     def __init__(self, name: str = "auto", n_threads: int = 1) -> None:
         self.name = name
         self.n_threads = n_threads
-        self.free: list[Any] = []
+        self._loans: list[tuple[NDArray[Any], ReferenceType[NDArray[Any]]]] = []
+        self._lending = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
     def share(self, compute: Callable[..., None], parts: Sequence[Part], *, small: bool = False) -> None:
@@ -49,6 +53,26 @@ class Engine:
             for other in others:
                 other.result()
 
+    def borrow(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """An array that holds anything, in memory that another gets when nothing refers to this one any more.
+
+        Views of the array do not count: whoever keeps one keeps the array too.
+        """
+        size = math.prod(shape)
+        if size < WORTH_KEEPING:
+            return np.empty(shape, dtype)
+        with self._lending:
+            for k, (memory, borrower) in enumerate(self._loans):
+                if borrower() is None and memory.dtype == dtype and size <= memory.size <= 4 * size:
+                    del self._loans[k]
+                    break
+            else:
+                memory = np.empty(size, dtype)
+            array = memory[:size].reshape(shape)
+            # A weak reference, not a destructor, which would swallow a Ctrl-C that arrives while it runs.
+            self._loans.append((memory, ref(array)))
+        return array
+
     def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.n_threads - 1, "kernel", initializer=_prepare_thread)
@@ -59,7 +83,7 @@ class Engine:
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
-        self.free.clear()
+        self._loans.clear()
 
 
 def _prepare_thread() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from sklearn_rnn.networks.engines import Engine, current_engine
+from sklearn_rnn.networks.engines import current_engine
 from sklearn_rnn.networks.packing import Packing
 
 CHUNK = 2**18
@@ -32,9 +31,6 @@ PACKED = np.empty(0, np.int64)
 MOST_UNITS = 384
 """Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
 many, in training and in prediction, by ``benchmarks/engines.py``."""
-
-WORTH_KEEPING = 2**18
-"""Numbers from which memory is kept for the next batch: the system hands out large pieces page by page."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class _Run(torch.autograd.Function):
     def forward(
         ctx: Any, recurrence: Recurrence, x: Tensor, h0: Tensor | None, c0: Tensor | None, *weights: Tensor
     ) -> Tensor:
-        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, arrange, forward
+        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, forward
 
         cell, engine, packing = CELLS[recurrence.cell], current_engine(), recurrence.packing
         values = x.detach().contiguous().numpy()
@@ -104,18 +100,18 @@ class _Run(torch.autograd.Function):
         states = np.empty((packing.n_rows, n_directions * hidden), dtype)
         keeping = any(ctx.needs_input_grad)
         n_saved = N_SAVED[cell] if keeping else 0
-        saved = [_borrow(engine, (n_saved, packing.n_rows, hidden), dtype) for _ in plain]
+        saved = [engine.borrow((n_saved, packing.n_rows, hidden), dtype) for _ in plain]
         shape = (n_directions, packing.n_sequences, hidden)
         first, second = (np.zeros(shape, dtype) if s is None else s.detach().contiguous().numpy() for s in (h0, c0))
         masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * n_directions
-        arranged = [arrange(cell, *four) for four in plain]
+        arranged = [_arranged(cell, *four) for four in plain]
         room = _room(values.shape[1], hidden)
 
         def compute(direction: int, begin: int, end: int) -> None:
             forward(
                 *(cell, values, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
                 *(first[direction], second[direction], masks[direction], direction == 1, room),
-                *(states, direction * hidden, saved[direction].array),
+                *(states, direction * hidden, saved[direction]),
             )
 
         work = packing.n_rows * (values.shape[1] + hidden) * len(plain[0][1])
@@ -148,12 +144,14 @@ class _Run(torch.autograd.Function):
         gradients: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
 
         def compute(direction: int, begin: int, end: int) -> None:
-            gradients[direction, begin] = backward(
+            of_weights = tuple(np.empty_like(weight) for weight in plain[direction])
+            backward(
                 *(ctx.cell, given, values, places, offsets, begin, end, *plain[direction][:2]),
                 *(first[direction], second[direction], ctx.masks[direction], direction == 1, ctx.recurrence.cut, room),
-                *(states, direction * hidden, ctx.saved[direction].array, dx[direction]),
-                *(dfirst[direction], dsecond[direction]),
+                *(states, direction * hidden, ctx.saved[direction], dx[direction]),
+                *(dfirst[direction], dsecond[direction], *of_weights),
             )
+            gradients[direction, begin] = of_weights
 
         current_engine().share(compute, ctx.parts, small=ctx.small)
         sums: list[Tensor] = []
@@ -176,6 +174,20 @@ def _plain(weights: Sequence[Tensor]) -> list[list[NDArray[Any]]]:
     return [arrays[k : k + N_WEIGHTS] for k in range(0, len(arrays), N_WEIGHTS)]
 
 
+def _arranged(
+    cell: int, w_x: NDArray[Any], w_h: NDArray[Any], b_x: NDArray[Any], b_h: NDArray[Any]
+) -> tuple[NDArray[Any], ...]:
+    """The weights of a direction as the forward kernel reads them."""
+    from sklearn_rnn.kernels.recurrence import arrange
+
+    hidden, inputs = w_h.shape[1], w_x.shape[1]
+    n_gates = len(w_h) // hidden
+    shapes: list[tuple[int, ...]] = [(n_gates, inputs + 1, hidden), (n_gates, hidden, hidden), (hidden,)]
+    arrays = tuple(np.empty(shape, w_x.dtype) for shape in shapes)
+    arrange(cell, w_x, w_h, b_x, b_h, *arrays)
+    return arrays
+
+
 def _room(inputs: int, hidden: int) -> int:
     """Rows of the buffers of a kernel."""
     return max(1, CHUNK // (7 * hidden + inputs))
@@ -190,33 +202,3 @@ def _parts(packing: Packing, n_directions: int, work: int) -> list[tuple[int, in
     n_parts = max(1, min(n // SEQUENCES, work // PART, 8))
     bounds = [n * k // n_parts for k in range(n_parts + 1)]
     return [(direction, begin, end) for direction in range(n_directions) for begin, end in pairwise(bounds)]
-
-
-class _Loan:
-    """Memory that goes back to the engine when nothing refers to it any more.
-
-    Parameters
-    ----------
-    engine : Engine
-    memory : array of shape (size,)
-    shape : tuple of int
-    """
-
-    def __init__(self, engine: Engine, memory: NDArray[Any], shape: tuple[int, ...]) -> None:
-        self._engine = engine
-        self._memory = memory
-        self.array = memory[: math.prod(shape)].reshape(shape)
-
-    def __del__(self) -> None:
-        if self._memory.size >= WORTH_KEEPING:
-            self._engine.free.append(self._memory)
-
-
-def _borrow(engine: Engine, shape: tuple[int, ...], dtype: np.dtype[Any]) -> _Loan:
-    """Memory for an array of `shape` that holds anything."""
-    size = math.prod(shape)
-    if size >= WORTH_KEEPING:
-        for k, memory in enumerate(engine.free):
-            if memory.dtype == dtype and size <= memory.size <= 4 * size:
-                return _Loan(engine, engine.free.pop(k), shape)
-    return _Loan(engine, np.empty(size, dtype), shape)
