@@ -41,9 +41,11 @@ LIBRARIES = {
 }
 ALSO = {
     "networks/chain_fused.py": {"numpy"},
+    "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},
     "networks/fused.py": {"numpy"},
     "networks/packing.py": {"numpy"},
+    "networks/recurrent.py": {"numpy"},
     "training/compute.py": {"scipy", "threadpoolctl"},
     "data/batching.py": {"torch"},
     "data/frames.py": {"narwhals"},

@@ -15,6 +15,7 @@ from test_bad_input import LABELS, TABLE, TOKENS, X
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.exceptions import OutOfMemoryError, TrainingDivergedError
+from sklearn_rnn.networks.fused import ForwardPass
 from sklearn_rnn.networks.network import RecurrentNetwork
 
 WRONG_VALUES = {
@@ -309,6 +310,7 @@ def test_out_of_memory(monkeypatch, cell_type, error):
 
     with monkeypatch.context() as patch:
         patch.setattr(RecurrentNetwork, "hidden_states", compute)
+        patch.setattr(ForwardPass, "__init__", compute)
         for act in (lambda: model.fit(X, LABELS), lambda: model.predict(X)):
             with pytest.raises(OutOfMemoryError, match=r"ran out of memory.*lower batch_size, max_length, hidden_size"):
                 act()
@@ -320,6 +322,7 @@ def test_other_errors_of_torch_are_not_about_memory(monkeypatch):
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
     monkeypatch.setattr(RecurrentNetwork, "forward", forward)
+    monkeypatch.setattr(ForwardPass, "__init__", forward)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         small(RNNClassifier).fit(X, LABELS)
 

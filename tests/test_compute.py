@@ -7,6 +7,7 @@ import torch
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.exceptions import OutOfMemoryError
 from sklearn_rnn.networks.engines import kernels_installed
+from sklearn_rnn.networks.fused import ForwardPass
 from sklearn_rnn.networks.recurrent import RecurrentStack
 from sklearn_rnn.training import compute
 from sklearn_rnn.training.compute import (
@@ -138,10 +139,11 @@ def test_running_out_of_memory_in_fit_and_predict(monkeypatch):
     classifier = RNNClassifier(hidden_size=2, max_epochs=1).fit(X, y)
     net = classifier.net_
 
-    def run_out(self, x, lengths):
+    def run_out(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(RecurrentStack, "forward", run_out)
+    monkeypatch.setattr(ForwardPass, "__init__", run_out)
     for call in (lambda: classifier.fit(X, y), lambda: classifier.predict(X)):
         with pytest.raises(OutOfMemoryError, match="lower batch_size"):
             call()

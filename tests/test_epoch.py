@@ -94,7 +94,7 @@ def test_weights_curves_and_history_are_skorchs_to_the_last_bit(estimator, targe
         {"optimizer": "sgd"},
         {"optimizer": "rmsprop"},
         {"optimizer": torch.optim.NAdam},
-        {"optimizer": torch.optim.LBFGS, "learning_rate": 0.1, "weight_decay": 0.0},
+        {"optimizer": torch.optim.LBFGS, "learning_rate": 0.01, "weight_decay": 0.0},
         {"dtype": "float64"},
         {"batch_size": 50},
         {"dropout": 0.5, "recurrent_dropout": 0.3},

@@ -16,7 +16,7 @@ from test_parameters import POOLED, SHOWN, WITH_CLASSES, differs, fit, shows
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
-from sklearn_rnn.networks import fused
+from sklearn_rnn.networks.engines import Engine
 from sklearn_rnn.training.compute import available_threads
 
 
@@ -138,7 +138,8 @@ def test_bfloat16_keeps_weights_in_float32_and_learns_the_same_but_for_rounding(
 def test_engine_chooses_what_computes_and_not_what_comes_out(estimator, monkeypatch):
     pytest.importorskip("numba")
     runs = []
-    monkeypatch.setattr(fused, "run", lambda *given, run=fused.run: runs.append(1) or run(*given))
+    share = Engine.share
+    monkeypatch.setattr(Engine, "share", lambda *given, **options: runs.append(1) or share(*given, **options))
     models = {}
     for engine in ("fused", "torch"):
         runs.clear()

@@ -31,12 +31,17 @@ class Dropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor, packing: Packing | None = None) -> Tensor:
+        mask = self.mask(x, packing)
+        return x if mask is None else x * mask
+
+    def mask(self, x: Tensor, packing: Packing | None = None) -> Tensor | None:
+        """What `x` is to be multiplied with, or None for nothing."""
         if not self.training or self.p == 0:
-            return x
+            return None
         if packing is not None and self.tied_dim == 0:
-            return x * packing.spread(sample_mask(x, (packing.n_sequences, x.shape[1]), self.p, self.generator))
+            return packing.spread(sample_mask(x, (packing.n_sequences, x.shape[1]), self.p, self.generator))
         shape = [1 if dim == self.tied_dim else size for dim, size in enumerate(x.shape)]
-        return x * sample_mask(x, tuple(shape), self.p, self.generator)
+        return sample_mask(x, tuple(shape), self.p, self.generator)
 
 
 def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:

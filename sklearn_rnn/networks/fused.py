@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from sklearn_rnn.networks.cells import Weights
 from sklearn_rnn.networks.engines import current_engine
 from sklearn_rnn.networks.packing import Packing
+
+Array = NDArray[Any]
 
 CHUNK = 2**18
 """Numbers in the buffers of a kernel: what a core's cache holds of inputs, gates and states of some steps."""
@@ -84,6 +87,107 @@ def is_faster(hidden_size: int) -> bool:
     return hidden_size <= MOST_UNITS
 
 
+def weights_of(direction: Weights) -> list[Tensor]:
+    """Weights and biases of a layer's direction, in the order in which the kernels take them."""
+    return [direction.weight_ih_l0, direction.weight_hh_l0, direction.bias_ih_l0, direction.bias_hh_l0]
+
+
+class ForwardPass:
+    """Hidden states of all directions, and what the backward pass needs of their computation.
+
+    Parameters
+    ----------
+    recurrence : Recurrence
+    inputs : array of shape (n_rows, input_size), or with places any number of rows
+    weights : list of lists of arrays
+        Those of each direction, as :func:`weights_of` orders them.
+    h0, c0 : arrays of shape (n_directions, batch, hidden), or None for zeros
+    keeping : bool
+        Whether there will be a backward pass.
+
+    Attributes
+    ----------
+    states : array of shape (n_rows, n_directions * hidden)
+    """
+
+    def __init__(
+        self,
+        recurrence: Recurrence,
+        inputs: Array,
+        weights: list[list[Array]],
+        h0: Array | None = None,
+        c0: Array | None = None,
+        *,
+        keeping: bool,
+    ) -> None:
+        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, forward
+
+        packing, dtype, hidden = recurrence.packing, inputs.dtype, weights[0][1].shape[1]
+        self.recurrence, self.inputs, self.weights = recurrence, inputs, weights
+        self.cell, self.hidden = CELLS[recurrence.cell], hidden
+        self.states = states = np.empty((packing.n_rows, len(weights) * hidden), dtype)
+        shape = (N_SAVED[self.cell] if keeping else 0, packing.n_rows, hidden)
+        self.saved = [current_engine().borrow(shape, dtype) for _ in weights]
+        shape = (len(weights), packing.n_sequences, hidden)
+        self.h0, self.c0 = (np.zeros(shape, dtype) if state is None else state for state in (h0, c0))
+        self.masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * len(weights)
+        self.room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
+        arranged = [_arranged(self.cell, *four) for four in weights]
+
+        def compute(direction: int, begin: int, end: int) -> None:
+            forward(
+                *(self.cell, inputs, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
+                *(self.h0[direction], self.c0[direction], self.masks[direction], direction == 1, self.room),
+                *(states, direction * hidden, self.saved[direction]),
+            )
+
+        work = packing.n_rows * (inputs.shape[1] + hidden) * len(weights[0][1])
+        self.parts, self.small = _parts(packing, len(weights), work), work < PART
+        current_engine().share(compute, self.parts, small=self.small)
+
+    def gradients(self, dstates: Array, *, of_inputs: bool) -> Gradients:
+        """The gradients of all that the states were computed from, given those of the states."""
+        from sklearn_rnn.kernels.recurrence import backward
+
+        inputs, weights, hidden, recurrence = self.inputs, self.weights, self.hidden, self.recurrence
+        places, offsets = recurrence.places, recurrence.packing.offsets
+        make = np.zeros if len(places) else np.empty  # some rows may be padding
+        dx = [make(inputs.shape if of_inputs else (0, 0), inputs.dtype) for _ in weights]
+        dh0, dc0 = np.zeros(self.h0.shape, inputs.dtype), np.zeros(self.c0.shape, inputs.dtype)
+        of_parts: dict[tuple[int, int], list[Array]] = {}
+
+        def compute(direction: int, begin: int, end: int) -> None:
+            of_weights = [np.empty_like(weight) for weight in weights[direction]]
+            backward(
+                *(self.cell, dstates, inputs, places, offsets, begin, end, *weights[direction][:2]),
+                *(self.h0[direction], self.c0[direction], self.masks[direction], direction == 1, recurrence.cut),
+                *(self.room, self.states, direction * hidden, self.saved[direction], dx[direction]),
+                *(dh0[direction], dc0[direction], *of_weights),
+            )
+            of_parts[direction, begin] = of_weights
+
+        current_engine().share(compute, self.parts, small=self.small)
+        sums: list[Array] = []
+        for direction in range(len(weights)):
+            totals, *others = (of_parts[d, begin] for d, begin, _ in self.parts if d == direction)
+            for other in others:
+                for total, part in zip(totals, other, strict=True):
+                    total += part
+            sums += totals
+        for of_direction in dx[1:]:
+            dx[0] += of_direction
+        return Gradients(dx[0] if of_inputs else None, dh0, dc0, sums)
+
+
+class Gradients(NamedTuple):
+    """Gradients of inputs, if asked for, of both first states, and of the weights of one direction after the other."""
+
+    inputs: Array | None
+    h0: Array
+    c0: Array
+    weights: list[Array]
+
+
 class _Run(torch.autograd.Function):
     """:func:`run`."""
 
@@ -91,92 +195,34 @@ class _Run(torch.autograd.Function):
     def forward(
         ctx: Any, recurrence: Recurrence, x: Tensor, h0: Tensor | None, c0: Tensor | None, *weights: Tensor
     ) -> Tensor:
-        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, forward
-
-        cell, engine, packing = CELLS[recurrence.cell], current_engine(), recurrence.packing
-        values = x.detach().contiguous().numpy()
-        plain = _plain(weights)
-        n_directions, dtype, hidden = len(plain), values.dtype, weights[1].shape[1]
-        states = np.empty((packing.n_rows, n_directions * hidden), dtype)
         keeping = any(ctx.needs_input_grad)
-        n_saved = N_SAVED[cell] if keeping else 0
-        saved = [engine.borrow((n_saved, packing.n_rows, hidden), dtype) for _ in plain]
-        shape = (n_directions, packing.n_sequences, hidden)
-        first, second = (np.zeros(shape, dtype) if s is None else s.detach().contiguous().numpy() for s in (h0, c0))
-        masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * n_directions
-        arranged = [_arranged(cell, *four) for four in plain]
-        room = _room(values.shape[1], hidden)
-
-        def compute(direction: int, begin: int, end: int) -> None:
-            forward(
-                *(cell, values, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
-                *(first[direction], second[direction], masks[direction], direction == 1, room),
-                *(states, direction * hidden, saved[direction]),
-            )
-
-        work = packing.n_rows * (values.shape[1] + hidden) * len(plain[0][1])
-        parts, small = _parts(packing, n_directions, work), work < PART
-        engine.share(compute, parts, small=small)
-        out = torch.from_numpy(states)
+        plain = [_plain(weight) for weight in weights]
+        directions = [plain[k : k + N_WEIGHTS] for k in range(0, len(plain), N_WEIGHTS)]
+        initial = [None if state is None else _plain(state) for state in (h0, c0)]
+        done = ForwardPass(recurrence, _plain(x), directions, *initial, keeping=keeping)
+        out = torch.from_numpy(done.states)
         if keeping:
+            ctx.done, ctx.given = done, (h0 is not None, c0 is not None)
             ctx.save_for_backward(x, out, *weights)
-            ctx.initial, ctx.given = (first, second), (h0 is not None, c0 is not None)
-            ctx.recurrence, ctx.cell, ctx.saved, ctx.masks = recurrence, cell, saved, masks
-            ctx.parts, ctx.small = parts, small
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dout: Tensor) -> tuple[Any, ...]:
-        from sklearn_rnn.kernels.recurrence import backward
-
-        x, out, *weights = ctx.saved_tensors
-        values, states, given = x.detach().contiguous().numpy(), out.numpy(), dout.contiguous().numpy()
-        offsets, places = ctx.recurrence.packing.offsets, ctx.recurrence.places
-        hidden = weights[1].shape[1]
-        plain = _plain(weights)
-        inputs = ctx.needs_input_grad[1]
-        make = np.zeros if len(places) else np.empty  # some rows may be padding
-        dx = [make(values.shape if inputs else (0, 0), values.dtype) for _ in plain]
-        first, second = ctx.initial
-        dfirst, dsecond = np.zeros_like(first), np.zeros_like(second)
-        room = _room(values.shape[1], hidden)
-        gradients: dict[tuple[int, int], tuple[NDArray[Any], ...]] = {}
-
-        def compute(direction: int, begin: int, end: int) -> None:
-            of_weights = tuple(np.empty_like(weight) for weight in plain[direction])
-            backward(
-                *(ctx.cell, given, values, places, offsets, begin, end, *plain[direction][:2]),
-                *(first[direction], second[direction], ctx.masks[direction], direction == 1, ctx.recurrence.cut, room),
-                *(states, direction * hidden, ctx.saved[direction], dx[direction]),
-                *(dfirst[direction], dsecond[direction], *of_weights),
-            )
-            gradients[direction, begin] = of_weights
-
-        current_engine().share(compute, ctx.parts, small=ctx.small)
-        sums: list[Tensor] = []
-        for direction in range(len(plain)):
-            totals, *others = (gradients[d, begin] for d, begin, _ in ctx.parts if d == direction)
-            for other in others:
-                for total, part in zip(totals, other, strict=True):
-                    total += part
-            sums += [torch.from_numpy(total) for total in totals]
-        for of_direction in dx[1:]:
-            dx[0] += of_direction
-        of_states = zip((dfirst, dsecond), ctx.given, strict=True)
-        initial = [torch.from_numpy(state) if is_given else None for state, is_given in of_states]
-        return None, torch.from_numpy(dx[0]) if inputs else None, *initial, *sums
+        _ = ctx.saved_tensors  # torch looks whether any was written to since
+        found = ctx.done.gradients(_plain(dout), of_inputs=ctx.needs_input_grad[1])
+        initial = zip((found.h0, found.c0), ctx.given, strict=True)
+        of_states = [torch.from_numpy(state) if is_given else None for state, is_given in initial]
+        of_inputs = None if found.inputs is None else torch.from_numpy(found.inputs)
+        return None, of_inputs, *of_states, *(torch.from_numpy(weight) for weight in found.weights)
 
 
-def _plain(weights: Sequence[Tensor]) -> list[list[NDArray[Any]]]:
-    """The weights of each direction as arrays."""
-    arrays = [w.detach().contiguous().numpy() for w in weights]
-    return [arrays[k : k + N_WEIGHTS] for k in range(0, len(arrays), N_WEIGHTS)]
+def _plain(x: Tensor) -> Array:
+    """The numbers of `x` as an array."""
+    return x.detach().contiguous().numpy()
 
 
-def _arranged(
-    cell: int, w_x: NDArray[Any], w_h: NDArray[Any], b_x: NDArray[Any], b_h: NDArray[Any]
-) -> tuple[NDArray[Any], ...]:
+def _arranged(cell: int, w_x: Array, w_h: Array, b_x: Array, b_h: Array) -> tuple[Array, ...]:
     """The weights of a direction as the forward kernel reads them."""
     from sklearn_rnn.kernels.recurrence import arrange
 
@@ -186,11 +232,6 @@ def _arranged(
     arrays = tuple(np.empty(shape, w_x.dtype) for shape in shapes)
     arrange(cell, w_x, w_h, b_x, b_h, *arrays)
     return arrays
-
-
-def _room(inputs: int, hidden: int) -> int:
-    """Rows of the buffers of a kernel."""
-    return max(1, CHUNK // (7 * hidden + inputs))
 
 
 def _parts(packing: Packing, n_directions: int, work: int) -> list[tuple[int, int, int]]:

@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -144,19 +146,32 @@ class RecurrentLayer(nn.Module):
         weights: Weights = self.directions[0]
         return bool(weights.proj_size) or (engine != "fused" and not fused.is_faster(self.direction_size))
 
+    def recurrence(self, x: Tensor, packing: Packing, places: NDArray[np.int64]) -> fused.Recurrence:
+        """What the kernels are to compute: all about it but weights, inputs and first states.
+
+        Parameters
+        ----------
+        x : tensor
+            Of the type, and on the device, of the inputs.
+        packing : Packing
+        places : array of int64, shape (n_rows,) or (0,)
+        """
+        masks = []
+        if self.training and self.recurrent_dropout:
+            order = torch.from_numpy(packing.order)
+            for _ in self.directions:
+                shape = (packing.n_sequences, self.direction_size)
+                masks.append(sample_mask(x, shape, self.recurrent_dropout, self.generator)[order])
+        cell = "relu" if self.unbounded else self.cell_type
+        cut = self.tbptt_steps if self.training and self.tbptt_steps else 0
+        return fused.Recurrence(cell, packing, tuple(masks), cut, places)
+
     def _run_packed(self, x: Tensor, packing: Packing) -> Tensor:
         """All directions over packed rows `x` (n_rows, input_size), or a whole batch (batch, n_steps, input_size)."""
         places = fused.PACKED if x.ndim == 2 else packing.places(x.shape[1])
-        drop = self.recurrent_dropout if self.training else 0.0
-        masks, parameters = [], []
-        for weights in self._weights():
-            parameters += [weights.weight_ih_l0, weights.weight_hh_l0, weights.bias_ih_l0, weights.bias_hh_l0]
-            if drop:
-                mask = sample_mask(x, (packing.n_sequences, self.direction_size), drop, self.generator)
-                masks.append(mask[torch.from_numpy(packing.order)])
-        cell = "relu" if self.unbounded else self.cell_type
-        cut = self.tbptt_steps if self.training and self.tbptt_steps else 0
-        return fused.run(fused.Recurrence(cell, packing, tuple(masks), cut, places), x.flatten(0, -2), parameters)
+        recurrence = self.recurrence(x, packing, places)
+        parameters = [weight for weights in self._weights() for weight in fused.weights_of(weights)]
+        return fused.run(recurrence, x.flatten(0, -2), parameters)
 
     def _weights(self) -> Iterator[Weights]:
         """The weights of each direction, in training with some of them dropped."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
+from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
 from sklearn_rnn.training.optimization import FusedStep
 from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
@@ -119,6 +120,25 @@ def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator
     return losses.records("valid")
 
 
+class Net(NeuralNet):
+    """A skorch net whose own loop computes gradients as that of this module does."""
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        self._set_training(True)
+        direct = direct_pass(self)
+        if direct is None:
+            return super().train_step_single(batch, **fit_params)
+        x, y = batch
+        loss, outputs = direct(x["values"], x["lengths"], y)
+        return {"loss": loss, "y_pred": outputs}
+
+
+def direct_pass(net: NeuralNet) -> DirectPass | None:
+    """What computes the gradients of `net` without autograd, if it can."""
+    network, criterion = net.module_, net.criterion_
+    return DirectPass(network, criterion) if DirectPass.serves(network, criterion) else None
+
+
 class TrainingStep:
     """Forward, backward, clipping and the optimizer's step for one batch after the other.
 
@@ -132,6 +152,7 @@ class TrainingStep:
     def __init__(self, net: NeuralNet, forward: Callable[[Tensor, Tensor], Any]) -> None:
         self.forward = forward
         self.criterion = net.criterion_
+        self.direct = direct_pass(net) if forward is net.module_ else None
         self.optimizer: torch.optim.Optimizer = net.optimizer_
         self.parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.clippings = [callback for _, callback in net.callbacks_ if type(callback) is GradientClipping]
@@ -169,6 +190,8 @@ class TrainingStep:
         for parameter in self.parameters:
             parameter.grad = None
         x, y = batch
+        if self.direct is not None:
+            return self.direct(x["values"], x["lengths"], y)[0]
         loss: Tensor = self.criterion(self.forward(x["values"], x["lengths"]), y)
         loss.backward()
         return loss.detach()

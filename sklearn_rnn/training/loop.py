@@ -24,6 +24,7 @@ from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.training.callbacks import Freezing, GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
+from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
 
@@ -161,7 +162,7 @@ def build_net(
         patience=max(1, options.n_iter_no_change // 2),
         monitor="train_loss" if validation is None else "valid_loss",
     )
-    net = NeuralNet(
+    net = Net(
         module=build_network,
         **{f"module__{name}": value for name, value in network_parameters.items()},
         criterion=WeightedLoss,

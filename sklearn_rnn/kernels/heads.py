@@ -1,0 +1,226 @@
+"""What lies between the states of a recurrence and the loss of a batch: pooling, and a linear head with its loss.
+
+States are packed, as :mod:`sklearn_rnn.kernels.recurrence` describes; what belongs to sequences is in the order of the
+batch. R: packed rows, B: sequences, U: units of all directions, K: outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sklearn_rnn.kernels.compiling import inlined, kernel
+
+LAST, MEAN, MAX = 0, 1, 2
+POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX}
+
+
+@kernel
+def pool(pooling: int, states: Any, offsets: Any, order: Any, direction_size: int, pooled: Any) -> None:
+    """One vector a sequence.
+
+    Parameters
+    ----------
+    pooling : int
+    states : array (R, U)
+    offsets : array of int64, (n_steps + 1,)
+    order : array of int64, (B,)
+        The sequence of the batch that each packed one is.
+    direction_size : int
+        Units of one direction; the last state of the other one is that of the first step.
+    pooled : array (B, U)
+        Takes the vectors; that of an empty sequence stays what it is.
+    """
+    n_steps, U = len(offsets) - 1, states.shape[1]
+    for t in range(n_steps):
+        m = offsets[t + 1] - offsets[t]
+        going = offsets[t + 2] - offsets[t + 1] if t + 1 < n_steps else 0
+        for i in range(m):
+            state, vector, ends = states[offsets[t] + i], pooled[order[i]], i >= going
+            if pooling == LAST:
+                if t == 0:
+                    for j in range(direction_size, U):
+                        vector[j] = state[j]
+                if ends:
+                    for j in range(direction_size):
+                        vector[j] = state[j]
+            elif t == 0:
+                for j in range(U):
+                    vector[j] = state[j]
+            elif pooling == MEAN:
+                for j in range(U):
+                    vector[j] += state[j]
+            else:
+                for j in range(U):
+                    vector[j] = state[j] if state[j] > vector[j] or state[j] != state[j] else vector[j]
+            if pooling == MEAN and ends:
+                for j in range(U):
+                    vector[j] /= t + 1
+
+
+@kernel
+def pool_back(
+    pooling: int, states: Any, offsets: Any, order: Any, direction_size: int, pooled: Any, dpooled: Any, dstates: Any
+) -> None:
+    """Put the gradient of the states into `dstates` (R, U), which holds zeros, given `dpooled` (B, U).
+
+    Equal greatest values share the gradient, as they do in torch. The other parameters are those of :func:`pool`.
+    """
+    n_steps, U = len(offsets) - 1, states.shape[1]
+    length = n_steps
+    for i in range(offsets[1]):  # longest first, and without the empty ones
+        while offsets[length] - offsets[length - 1] <= i:
+            length -= 1
+        vector, gradient = pooled[order[i]], dpooled[order[i]]
+        if pooling == LAST:
+            end = offsets[length - 1] + i
+            for j in range(direction_size):
+                dstates[end, j] = gradient[j]
+            for j in range(direction_size, U):
+                dstates[i, j] = gradient[j]
+        elif pooling == MEAN:
+            for t in range(length):
+                for j in range(U):
+                    dstates[offsets[t] + i, j] = gradient[j] / length
+        else:
+            for j in range(U):
+                equals = 0
+                for t in range(length):
+                    equals += states[offsets[t] + i, j] == vector[j]
+                for t in range(length):
+                    if states[offsets[t] + i, j] == vector[j]:
+                        dstates[offsets[t] + i, j] = gradient[j] / equals
+
+
+@inlined
+def _multiply(pooled: Any, weight: Any, bias: Any, outputs: Any) -> None:
+    np.dot(pooled, weight.T, outputs)
+    for i in range(outputs.shape[0]):
+        for k in range(outputs.shape[1]):
+            outputs[i, k] += bias[k]
+
+
+@inlined
+def _multiply_back(doutputs: Any, pooled: Any, weight: Any, dpooled: Any, dweight: Any, dbias: Any) -> None:
+    np.dot(doutputs, weight, dpooled)
+    np.dot(doutputs.T, pooled, dweight)
+    for k in range(doutputs.shape[1]):
+        dbias[k] = 0
+        for i in range(doutputs.shape[0]):
+            dbias[k] += doutputs[i, k]
+
+
+@inlined
+def _log_of_sum(logits: Any) -> float:
+    """The log of the summed exponentials of `logits` (K,)."""
+    greatest = logits[0]
+    for k in range(1, len(logits)):
+        greatest = max(greatest, logits[k])
+    total = 0.0
+    for k in range(len(logits)):
+        total += math.exp(logits[k] - greatest)
+    return greatest + math.log(total)
+
+
+@kernel
+def cross_entropy(
+    pooled: Any,
+    weight: Any,
+    bias: Any,
+    target: Any,
+    sample_weight: Any,
+    smoothing: float,
+    outputs: Any,
+    dpooled: Any,
+    dweight: Any,
+    dbias: Any,
+) -> float:
+    """The weighted loss of a batch and a linear head, divided by the number of sequences, and its gradients.
+
+    Parameters
+    ----------
+    pooled : array (B, U)
+    weight, bias : arrays (K, U), (K,)
+    target : array of int64, (B,)
+    sample_weight : array (B,)
+    smoothing : float
+        Share of each label that is spread evenly over all.
+    outputs : array (B, K)
+        Takes the logits.
+    dpooled, dweight, dbias : arrays (B, U), (K, U), (K,)
+        Take the gradients.
+    """
+    _multiply(pooled, weight, bias, outputs)
+    gradient = np.empty_like(outputs)
+    B, K = outputs.shape
+    loss = 0.0
+    for i in range(B):
+        log_of_sum = _log_of_sum(outputs[i])
+        total = 0.0
+        for k in range(K):
+            total += outputs[i, k]
+            share = smoothing / K + (1 - smoothing if k == target[i] else 0.0)
+            gradient[i, k] = (math.exp(outputs[i, k] - log_of_sum) - share) * sample_weight[i] / B
+        labelled = (1 - smoothing) * outputs[i, target[i]] + smoothing * total / K
+        loss += (log_of_sum - labelled) * sample_weight[i]
+    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+    return loss / B
+
+
+@kernel
+def binary_cross_entropy(
+    pooled: Any,
+    weight: Any,
+    bias: Any,
+    target: Any,
+    sample_weight: Any,
+    smoothing: float,
+    outputs: Any,
+    dpooled: Any,
+    dweight: Any,
+    dbias: Any,
+) -> float:
+    """As :func:`cross_entropy`, of K labels that are each there or not, in the mean; `target` is (B, K)."""
+    _multiply(pooled, weight, bias, outputs)
+    gradient = np.empty_like(outputs)
+    B, K = outputs.shape
+    loss = 0.0
+    for i in range(B):
+        for k in range(K):
+            z = float(outputs[i, k])
+            share = target[i, k] * (1 - smoothing) + smoothing / 2
+            small = math.exp(-abs(z))
+            probability = 1 / (1 + small) if z >= 0 else small / (1 + small)
+            gradient[i, k] = (probability - share) * sample_weight[i] / (B * K)
+            loss += (max(z, 0.0) - z * share + math.log1p(small)) * sample_weight[i]
+    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+    return loss / (B * K)
+
+
+@kernel
+def squared_error(
+    pooled: Any,
+    weight: Any,
+    bias: Any,
+    target: Any,
+    sample_weight: Any,
+    smoothing: float,
+    outputs: Any,
+    dpooled: Any,
+    dweight: Any,
+    dbias: Any,
+) -> float:
+    """As :func:`cross_entropy`, of K numbers, in the mean; `target` is (B, K), and `smoothing` is for other losses."""
+    _multiply(pooled, weight, bias, outputs)
+    gradient = np.empty_like(outputs)
+    B, K = outputs.shape
+    loss = 0.0
+    for i in range(B):
+        for k in range(K):
+            error = float(outputs[i, k]) - target[i, k]
+            gradient[i, k] = 2 * error * sample_weight[i] / (B * K)
+            loss += error * error * sample_weight[i]
+    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+    return loss / (B * K)

@@ -1,0 +1,137 @@
+"""Loss and gradients of a batch without autograd, whose bookkeeping takes longer than a small network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklearn_rnn.networks.fused import PACKED, ForwardPass, weights_of
+from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.network import RecurrentNetwork
+from sklearn_rnn.networks.packing import Packing
+from sklearn_rnn.networks.pooling import LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.recurrent import RecurrentLayer
+
+Array = NDArray[Any]
+
+POOLINGS = {LastPooling: "last", MeanPooling: "mean", MaxPooling: "max"}
+LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class DirectPass:
+    """The forward and the backward pass of a network whose layers are all computed by kernels.
+
+    Values and gradients are those of the network and of autograd but for rounding, and dropout draws the same numbers.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        In training, and one that :meth:`serves`. Its weights may change between batches, not whether they are learned.
+    criterion : WeightedLoss
+    """
+
+    def __init__(self, network: RecurrentNetwork, criterion: WeightedLoss) -> None:
+        from sklearn_rnn.kernels import heads
+
+        self.network = network
+        self.layers: list[Any] = list(network.backbone.layers)
+        self.pooling = heads.POOLINGS[POOLINGS[type(network.pooling)]]
+        self.smoothing = criterion.label_smoothing
+        self.loss = getattr(heads, criterion.loss)
+        learned = [[weights_of(direction) for direction in layer.directions] for layer in self.layers]
+        self.weights = [[[w.detach().numpy() for w in direction] for direction in layer] for layer in learned]
+        of_layers = [weight for layer in learned for direction in layer for weight in direction]
+        self.head = [network.head.weight.detach().numpy(), network.head.bias.detach().numpy()]
+        self.parameters = [*of_layers, network.head.weight, network.head.bias]
+
+    @staticmethod
+    def serves(network: nn.Module, criterion: nn.Module) -> bool:
+        """Whether this class computes what the modules would: the kernels run, and nobody looks at what is between."""
+        return (
+            type(network) is RecurrentNetwork
+            and type(criterion) is WeightedLoss
+            and "forward" not in vars(network)
+            and network.chain is None
+            and type(network.pooling) in POOLINGS
+            and not len(network.backbone.skips)
+            and not len(network.backbone.norms)
+            and criterion.loss in LOSSES
+            and criterion.label_sets is None
+            and all(_is_plain(layer, network.head.weight) for layer in network.backbone.layers)
+            and all(p.requires_grad for part in (network.backbone, network.head) for p in part.parameters())
+            and not any(getattr(part, name) for part in (criterion, *network.modules()) for name in HOOKS)
+            and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in network.parameters())
+        )
+
+    def __call__(self, values: Tensor, lengths: Tensor, y: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Add the gradients of a batch to those of the parameters.
+
+        Parameters
+        ----------
+        values, lengths
+            As for :meth:`RecurrentNetwork.forward`.
+        y
+            As for :meth:`WeightedLoss.forward`.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+        outputs : tensor of shape (batch, n_outputs)
+        """
+        backbone, packing = self.network.backbone, Packing(lengths)
+        entering = values if self.network.inputs is None else self.network.inputs(values)
+        rows, places = entering.detach().flatten(0, 1), packing.places(entering.shape[1])
+        passes, masks = [], []
+        for k, layer in enumerate(self.layers):
+            mask = backbone.dropout.mask(rows, packing) if k else None
+            rows = (rows if mask is None else rows * mask).contiguous()
+            recurrence = layer.recurrence(rows, packing, places if k == 0 else PACKED)
+            passes.append(ForwardPass(recurrence, rows.numpy(), self.weights[k], keeping=True))
+            masks.append(mask)
+            rows = torch.from_numpy(passes[-1].states)
+        loss, outputs, gradient, of_head = self._head(rows, packing, y)
+        of_layers: list[Array] = []
+        for k in reversed(range(len(passes))):
+            found = passes[k].gradients(gradient, of_inputs=k > 0 or entering.requires_grad)
+            of_layers = [*found.weights, *of_layers]
+            if found.inputs is not None:
+                mask = masks[k]
+                gradient = found.inputs if mask is None else found.inputs * mask.numpy()
+        if entering.requires_grad:
+            entering.backward(torch.from_numpy(gradient).view(entering.shape))
+        for parameter, array in zip(self.parameters, [*of_layers, *of_head], strict=True):
+            own = torch.from_numpy(array)
+            parameter.grad = own if parameter.grad is None else parameter.grad + own
+        return loss, outputs
+
+    def _head(
+        self, states: Tensor, packing: Packing, y: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor, Array, list[Array]]:
+        """Loss, outputs, and the gradients of the packed `states` (n_rows, units) and of the head's parameters."""
+        from sklearn_rnn.kernels.heads import pool, pool_back
+
+        pooled = states.new_zeros(packing.n_sequences, states.shape[1])
+        where = (packing.offsets, packing.order, self.network.backbone.direction_size, pooled.numpy())
+        pool(self.pooling, states.numpy(), *where)
+        mask = self.network.dropout.mask(pooled)
+        seen = pooled if mask is None else pooled * mask
+        outputs, dpooled = states.new_empty(len(seen), len(self.head[1])), torch.empty_like(seen)
+        of_head = [np.empty_like(weight) for weight in self.head]
+        loss = self.loss(
+            *(seen.numpy(), *self.head, y["target"].numpy(), y["weight"].numpy(), self.smoothing),
+            *(outputs.numpy(), dpooled.numpy(), *of_head),
+        )
+        if mask is not None:
+            dpooled *= mask
+        dstates = np.zeros(states.shape, pooled.numpy().dtype)
+        pool_back(self.pooling, states.numpy(), *where, dpooled.numpy(), dstates)
+        return torch.tensor(loss, dtype=states.dtype), outputs, dstates, of_head
+
+
+def _is_plain(layer: Any, like: Tensor) -> bool:
+    return isinstance(layer, RecurrentLayer) and not layer.weight_dropout and layer.may_fuse(like)
