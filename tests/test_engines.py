@@ -21,8 +21,8 @@ from numba import types
 from numba.core.caching import NullCache
 from numba.core.dispatcher import Dispatcher
 
-from sklearn_rnn import RNNClassifier, RNNSequenceTagger
-from sklearn_rnn.kernels import chain, chain_decoding, chain_packing, recurrence
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn.kernels import chain, chain_decoding, chain_packing, heads, recurrence
 from sklearn_rnn.networks import engines
 from sklearn_rnn.networks.engines import Engine, current_engine, using_engine
 from sklearn_rnn.training.compute import compute_settings
@@ -150,12 +150,14 @@ def test_an_interruption_ends_the_fit_and_leaves_the_model_alone(n_threads):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("kernel")]
 
 
-@pytest.mark.parametrize("module", [chain, chain_decoding, chain_packing, recurrence])
+@pytest.mark.parametrize("module", [chain, chain_decoding, chain_packing, heads, recurrence])
 def test_kernels_return_no_arrays(module):
     """To wrap one, numba runs Python, where a Ctrl-C is lost: the call ends in a SystemError."""
-    fitted()
+    small = {"hidden_size": 4, "max_epochs": 1, "engine": "fused"}
+    for estimator, target in ((RNNClassifier, np.c_[y, 1 - y]), (RNNClassifier, np.arange(60) % 3), (RNNRegressor, y)):
+        estimator(**small).fit(X, target)
     tags = [["a" if step > 0 else "b" for step in x[:, 0]] for x in X]
-    tagger = RNNSequenceTagger(hidden_size=4, max_epochs=1, decoder="crf", engine="fused").fit(X, tags)
+    tagger = RNNSequenceTagger(**small, decoder="crf").fit(X, tags)
     tagger.predict(X)
     # What is compiled into another kernel is not called from Python, and not read from the cache.
     compiled = [x for x in vars(module).values() if isinstance(x, Dispatcher) and not isinstance(x._cache, NullCache)]

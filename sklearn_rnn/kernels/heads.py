@@ -94,16 +94,18 @@ def pool_back(
                         dstates[offsets[t] + i, j] = gradient[j] / equals
 
 
-@inlined
-def _multiply(pooled: Any, weight: Any, bias: Any, outputs: Any) -> None:
+@kernel
+def head(pooled: Any, weight: Any, bias: Any, outputs: Any) -> None:
+    """Put the outputs of a linear head, ``weight`` (K, U) and ``bias`` (K,), into ``outputs`` (B, K)."""
     np.dot(pooled, weight.T, outputs)
     for i in range(outputs.shape[0]):
         for k in range(outputs.shape[1]):
             outputs[i, k] += bias[k]
 
 
-@inlined
-def _multiply_back(doutputs: Any, pooled: Any, weight: Any, dpooled: Any, dweight: Any, dbias: Any) -> None:
+@kernel
+def head_back(doutputs: Any, pooled: Any, weight: Any, dpooled: Any, dweight: Any, dbias: Any) -> None:
+    """Put the gradients of all that :func:`head` read into `dpooled`, `dweight` and `dbias`."""
     np.dot(doutputs, weight, dpooled)
     np.dot(doutputs.T, pooled, dweight)
     for k in range(doutputs.shape[1]):
@@ -125,102 +127,57 @@ def _log_of_sum(logits: Any) -> float:
 
 
 @kernel
-def cross_entropy(
-    pooled: Any,
-    weight: Any,
-    bias: Any,
-    target: Any,
-    sample_weight: Any,
-    smoothing: float,
-    outputs: Any,
-    dpooled: Any,
-    dweight: Any,
-    dbias: Any,
-) -> float:
-    """The weighted loss of a batch and a linear head, divided by the number of sequences, and its gradients.
+def cross_entropy(logits: Any, target: Any, weight: Any, smoothing: float, gradient: Any) -> float:
+    """The weighted loss of a batch, divided by the number of its sequences.
 
     Parameters
     ----------
-    pooled : array (B, U)
-    weight, bias : arrays (K, U), (K,)
+    logits : array (B, K)
     target : array of int64, (B,)
-    sample_weight : array (B,)
+    weight : array (B,)
     smoothing : float
         Share of each label that is spread evenly over all.
-    outputs : array (B, K)
-        Takes the logits.
-    dpooled, dweight, dbias : arrays (B, U), (K, U), (K,)
-        Take the gradients.
+    gradient : array (B, K)
+        Takes the gradient of the logits.
     """
-    _multiply(pooled, weight, bias, outputs)
-    gradient = np.empty_like(outputs)
-    B, K = outputs.shape
+    B, K = logits.shape
     loss = 0.0
     for i in range(B):
-        log_of_sum = _log_of_sum(outputs[i])
+        log_of_sum = _log_of_sum(logits[i])
         total = 0.0
         for k in range(K):
-            total += outputs[i, k]
+            total += logits[i, k]
             share = smoothing / K + (1 - smoothing if k == target[i] else 0.0)
-            gradient[i, k] = (math.exp(outputs[i, k] - log_of_sum) - share) * sample_weight[i] / B
-        labelled = (1 - smoothing) * outputs[i, target[i]] + smoothing * total / K
-        loss += (log_of_sum - labelled) * sample_weight[i]
-    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+            gradient[i, k] = (math.exp(logits[i, k] - log_of_sum) - share) * weight[i] / B
+        labelled = (1 - smoothing) * logits[i, target[i]] + smoothing * total / K
+        loss += (log_of_sum - labelled) * weight[i]
     return loss / B
 
 
 @kernel
-def binary_cross_entropy(
-    pooled: Any,
-    weight: Any,
-    bias: Any,
-    target: Any,
-    sample_weight: Any,
-    smoothing: float,
-    outputs: Any,
-    dpooled: Any,
-    dweight: Any,
-    dbias: Any,
-) -> float:
+def binary_cross_entropy(logits: Any, target: Any, weight: Any, smoothing: float, gradient: Any) -> float:
     """As :func:`cross_entropy`, of K labels that are each there or not, in the mean; `target` is (B, K)."""
-    _multiply(pooled, weight, bias, outputs)
-    gradient = np.empty_like(outputs)
-    B, K = outputs.shape
+    B, K = logits.shape
     loss = 0.0
     for i in range(B):
         for k in range(K):
-            z = float(outputs[i, k])
+            z = float(logits[i, k])
             share = target[i, k] * (1 - smoothing) + smoothing / 2
             small = math.exp(-abs(z))
             probability = 1 / (1 + small) if z >= 0 else small / (1 + small)
-            gradient[i, k] = (probability - share) * sample_weight[i] / (B * K)
-            loss += (max(z, 0.0) - z * share + math.log1p(small)) * sample_weight[i]
-    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+            gradient[i, k] = (probability - share) * weight[i] / (B * K)
+            loss += (max(z, 0.0) - z * share + math.log1p(small)) * weight[i]
     return loss / (B * K)
 
 
 @kernel
-def squared_error(
-    pooled: Any,
-    weight: Any,
-    bias: Any,
-    target: Any,
-    sample_weight: Any,
-    smoothing: float,
-    outputs: Any,
-    dpooled: Any,
-    dweight: Any,
-    dbias: Any,
-) -> float:
+def squared_error(outputs: Any, target: Any, weight: Any, smoothing: float, gradient: Any) -> float:
     """As :func:`cross_entropy`, of K numbers, in the mean; `target` is (B, K), and `smoothing` is for other losses."""
-    _multiply(pooled, weight, bias, outputs)
-    gradient = np.empty_like(outputs)
     B, K = outputs.shape
     loss = 0.0
     for i in range(B):
         for k in range(K):
             error = float(outputs[i, k]) - target[i, k]
-            gradient[i, k] = 2 * error * sample_weight[i] / (B * K)
-            loss += error * error * sample_weight[i]
-    _multiply_back(gradient, pooled, weight, dpooled, dweight, dbias)
+            gradient[i, k] = 2 * error * weight[i] / (B * K)
+            loss += error * error * weight[i]
     return loss / (B * K)

@@ -113,23 +113,24 @@ class DirectPass:
         self, states: Tensor, packing: Packing, y: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor, Array, list[Array]]:
         """Loss, outputs, and the gradients of the packed `states` (n_rows, units) and of the head's parameters."""
-        from sklearn_rnn.kernels.heads import pool, pool_back
+        from sklearn_rnn.kernels import heads
 
         pooled = states.new_zeros(packing.n_sequences, states.shape[1])
         where = (packing.offsets, packing.order, self.network.backbone.direction_size, pooled.numpy())
-        pool(self.pooling, states.numpy(), *where)
+        heads.pool(self.pooling, states.numpy(), *where)
         mask = self.network.dropout.mask(pooled)
         seen = pooled if mask is None else pooled * mask
-        outputs, dpooled = states.new_empty(len(seen), len(self.head[1])), torch.empty_like(seen)
-        of_head = [np.empty_like(weight) for weight in self.head]
-        loss = self.loss(
-            *(seen.numpy(), *self.head, y["target"].numpy(), y["weight"].numpy(), self.smoothing),
-            *(outputs.numpy(), dpooled.numpy(), *of_head),
-        )
+        weight, bias = self.head
+        outputs, dpooled = states.new_empty(len(seen), len(bias)), torch.empty_like(seen)
+        heads.head(seen.numpy(), weight, bias, outputs.numpy())
+        target, sample_weight = y["target"].numpy(), y["weight"].numpy()
+        doutputs, of_head = np.empty(outputs.shape, bias.dtype), [np.empty_like(part) for part in self.head]
+        loss = self.loss(outputs.numpy(), target, sample_weight, self.smoothing, doutputs)
+        heads.head_back(doutputs, seen.numpy(), weight, dpooled.numpy(), *of_head)
         if mask is not None:
             dpooled *= mask
-        dstates = np.zeros(states.shape, pooled.numpy().dtype)
-        pool_back(self.pooling, states.numpy(), *where, dpooled.numpy(), dstates)
+        dstates = np.zeros(states.shape, bias.dtype)
+        heads.pool_back(self.pooling, states.numpy(), *where, dpooled.numpy(), dstates)
         return torch.tensor(loss, dtype=states.dtype), outputs, dstates, of_head
 
 
