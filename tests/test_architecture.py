@@ -40,6 +40,7 @@ LIBRARIES = {
     "datasets": {"numpy", "pandas", "scipy", "sklearn"},
 }
 ALSO = {
+    "kernels/products.py": {"llvmlite"},
     "networks/chain_fused.py": {"numpy"},
     "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},

@@ -5,9 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from sklearn_rnn import RNNClassifier, RNNSequenceTagger
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
+from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.training import inference
 from sklearn_rnn.training.inference import compute_outputs, evaluation_copy
@@ -15,25 +19,28 @@ from sklearn_rnn.training.inference import compute_outputs, evaluation_copy
 LENGTHS = [5, 1, 9, 3, 3, 7]
 
 
-def make_network(pooling="mean", dtype=torch.float32):
+def make_network(pooling="mean", dtype=torch.float32, **options):
+    defaults = {
+        "input_size": 2,
+        "n_outputs": 3,
+        "hidden_sizes": [4],
+        "cell_type": "gru",
+        "bidirectional": True,
+        "nonlinearity": "tanh",
+        "proj_size": 0,
+        "residual": False,
+        "layer_norm": False,
+    }
     return build_network(
-        input_size=2,
         layout=None,
-        hidden_sizes=[4],
-        n_outputs=3,
         pooling=pooling,
-        cell_type="gru",
-        bidirectional=True,
-        nonlinearity="tanh",
-        proj_size=0,
         dropout=0.5,
         recurrent_dropout=0.5,
-        residual=False,
-        layer_norm=False,
         tbptt_steps=2,
         weight_init="torch",
         dtype=dtype,
         seed=0,
+        **{**defaults, **options},
     )
 
 
@@ -42,8 +49,8 @@ def make_sequences(lengths=LENGTHS, dtype=np.float32):
     return Sequences(values, np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def outputs(network, sequences, *, per_step):
-    return compute_outputs(network, sequences, lambda net, x, n: net(x, n), per_step=per_step)
+def outputs(network, sequences, *, per_step, engine="auto"):
+    return compute_outputs(network, sequences, lambda net, x, n: net(x, n), per_step=per_step, engine=engine)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -79,11 +86,29 @@ def test_size_of_the_batches_makes_no_difference(monkeypatch, per_step):
         np.testing.assert_allclose(outputs(network, sequences, per_step=per_step), whole, rtol=1e-12)
 
 
-def test_a_float32_network_predicts_in_float64():
+@pytest.mark.parametrize("wide", [{"hidden_sizes": [40]}, {"input_size": 80}, {"n_outputs": 80}])
+def test_batches_of_wide_networks_have_fewer_steps(monkeypatch, wide):
+    monkeypatch.setattr(inference, "NUMBER_BUDGET", 800)
+    network, rows = make_network(pooling=None, **wide), []
+    sequences = Sequences(np.zeros((60, wide.get("input_size", 2)), np.float32), np.arange(0, 63, 3))
+    found = compute_outputs(
+        network, sequences, lambda net, x, n: rows.append(x.shape[:2].numel()) or net(x, n), per_step=True
+    )
+    assert found.shape == (60, wide.get("n_outputs", 3))
+    assert max(rows) == 9  # of the ten steps that 800 numbers are
+    assert sum(rows) == 60
+
+
+@pytest.mark.parametrize("engine", ["auto", "fused", "torch"])
+def test_a_float32_network_predicts_about_as_in_float64(engine):
+    """Of the recurrences alone, and only where kernels compute them, a float32 network has float32 numbers."""
+    if engine == "fused":
+        pytest.importorskip("numba")
     network, sequences = make_network(), make_sequences()
-    exact = outputs(evaluation_copy(network), sequences, per_step=False)
-    np.testing.assert_array_equal(outputs(network, sequences, per_step=False), exact)
-    assert np.any(exact != exact.astype(np.float32))
+    exact = outputs(copy.deepcopy(network).double(), sequences, per_step=False, engine=engine)
+    given = outputs(network, sequences, per_step=False, engine=engine)
+    np.testing.assert_allclose(given, exact, rtol=1e-12 if engine == "torch" else 1e-5)
+    assert np.any(given != given.astype(np.float32))
 
 
 def test_the_network_is_left_as_it_was():
@@ -99,14 +124,98 @@ def test_the_network_is_left_as_it_was():
 
 def test_an_evaluation_copy_is_what_a_deep_copy_would_be():
     network = make_network()
-    frozen, expected = evaluation_copy(network), copy.deepcopy(network).eval().double()
-    assert [name for name, _ in frozen.named_modules()] == [name for name, _ in expected.named_modules()]
-    assert not any(part.training for part in frozen.modules())
-    assert network.training
-    for name, value in expected.state_dict().items():
-        assert torch.equal(frozen.state_dict()[name], value)
-    values, lengths = torch.randn(2, 3, 2, dtype=torch.float64), torch.tensor([3, 2])
-    assert torch.equal(frozen(values, lengths), expected(values, lengths))
+    with using_engine(Engine("torch")):
+        frozen, expected = evaluation_copy(network), copy.deepcopy(network).eval().double()
+        assert [name for name, _ in frozen.named_modules()] == [name for name, _ in expected.named_modules()]
+        assert not any(part.training for part in frozen.modules())
+        assert network.training
+        for name, value in expected.state_dict().items():
+            assert torch.equal(frozen.state_dict()[name], value)
+        values, lengths = torch.randn(2, 3, 2, dtype=torch.float64), torch.tensor([3, 2])
+        torch.testing.assert_close(frozen(values, lengths), expected(values, lengths), rtol=1e-12, atol=1e-14)
+
+
+def test_an_evaluation_copy_for_kernels_keeps_the_type_of_the_recurrences():
+    pytest.importorskip("numba")
+    network = make_network(residual=True, layer_norm=True)
+    frozen = evaluation_copy(network)
+    for name, value in frozen.state_dict().items():
+        assert value.dtype == (torch.float32 if name.startswith("backbone.layers") else torch.float64)
+    assert {p.dtype for p in evaluation_copy(make_network(dtype=torch.float64)).parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize("options", [{"hidden_sizes": [4, 385]}, {"cell_type": "lstm", "proj_size": 2}])
+def test_an_evaluation_copy_is_in_float64_where_a_layer_is_left_to_torch(options):
+    assert {p.dtype for p in evaluation_copy(make_network(**options)).parameters()} == {torch.float64}
+
+
+def predict_by_all_means(network, sequences, engine, monkeypatch):
+    """Outputs of all sequences at once, of each alone, in a random order, and in small batches."""
+    n = len(sequences)
+    yield np.arange(n), outputs(network, sequences, per_step=False, engine=engine)
+    alone = [outputs(network, sequences.take([i]), per_step=False, engine=engine) for i in range(n)]
+    yield np.arange(n), np.concatenate(alone)
+    order = np.random.default_rng(0).permutation(n)
+    yield order, outputs(network, sequences.take(order), per_step=False, engine=engine)
+    monkeypatch.setattr(inference, "STEP_BUDGET", 7)
+    yield np.arange(n), outputs(network, sequences, per_step=False, engine=engine)
+    monkeypatch.undo()
+
+
+cells = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
+
+
+@pytest.mark.parametrize("engine", ["auto", "fused"])
+@pytest.mark.parametrize("cell", cells)
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=2, max_size=24),
+    sizes=st.lists(st.integers(1, 70), min_size=1, max_size=2),
+    bidirectional=st.booleans(),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+@settings(deadline=None, max_examples=12)
+def test_kernels_predict_the_same_to_the_last_bit(engine, cell, lengths, sizes, bidirectional, dtype):
+    pytest.importorskip("numba")
+    network = make_network(
+        "last",
+        dtype,
+        cell_type=cell[0],
+        nonlinearity=cell[1],
+        hidden_sizes=sizes,
+        bidirectional=bidirectional,
+    )
+    sequences = make_sequences(lengths)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        (_, expected), *others = predict_by_all_means(network, sequences, engine, monkeypatch)
+        for order, found in others:
+            np.testing.assert_array_equal(found, expected[order])
+
+
+@pytest.mark.parametrize("options", [{"pooling": "max"}, {"residual": True, "layer_norm": True}])
+def test_kernels_predict_the_same_to_the_last_bit_also_with(options, monkeypatch):
+    pytest.importorskip("numba")
+    network = make_network(**{"pooling": "last", "hidden_sizes": [21, 21], **options})
+    (_, expected), *others = predict_by_all_means(network, make_sequences(LENGTHS * 5), "auto", monkeypatch)
+    for order, found in others:
+        np.testing.assert_array_equal(found, expected[order])
+
+
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNSequenceTagger])
+@pytest.mark.parametrize("engine", ["auto", "fused"])
+def test_probabilities_are_the_same_to_the_last_bit(estimator, engine):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(0)
+    X = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(1, 30, 40)]
+    y = [["a", "b", "c"][k % 3] for k in range(40)]
+    if estimator is RNNSequenceTagger:
+        y = [["ab"[int(step[0] > 0)] for step in x] for x in X]
+    model = estimator(hidden_size=20, bidirectional=True, max_epochs=1, engine=engine, random_state=0).fit(X, y)
+    together = model.predict_proba(X)
+    order = rng.permutation(40)
+    moved = model.predict_proba([X[i] for i in order])
+    for k, i in enumerate(order):
+        np.testing.assert_array_equal(moved[k], together[i])
+        np.testing.assert_array_equal(model.predict_proba([X[i]])[0], together[i])
 
 
 def test_gradients_of_an_evaluation_copy_do_not_reach_the_network():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sklearn_rnn.networks.dropout import sample_mask, set_generator
+from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.recurrent import DroppedWeights, RecurrentLayer, RecurrentStack, reverse_within_length
 
 N_IN = 2
@@ -358,3 +359,20 @@ def test_residual_comes_before_layer_norm():
     x = torch.randn(4, 1, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     norm = stack.norms[0]
     torch.testing.assert_close(stack(x, torch.tensor([4])), F.layer_norm(x, (3,), norm.weight, norm.bias))
+
+
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+@pytest.mark.parametrize("given", [torch.float32, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"residual": True}, {"layer_norm": True}])
+def test_recurrences_of_another_type_than_all_around_them(options, given, engine):
+    stack = make_stack("lstm", [4, 5], bidirectional=True, **options).eval()
+    mixed = copy.deepcopy(stack)
+    mixed.layers.float()
+    mixed.outer_dtype = torch.float64
+    x, lengths = random_batch([3, 5, 1])
+    with torch.inference_mode(), using_engine(Engine(engine)):
+        found, expected = mixed(x.to(given), lengths), stack(x, lengths)
+    assert found.dtype == torch.float64
+    for i, length in enumerate(lengths):
+        torch.testing.assert_close(found[:length, i], expected[:length, i], rtol=1e-5, atol=1e-6)
+        assert not torch.equal(found[:length, i], expected[:length, i])

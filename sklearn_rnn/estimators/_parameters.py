@@ -201,7 +201,8 @@ optimizer : {"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class, 
         ``"cpu"``, ``"cuda"``, ``"cuda:N"``, or the first CUDA device if there is one.
     dtype : {"float32", "float64", "bfloat16"}, default="float32"
         Precision of training. With "bfloat16" the weights stay in float32, and torch multiplies matrices in bfloat16
-        where it deems that safe, which GPUs have units for. Predictions on a CPU are always computed in float64.
+        where it deems that safe, which GPUs have units for. Predictions on a CPU are computed in float64, but for the
+        recurrences that kernels compute.
     engine : {"auto", "fused", "torch"}, default="auto"
         What computes recurrences and label chains on a CPU: the kernels of this package, or torch. "auto" takes the
         faster one; "fused" takes the kernels wherever they can do the work. Results agree to rounding.

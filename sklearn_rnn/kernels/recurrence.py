@@ -30,15 +30,12 @@ from sklearn_rnn.kernels.cells import (
     rnn_step,
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel
+from sklearn_rnn.kernels.products import add_product, multiply, multiply_in_order
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
 """Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
-
-SMALL_PRODUCT = 10**6
-"""Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
-them into another order first. Products are cut to this size: at 64 units that makes them 1.4 times as fast."""
 
 
 @inlined
@@ -150,34 +147,13 @@ def _copy_inputs(x, places, offsets, first, last, low, high, bases, block):
 
 
 @inlined
-def _multiply(a, b, c):
-    """Put the product of `a` (m, k) and `b` (k, n) into `c`, a few rows at a time."""
-    m = a.shape[0]
-    rows = SMALL_PRODUCT // b.size // 4 * 4
-    if rows < 4 or rows >= m:
-        np.dot(a, b, c)
-        return
-    for i in range(0, m, rows):
-        np.dot(a[i : i + rows], b, c[i : i + rows])
-
-
-@inlined
-def _multiply_all(a, weights, out):
+def _multiply_all(a, weights, out, in_order):
     """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n)."""
     for k in range(weights.shape[0]):
-        _multiply(a, weights[k], out[k][: a.shape[0]])
-
-
-@inlined
-def _add_product(a, b, part, total):
-    """Add the product of the transposed `a` (k, m) and `b` (k, n) to `total` (m, n); `part` is room for it."""
-    k = a.shape[0]
-    rows = SMALL_PRODUCT // total.size
-    if rows < 64 or rows >= k:
-        rows = k
-    for i in range(0, k, rows):
-        np.dot(a[i : i + rows].T, b[i : i + rows], part)
-        _add(part.reshape(-1), total.reshape(-1))
+        if in_order:
+            multiply_in_order(a, weights[k], out[k][: a.shape[0]])
+        else:
+            multiply(a, weights[k], out[k][: a.shape[0]])
 
 
 @kernel
@@ -257,13 +233,13 @@ def forward(cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, 
         low = n_steps - stop if reverse else start
         rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
-            _multiply_all(block[:rows], w_x, xs)
+            _multiply_all(block[:rows], w_x, xs, not keeping)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = _active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply_all(h[:m], w_h, products)
+            _multiply_all(h[:m], w_h, products, not keeping)
             k = bases[t - low]
             row = offsets[t] + first
             p = row if keeping else 0
@@ -404,7 +380,7 @@ def backward(
                     lstm_back(now, cells, _rows(state, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
                     _clear(now)
             for g in range(G):
-                _multiply(
+                multiply(
                     candidate[k : k + m] if gru and g == 2 else gates[g][k : k + m], w_h[g * H : (g + 1) * H], part[:m]
                 )
                 _add(_rows(part, 0, m), now)
@@ -420,14 +396,14 @@ def backward(
         if rows:
             for g in range(G):
                 turned = candidate if gru and g == 2 else gates[g]
-                _add_product(gates[g][:rows], block[:rows], part_x, with_bias[g * H : (g + 1) * H])
-                _add_product(turned[:rows], before[:rows], part_h, dw_h[g * H : (g + 1) * H])
+                add_product(gates[g][:rows], block[:rows], part_x, with_bias[g * H : (g + 1) * H])
+                add_product(turned[:rows], before[:rows], part_h, dw_h[g * H : (g + 1) * H])
             for i in range(rows if gru else 0):
                 _add(candidate[i], db_n)
             if dx.size:
-                _multiply(gates[0][:rows], w_x[:H], back[:rows])
+                multiply(gates[0][:rows], w_x[:H], back[:rows])
                 for g in range(1, G):
-                    _multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], part_back[:rows])
+                    multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], part_back[:rows])
                     _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
                 for t in range(low, low + stop - start):
                     m = _active(offsets, t, first, last)

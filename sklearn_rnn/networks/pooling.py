@@ -23,9 +23,14 @@ class LastPooling(nn.Module):
     def __init__(self, direction_size: int) -> None:
         super().__init__()
         self.direction_size = direction_size
+        self.dtype: torch.dtype | None = None  # of what is returned, where it is not that of the states
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Pool `states` (batch, n_steps, units) to (batch, units)."""
+        pooled = self._pool(states, lengths)
+        return pooled if self.dtype is None else pooled.to(self.dtype)
+
+    def _pool(self, states: Tensor, lengths: Tensor) -> Tensor:
         if states.device.type == "cpu" and int(lengths.min()) == states.shape[1]:
             forward = states[:, -1, : self.direction_size]
         else:

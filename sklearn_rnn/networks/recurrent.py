@@ -269,6 +269,8 @@ class RecurrentStack(nn.Module):
             input_size = layer.output_size
         self.dropout = Dropout(dropout, tied_dim=0 if tied_dropout else None)
         self.output_size = input_size
+        self.outer_dtype: torch.dtype | None = None  # of norms and skips and all around, if not that of the recurrences
+        self.casts_states = True  # to the outer type, unless a pooling does it with fewer numbers
 
     @property
     def direction_size(self) -> int:
@@ -287,6 +289,12 @@ class RecurrentStack(nn.Module):
         layers: list[Any] = list(self.layers)
         return any(layer.left_to_torch(engine) for layer in layers)
 
+    def may_fuse(self) -> bool:
+        """Whether kernels can compute all layers, given inputs of their type, and the engine in use wants them to."""
+        layers: list[Any] = list(self.layers)
+        like = self._weight
+        return all(layer.may_fuse(like) for layer in layers)
+
     def groups(self) -> list[nn.ModuleList]:
         """For each layer, from the bottom, what belongs to it: the recurrence, its skip connection and its norm."""
         parts = [part for part in (self.layers, self.skips, self.norms) if len(part)]
@@ -294,15 +302,32 @@ class RecurrentStack(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size)."""
-        layers: list[Any] = list(self.layers)
-        packing = Packing(lengths) if all(layer.may_fuse(x) for layer in layers) else None
+        fuses = self.may_fuse() and (self.outer_dtype is not None or x.dtype == self._weight.dtype)
+        packing = Packing(lengths) if fuses else None
         n_steps = x.shape[0]
         if packing is not None:
             x = packing.pack(x) if len(self.skips) else x.transpose(0, 1)
-        for k, layer in enumerate(layers):
+        for k, layer in enumerate(self.layers):
             entering = self.dropout(x, packing) if k else x
-            hidden = layer(entering, lengths if packing is None else packing)
+            hidden = layer(self._inside(entering), lengths if packing is None else packing)
             if len(self.skips):
-                hidden = hidden + self.skips[k](x)
-            x = self.norms[k](hidden) if len(self.norms) else hidden
+                hidden = self._outside(hidden) + self.skips[k](self._outside(x))
+            x = self.norms[k](self._outside(hidden)) if len(self.norms) else hidden
+        if self.casts_states:
+            x = self._outside(x)
         return x if packing is None else packing.unpack(x, n_steps)
+
+    @property
+    def _weight(self) -> Tensor:
+        """One of the recurrent weights, which are all of one type and in one place."""
+        layer: Any = self.layers[0]
+        weight: Tensor = layer.directions[0].weight_hh_l0
+        return weight
+
+    def _inside(self, x: Tensor) -> Tensor:
+        """`x` in the type of the recurrences."""
+        return x if self.outer_dtype is None else x.to(self._weight.dtype)
+
+    def _outside(self, x: Tensor) -> Tensor:
+        """`x` in the type of what is around the recurrences."""
+        return x if self.outer_dtype is None else x.to(self.outer_dtype)

@@ -1,0 +1,30 @@
+"""Linear maps whose numbers do not depend on how many rows are mapped at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_rnn.networks.engines import kernels_may_run
+
+
+class LinearInOrder(nn.Linear):
+    """:class:`torch.nn.Linear`, which for a row gives the same bits in any batch, where the kernels may run.
+
+    Only where no gradient is wanted: those are torch's.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map `input` (..., in_features) to (..., out_features)."""
+        wanted = torch.is_grad_enabled() and (self.weight.requires_grad or input.requires_grad)
+        fits = input.dtype == self.weight.dtype and input.shape[-1] == self.in_features
+        if wanted or not fits or not kernels_may_run(input):
+            return super().forward(input)  # which also says what does not fit
+        from sklearn_rnn.kernels.products import linear
+
+        rows = input.detach().reshape(-1, self.in_features).contiguous()
+        out = rows.new_empty(len(rows), self.out_features)
+        weights = self.weight.detach().t().contiguous().numpy()
+        bias = rows.new_empty(0) if self.bias is None else self.bias.detach()
+        linear(rows.numpy(), weights, bias.numpy(), out.numpy())
+        return out.view(*input.shape[:-1], self.out_features)

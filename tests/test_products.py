@@ -1,0 +1,101 @@
+"""Products of matrices by kernels, against NumPy, and each row and column alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("numba")
+
+from sklearn_rnn.kernels.compiling import kernel
+from sklearn_rnn.kernels.products import add_product, linear, multiply, multiply_in_order
+
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
+
+
+@kernel
+def in_order(a, b, out):
+    multiply_in_order(a, b, out)
+
+
+@kernel
+def by_blas(a, b, out):
+    multiply(a, b, out)
+
+
+@kernel
+def transposed(a, b, part, total):
+    add_product(a, b, part, total)
+
+
+def draw(shape, dtype, seed):
+    """Numbers of many sizes, so that a sum tells the order of its terms."""
+    rng = np.random.default_rng(seed)
+    return (rng.normal(size=shape) * 10.0 ** rng.uniform(-3, 3, shape)).astype(dtype)
+
+
+def product(a, b, compute=in_order):
+    out = np.full((len(a), b.shape[1]), np.nan, a.dtype)
+    compute(a, b, out)
+    return out
+
+
+@every_dtype
+@pytest.mark.parametrize("compute", [in_order, by_blas])
+@given(shape=shapes, seed=st.integers(0, 5))
+@settings(deadline=None, max_examples=40)
+def test_products_are_those_of_numpy(compute, dtype, shape, seed):
+    m, k, n = shape
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 100)
+    exact = a.astype(np.longdouble) @ b.astype(np.longdouble)
+    bound = (k + 1) * np.finfo(dtype).eps * (np.abs(a).astype(np.longdouble) @ np.abs(b).astype(np.longdouble))
+    assert np.all(np.abs(product(a, b, compute) - exact) <= bound)
+
+
+@every_dtype
+@given(shape=shapes, seed=st.integers(0, 5), data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_a_number_is_the_same_in_any_product(dtype, shape, seed, data):
+    """Whichever rows are beside its row, and whichever columns beside its column."""
+    m, k, n = shape
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 100)
+    whole = product(a, b)
+    rows = data.draw(st.lists(st.integers(0, m - 1), min_size=1, max_size=20), label="rows")
+    columns = data.draw(st.lists(st.integers(0, n - 1), min_size=1, max_size=40), label="columns")
+    np.testing.assert_array_equal(product(a[rows], b), whole[rows])
+    np.testing.assert_array_equal(product(a, np.ascontiguousarray(b[:, columns])), whole[:, columns])
+    np.testing.assert_array_equal(product(a[rows[:1]], b), whole[rows[:1]])
+
+
+@every_dtype
+@pytest.mark.parametrize("m", [1, 5, 6, 7, 13])
+@pytest.mark.parametrize("n", [1, 3, 4, 7, 16, 21, 64, 70])
+def test_terms_are_added_from_the_first_to_the_last(dtype, m, n):
+    large = 2.0 ** (np.finfo(dtype).nmant + 2)  # to which 1 adds nothing
+    terms = np.array([large, 1, -large, 1, 1, large, -large, 1], dtype)
+    out = product(np.tile(terms, (m, 1)), np.ones((len(terms), n), dtype))
+    np.testing.assert_array_equal(out, np.full((m, n), 1))
+
+
+@every_dtype
+@given(shape=shapes, biased=st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_linear_map(dtype, shape, biased):
+    m, k, n = shape
+    x, weights, bias = draw((m, k), dtype, 0), draw((k, n), dtype, 1), draw((n if biased else 0,), dtype, 2)
+    out = np.full((m, n), np.nan, dtype)
+    linear(x, weights, bias, out)
+    np.testing.assert_array_equal(out, product(x, weights) + (bias if biased else 0))
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [(5, 3, 4), (2000, 40, 30), (300, 120, 130)])
+def test_transposed_products_are_added(dtype, shape):
+    k, m, n = shape
+    rng = np.random.default_rng(0)
+    a, b, before = (rng.normal(size=size).astype(dtype) for size in ((k, m), (k, n), (m, n)))
+    total, part = before.copy(), np.empty((m, n), dtype)
+    transposed(a, b, part, total)
+    tolerance = 100 * k**0.5 * np.finfo(dtype).eps
+    np.testing.assert_allclose(total, before + a.T.astype(float) @ b.astype(float), rtol=0, atol=tolerance)
