@@ -133,11 +133,17 @@ def linear(x, weights, bias, out):
 
 @inlined
 def multiply(a, b, out):
-    """Put the product of `a` (m, k) and `b` (k, n) into `out` (m, n) by BLAS, a few rows at a time."""
+    """Put the product of `a` (m, k) and `b` (k, n) into `out` (m, n) by what is fastest.
+
+    That is BLAS, a few rows at a time, unless `b` is so large that not even four rows make a small product.
+    """
     m = a.shape[0]
     rows = SMALL_PRODUCT // b.size // 4 * 4
-    if rows < 4 or rows >= m:
+    if rows >= m:
         np.dot(a, b, out)
+        return
+    if rows < 4:
+        multiply_in_order(a, b, out)
         return
     for i in range(0, m, rows):
         np.dot(a[i : i + rows], b, out[i : i + rows])

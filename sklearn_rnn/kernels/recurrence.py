@@ -183,7 +183,9 @@ def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
 
 
 @kernel
-def forward(cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved):
+def forward(
+    cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved, in_order
+):
     """Hidden states of the sequences `first` to `last`.
 
     Parameters
@@ -207,6 +209,8 @@ def forward(cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, 
         Takes the states, from column `column`.
     saved : array (n_saved, R, H) or of size 0
         Takes what the backward pass needs.
+    in_order : bool
+        Whether a sequence gets the same bits whatever is beside it; BLAS is a little faster.
     """
     G, H = w_h.shape[0], w_h.shape[1]
     n_steps = offsets.size - 1
@@ -233,13 +237,13 @@ def forward(cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, 
         low = n_steps - stop if reverse else start
         rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
-            _multiply_all(block[:rows], w_x, xs, not keeping)
+            _multiply_all(block[:rows], w_x, xs, in_order)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = _active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply_all(h[:m], w_h, products, not keeping)
+            _multiply_all(h[:m], w_h, products, in_order)
             k = bases[t - low]
             row = offsets[t] + first
             p = row if keeping else 0

@@ -31,7 +31,7 @@ SEQUENCES = 16
 N_WEIGHTS = 4
 PACKED = np.empty(0, np.int64)
 
-MOST_UNITS = 384
+MOST_UNITS = 512
 """Units of a layer up to which the kernels of all cells were about as fast as torch or faster, for one sequence and for
 many, in training and in prediction, by ``benchmarks/engines.py``."""
 
@@ -103,7 +103,8 @@ class ForwardPass:
         Those of each direction, as :func:`weights_of` orders them.
     h0, c0 : arrays of shape (n_directions, batch, hidden), or None for zeros
     keeping : bool
-        Whether there will be a backward pass.
+        Whether there will be a backward pass. If not, the states of a sequence are the same to the last bit whatever is
+        beside it.
 
     Attributes
     ----------
@@ -138,7 +139,7 @@ class ForwardPass:
             forward(
                 *(self.cell, inputs, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
                 *(self.h0[direction], self.c0[direction], self.masks[direction], direction == 1, self.room),
-                *(states, direction * hidden, self.saved[direction]),
+                *(states, direction * hidden, self.saved[direction], not keeping),
             )
 
         work = packing.n_rows * (inputs.shape[1] + hidden) * len(weights[0][1])
