@@ -12,6 +12,7 @@ from sklearn_rnn import RNNClassifier, RNNSequenceTagger
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.networks.engines import Engine, using_engine
+from sklearn_rnn.networks.fused import MOST_UNITS
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.training import inference
 from sklearn_rnn.training.inference import compute_outputs, evaluation_copy
@@ -144,7 +145,7 @@ def test_an_evaluation_copy_for_kernels_keeps_the_type_of_the_recurrences():
     assert {p.dtype for p in evaluation_copy(make_network(dtype=torch.float64)).parameters()} == {torch.float64}
 
 
-@pytest.mark.parametrize("options", [{"hidden_sizes": [4, 385]}, {"cell_type": "lstm", "proj_size": 2}])
+@pytest.mark.parametrize("options", [{"hidden_sizes": [4, MOST_UNITS + 1]}, {"cell_type": "lstm", "proj_size": 2}])
 def test_an_evaluation_copy_is_in_float64_where_a_layer_is_left_to_torch(options):
     assert {p.dtype for p in evaluation_copy(make_network(**options)).parameters()} == {torch.float64}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from sklearn_rnn.kernels.compiling import kernel
-from sklearn_rnn.kernels.products import add_product, linear, multiply, multiply_in_order
+from sklearn_rnn.kernels.products import add_product, linear, multiply
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
@@ -16,12 +16,12 @@ shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
 
 @kernel
 def in_order(a, b, out):
-    multiply_in_order(a, b, out)
+    multiply(a, b, out, True)
 
 
 @kernel
 def fastest(a, b, out):
-    multiply(a, b, out)
+    multiply(a, b, out, False)
 
 
 @kernel

@@ -26,7 +26,7 @@ ROWS = 6
 """Rows of a tile: enough independent sums to keep the arithmetic busy, few enough for sixteen registers of 32 bytes."""
 
 WIDE, NARROW, LONG = 64, 16, 256
-"""Bytes of a row of a tile: as a rule, where there are few columns, and in a tile of one row."""
+"""Bytes of a row of a tile: as a rule, where there are few columns, and in a tile of one row where there are many."""
 
 SMALL_PRODUCT = 10**6
 """Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
@@ -81,7 +81,7 @@ def _make_tile(n_rows: int, n_bytes: int) -> Any:
     return tile
 
 
-_tile, _narrow_tile, _column = _make_tile(ROWS, WIDE), _make_tile(ROWS, NARROW), _make_tile(ROWS, 0)
+_tile, _narrow_tile = _make_tile(ROWS, WIDE), _make_tile(ROWS, NARROW)
 _long_row, _row, _number = _make_tile(1, LONG), _make_tile(1, WIDE), _make_tile(1, 0)
 
 
@@ -95,17 +95,26 @@ def _in_tiles(tile, rows, columns, a, b, out):
 
 
 @inlined
-def multiply_in_order(a, b, out):
-    """Put the product of `a` (m, k) and `b` (k, n) into `out` (m, n), each number summed from its first term on."""
+def multiply(a, b, out, in_order):
+    """Put the product of `a` (m, k) and `b` (k, n) into `out` (m, n).
+
+    With `in_order` each number is summed from its first term to its last. Otherwise what is fastest does it: BLAS, a
+    few rows at a time, unless `b` is so large that not even four rows make a small product.
+    """
     m, n = out.shape
+    rows = SMALL_PRODUCT // b.size // 4 * 4
+    if not in_order and rows >= m:
+        np.dot(a, b, out)
+        return
+    if not in_order and rows >= 4:
+        for i in range(0, m, rows):
+            np.dot(a[i : i + rows], b, out[i : i + rows])
+        return
     wide, narrow, long = WIDE // out.itemsize, NARROW // out.itemsize, LONG // out.itemsize
-    if m >= ROWS:
-        if n >= wide:
-            _in_tiles(_tile, ROWS, wide, a, b, out)
-        elif n >= narrow:
-            _in_tiles(_narrow_tile, ROWS, narrow, a, b, out)
-        else:
-            _in_tiles(_column, ROWS, 1, a, b, out)
+    if m >= ROWS and n >= wide:
+        _in_tiles(_tile, ROWS, wide, a, b, out)
+    elif m >= ROWS and n >= narrow:
+        _in_tiles(_narrow_tile, ROWS, narrow, a, b, out)
     elif n >= long:
         _in_tiles(_long_row, 1, long, a, b, out)
     elif n >= wide:
@@ -124,29 +133,11 @@ def linear(x, weights, bias, out):
     bias : array (n,) or (0,)
     out : array (m, n)
     """
-    multiply_in_order(x, weights, out)
+    multiply(x, weights, out, True)
     if bias.size:
         for i in range(out.shape[0]):
             for j in range(out.shape[1]):
                 out[i, j] += bias[j]
-
-
-@inlined
-def multiply(a, b, out):
-    """Put the product of `a` (m, k) and `b` (k, n) into `out` (m, n) by what is fastest.
-
-    That is BLAS, a few rows at a time, unless `b` is so large that not even four rows make a small product.
-    """
-    m = a.shape[0]
-    rows = SMALL_PRODUCT // b.size // 4 * 4
-    if rows >= m:
-        np.dot(a, b, out)
-        return
-    if rows < 4:
-        multiply_in_order(a, b, out)
-        return
-    for i in range(0, m, rows):
-        np.dot(a[i : i + rows], b, out[i : i + rows])
 
 
 @inlined

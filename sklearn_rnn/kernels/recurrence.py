@@ -30,7 +30,7 @@ from sklearn_rnn.kernels.cells import (
     rnn_step,
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel
-from sklearn_rnn.kernels.products import add_product, multiply, multiply_in_order
+from sklearn_rnn.kernels.products import add_product, multiply
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
@@ -150,10 +150,7 @@ def _copy_inputs(x, places, offsets, first, last, low, high, bases, block):
 def _multiply_all(a, weights, out, in_order):
     """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n)."""
     for k in range(weights.shape[0]):
-        if in_order:
-            multiply_in_order(a, weights[k], out[k][: a.shape[0]])
-        else:
-            multiply(a, weights[k], out[k][: a.shape[0]])
+        multiply(a, weights[k], out[k][: a.shape[0]], in_order)
 
 
 @kernel
@@ -384,9 +381,8 @@ def backward(
                     lstm_back(now, cells, _rows(state, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
                     _clear(now)
             for g in range(G):
-                multiply(
-                    candidate[k : k + m] if gru and g == 2 else gates[g][k : k + m], w_h[g * H : (g + 1) * H], part[:m]
-                )
+                turned = candidate if gru and g == 2 else gates[g]
+                multiply(turned[k : k + m], w_h[g * H : (g + 1) * H], part[:m], False)
                 _add(_rows(part, 0, m), now)
             if masked:
                 _scale(_rows(mask, first, m), now)
@@ -405,10 +401,11 @@ def backward(
             for i in range(rows if gru else 0):
                 _add(candidate[i], db_n)
             if dx.size:
-                multiply(gates[0][:rows], w_x[:H], back[:rows])
-                for g in range(1, G):
-                    multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], part_back[:rows])
-                    _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
+                for g in range(G):
+                    of_gate = part_back if g else back
+                    multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
+                    if g:
+                        _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
                 for t in range(low, low + stop - start):
                     m = _active(offsets, t, first, last)
                     for i in range(m):
