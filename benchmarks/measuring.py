@@ -36,6 +36,10 @@ LIBRARIES = (
     "keras",
     "tensorflow",
 )
+PAUSE = 0.05
+"""Seconds before each turn: the threads of OpenMP spin for a while when their work is done, and take a core from who is
+next."""
+
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
 TORCH_LOOPS = ("expert torch loop", "torch padded to the longest", "PackedSequence", "plain torch tagger")
 AFFINITY = hasattr(os, "sched_setaffinity")
@@ -217,6 +221,7 @@ def race(
     while k < rounds:
         for name in order:
             seat = fastest[name]
+            time.sleep(PAUSE)
             took[name].append(workers.of(seat).call("peers.work:seconds_of", seat, work, n_epochs))
         order.reverse()
         k += 1

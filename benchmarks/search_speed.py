@@ -34,7 +34,7 @@ def search_seconds(n_jobs: int, n_sequences: int, n_epochs: int) -> float:
     return time.perf_counter() - start
 
 
-def measure_search(seconds: float, n_sequences: int = 1797, n_epochs: int = 2) -> dict[str, dict[str, Any]]:
+def measure_search(seconds: float, n_sequences: int = 1797, n_epochs: int = 5) -> dict[str, dict[str, Any]]:
     """Records of two rows: two jobs beside one, and two jobs with another busy process beside two without.
 
     The processes of joblib are started, and the kernels loaded in them, before anything is timed: a search of any
