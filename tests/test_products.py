@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 
+from numba.core.errors import TypingError
+
 from sklearn_rnn.kernels.compiling import kernel
 from sklearn_rnn.kernels.products import add_product, linear, multiply
 
@@ -109,3 +111,10 @@ def test_transposed_products_are_added(dtype, shape):
     transposed(a, b, part, total)
     tolerance = 100 * k**0.5 * np.finfo(dtype).eps
     np.testing.assert_allclose(total, before + a.T.astype(float) @ b.astype(float), rtol=0, atol=tolerance)
+
+
+@pytest.mark.filterwarnings("ignore:.* is faster on contiguous arrays")  # what numba says of BLAS
+def test_arrays_that_are_not_contiguous_are_refused():
+    a, b = np.ones((8, 6)), np.ones((6, 8))
+    with pytest.raises(TypingError, match="contiguous"):
+        in_order(a[:, ::2], b[:3], np.empty((8, 8)))

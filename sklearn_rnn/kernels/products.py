@@ -18,6 +18,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.cgutils import alloca_once, for_range, unpack_tuple
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from sklearn_rnn.kernels.compiling import inlined, kernel
@@ -76,6 +77,8 @@ def _make_tile(n_rows: int, n_bytes: int) -> Any:
                 builder.store(builder.load(total), as_vector(place(target, row, width, j)), align=alignment)
             return context.get_dummy_value()
 
+        if not a.layout == b.layout == out.layout == "C":
+            raise TypingError(f"arrays that are contiguous are wanted, not {a}, {b} and {out}")
         return types.void(a, b, out, types.intp, types.intp), generate
 
     return tile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -11,8 +13,10 @@ from sklearn_rnn.networks.engines import kernels_may_run
 class LinearInOrder(nn.Linear):
     """:class:`torch.nn.Linear`, which for a row gives the same bits in any batch, where the kernels may run.
 
-    Only where no gradient is wanted: those are torch's.
+    Only where no gradient is wanted: those are torch's. Its weights must not change after the first call.
     """
+
+    _columns: Any = None  # the weights, transposed
 
     def forward(self, input: Tensor) -> Tensor:
         """Map `input` (..., in_features) to (..., out_features)."""
@@ -24,7 +28,8 @@ class LinearInOrder(nn.Linear):
 
         rows = input.detach().reshape(-1, self.in_features).contiguous()
         out = rows.new_empty(len(rows), self.out_features)
-        weights = self.weight.detach().t().contiguous().numpy()
+        if self._columns is None:
+            self._columns = self.weight.detach().t().contiguous().numpy()
         bias = rows.new_empty(0) if self.bias is None else self.bias.detach()
-        linear(rows.numpy(), weights, bias.numpy(), out.numpy())
+        linear(rows.numpy(), self._columns, bias.numpy(), out.numpy())
         return out.view(*input.shape[:-1], self.out_features)
