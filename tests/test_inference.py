@@ -54,6 +54,13 @@ def outputs(network, sequences, *, per_step, engine="auto"):
     return compute_outputs(network, sequences, lambda net, x, n: net(x, n), per_step=per_step, engine=engine)
 
 
+def needs_kernels(engine="auto"):
+    """Skip where there is no numba, and where torch stands in for "auto" in all tests of this run."""
+    pytest.importorskip("numba")
+    if Engine(engine).name == "torch":
+        pytest.skip("this run forces torch")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_are_in_the_order_of_the_sequences(dtype):
     network, sequences = make_network(), make_sequences(dtype=dtype)
@@ -137,7 +144,7 @@ def test_an_evaluation_copy_is_what_a_deep_copy_would_be():
 
 
 def test_an_evaluation_copy_for_kernels_keeps_the_type_of_the_recurrences():
-    pytest.importorskip("numba")
+    needs_kernels()
     network = make_network(residual=True, layer_norm=True)
     frozen = evaluation_copy(network)
     for name, value in frozen.state_dict().items():
@@ -176,7 +183,7 @@ cells = [("rnn", "tanh"), ("rnn", "relu"), ("gru", "tanh"), ("lstm", "tanh")]
 )
 @settings(deadline=None, max_examples=12)
 def test_kernels_predict_the_same_to_the_last_bit(engine, cell, lengths, sizes, bidirectional, dtype):
-    pytest.importorskip("numba")
+    needs_kernels(engine)
     network = make_network(
         "last",
         dtype,
@@ -194,7 +201,7 @@ def test_kernels_predict_the_same_to_the_last_bit(engine, cell, lengths, sizes, 
 
 @pytest.mark.parametrize("options", [{"pooling": "max"}, {"residual": True, "layer_norm": True}])
 def test_kernels_predict_the_same_to_the_last_bit_also_with(options, monkeypatch):
-    pytest.importorskip("numba")
+    needs_kernels()
     network = make_network(**{"pooling": "last", "hidden_sizes": [21, 21], **options})
     (_, expected), *others = predict_by_all_means(network, make_sequences(LENGTHS * 5), "auto", monkeypatch)
     for order, found in others:
@@ -204,7 +211,7 @@ def test_kernels_predict_the_same_to_the_last_bit_also_with(options, monkeypatch
 @pytest.mark.parametrize("estimator", [RNNClassifier, RNNSequenceTagger])
 @pytest.mark.parametrize("engine", ["auto", "fused"])
 def test_probabilities_are_the_same_to_the_last_bit(estimator, engine):
-    pytest.importorskip("numba")
+    needs_kernels(engine)
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 3)).astype(np.float32) for n in rng.integers(1, 30, 40)]
     y = [["a", "b", "c"][k % 3] for k in range(40)]
