@@ -37,24 +37,29 @@ FUSED = ("contract",)
 """What the compiler may do to the numbers of a tile: one instruction for a product and the sum that it goes into."""
 
 
-def _make_tile(n_rows: int, n_bytes: int) -> Any:
-    """A function ``tile(a, b, out, i, j)`` that computes ``out = a @ b``, contiguous, from row i and column j on."""
+def _make_product(n_rows: int, n_bytes: int) -> Any:
+    """A function ``product(a, b, out)`` that puts ``a @ b`` into `out` by tiles of that size; `out` is not smaller.
+
+    The last tiles begin early enough to be whole. All loops are written here, as part of whatever calls the function: a
+    compiled function that took the tile as an argument would have the same name in the cache for each size of it.
+    """
 
     @intrinsic
-    def tile(typing: Any, a: Any, b: Any, out: Any, i: Any, j: Any) -> tuple[Any, Callable[..., Any]]:
+    def product(typing: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable[..., Any]]:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             left, right, target = (
                 context.make_array(kind)(context, builder, value)
-                for kind, value in zip(signature.args[:3], args[:3], strict=True)
+                for kind, value in zip(signature.args, args, strict=True)
             )
-            n_terms, width = unpack_tuple(builder, right.shape, 2)
-            i, j = args[3:]
+            height, width = unpack_tuple(builder, target.shape, 2)
+            n_terms, _ = unpack_tuple(builder, right.shape, 2)
             number, index = context.get_data_type(a.dtype), n_terms.type
             alignment = context.get_abi_sizeof(number)
             n_columns = max(1, n_bytes // alignment)
             vector = ir.VectorType(number, n_columns)
             undefined = ir.Constant(vector, ir.Undefined)
             first_lane = ir.Constant(ir.VectorType(ir.IntType(32), n_columns), [0] * n_columns)
+            sums = [alloca_once(builder, vector) for _ in range(n_rows)]
 
             def place(array: Any, row: Any, length: Any, column: Any) -> Any:
                 return builder.gep(array.data, [builder.add(builder.mul(row, length), column)])
@@ -62,39 +67,44 @@ def _make_tile(n_rows: int, n_bytes: int) -> Any:
             def as_vector(pointer: Any) -> Any:
                 return builder.bitcast(pointer, vector.as_pointer())
 
-            rows = [builder.add(i, index(r)) for r in range(n_rows)]
-            sums = [alloca_once(builder, vector) for _ in rows]
-            for total in sums:
-                builder.store(ir.Constant(vector, [0.0] * n_columns), total)
-            with for_range(builder, n_terms) as loop:
-                factors = builder.load(as_vector(place(right, loop.index, width, j)), align=alignment)
+            def tiles(length: Any, size: int) -> Any:
+                return builder.sdiv(builder.add(length, index(size - 1)), index(size))
+
+            def start(k: Any, length: Any, size: int) -> Any:
+                wanted, last = builder.mul(k, index(size)), builder.sub(length, index(size))
+                return builder.select(builder.icmp_signed("<", wanted, last), wanted, last)
+
+            def fill(i: Any, j: Any) -> None:
+                rows = [builder.add(i, index(r)) for r in range(n_rows)]
+                for total in sums:
+                    builder.store(ir.Constant(vector, [0.0] * n_columns), total)
+                with for_range(builder, n_terms) as loop:
+                    factors = builder.load(as_vector(place(right, loop.index, width, j)), align=alignment)
+                    for row, total in zip(rows, sums, strict=True):
+                        factor = builder.load(place(left, row, n_terms, loop.index))
+                        first = builder.insert_element(undefined, factor, ir.IntType(32)(0))
+                        product = builder.fmul(
+                            builder.shuffle_vector(first, undefined, first_lane), factors, flags=FUSED
+                        )
+                        builder.store(builder.fadd(product, builder.load(total), flags=FUSED), total)
                 for row, total in zip(rows, sums, strict=True):
-                    factor = builder.load(place(left, row, n_terms, loop.index))
-                    first = builder.insert_element(undefined, factor, ir.IntType(32)(0))
-                    product = builder.fmul(builder.shuffle_vector(first, undefined, first_lane), factors, flags=FUSED)
-                    builder.store(builder.fadd(product, builder.load(total), flags=FUSED), total)
-            for row, total in zip(rows, sums, strict=True):
-                builder.store(builder.load(total), as_vector(place(target, row, width, j)), align=alignment)
+                    builder.store(builder.load(total), as_vector(place(target, row, width, j)), align=alignment)
+
+            with for_range(builder, tiles(width, n_columns)) as across:
+                j = start(across.index, width, n_columns)
+                with for_range(builder, tiles(height, n_rows)) as down:
+                    fill(start(down.index, height, n_rows), j)
             return context.get_dummy_value()
 
         if not a.layout == b.layout == out.layout == "C":
             raise TypingError(f"arrays that are contiguous are wanted, not {a}, {b} and {out}")
-        return types.void(a, b, out, types.intp, types.intp), generate
+        return types.void(a, b, out), generate
 
-    return tile
-
-
-_tile, _narrow_tile = _make_tile(ROWS, WIDE), _make_tile(ROWS, NARROW)
-_long_row, _row, _number = _make_tile(1, LONG), _make_tile(1, WIDE), _make_tile(1, 0)
+    return product
 
 
-@inlined
-def _in_tiles(tile, rows, columns, a, b, out):
-    """Compute `out` by tiles of that size. The last ones begin early enough to be whole."""
-    m, n = out.shape
-    for j in range(0, n, columns):
-        for i in range(0, m, rows):
-            tile(a, b, out, min(i, m - rows), min(j, n - columns))
+_by_tiles, _by_narrow_tiles = _make_product(ROWS, WIDE), _make_product(ROWS, NARROW)
+_by_long_rows, _by_rows, _by_numbers = _make_product(1, LONG), _make_product(1, WIDE), _make_product(1, 0)
 
 
 @inlined
@@ -115,15 +125,15 @@ def multiply(a, b, out, in_order):
         return
     wide, narrow, long = WIDE // out.itemsize, NARROW // out.itemsize, LONG // out.itemsize
     if m >= ROWS and n >= wide:
-        _in_tiles(_tile, ROWS, wide, a, b, out)
+        _by_tiles(a, b, out)
     elif m >= ROWS and n >= narrow:
-        _in_tiles(_narrow_tile, ROWS, narrow, a, b, out)
+        _by_narrow_tiles(a, b, out)
     elif n >= long:
-        _in_tiles(_long_row, 1, long, a, b, out)
+        _by_long_rows(a, b, out)
     elif n >= wide:
-        _in_tiles(_row, 1, wide, a, b, out)
+        _by_rows(a, b, out)
     else:
-        _in_tiles(_number, 1, 1, a, b, out)
+        _by_numbers(a, b, out)
 
 
 @kernel
