@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("numba")
 
+from numba import types
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import TypingError
 
+from sklearn_rnn.kernels import products
 from sklearn_rnn.kernels.compiling import kernel
 from sklearn_rnn.kernels.products import add_product, linear, multiply
 
@@ -118,3 +121,12 @@ def test_arrays_that_are_not_contiguous_are_refused():
     a, b = np.ones((8, 6)), np.ones((6, 8))
     with pytest.raises(TypingError, match="contiguous"):
         in_order(a[:, ::2], b[:3], np.empty((8, 8)))
+
+
+def test_no_function_takes_a_function():
+    """In the cache such a one has the same name for each function that it takes: a process would call the wrong one."""
+    multiply(np.ones((8, 4)), np.ones((4, 40)), np.empty((8, 40)), True)
+    compiled = [x for x in vars(products).values() if isinstance(x, Dispatcher)]
+    taken = [argument for x in compiled for signature in x.nopython_signatures for argument in signature.args]
+    assert taken
+    assert not [argument for argument in taken if isinstance(argument, types.Callable)]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.kernels.compiling import inlined, kernel
+from sklearn_rnn.kernels.rows import add, put
 
 ZERO = 1
 """Bit of a flag: a message, or an inner product of two, is 0."""
@@ -25,18 +26,6 @@ VANISHING = 2
 
 SUMMED = 32
 """Steps over which pairs are summed at once, few enough for the fastest cache."""
-
-
-@inlined
-def _copy(x, y):
-    for j in range(len(x)):
-        y[j] = x[j]
-
-
-@inlined
-def _add(x, y):
-    for j in range(len(x)):
-        y[j] += x[j]
 
 
 @inlined
@@ -276,11 +265,11 @@ def expected_counts(
                 numbers[j] = message[j] * back[j] * weight
             if len(paths):
                 numbers[paths[rows[row]]] += path_weights[i]
-            _copy(numbers, found)
+            put(numbers, found)
             if counting and i >= n_following:
-                _add(numbers, joins[n_labels + 1])
+                add(numbers, joins[n_labels + 1])
             if counting and t == 0:
-                _add(numbers, joins[n_labels])
+                add(numbers, joins[n_labels])
             flags[i] |= _weigh(back, scores[row], smallest) | _flag(overlap, smallest)
             if counting and t:
                 meeting = ahead[room - (high - low) + i]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.kernels.compiling import inlined, kernel
+from sklearn_rnn.kernels.rows import add, clear, put
 
 LAST, MEAN, MAX = 0, 1, 2
 POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX}
@@ -41,17 +42,13 @@ def pool(pooling: int, states: Any, offsets: Any, order: Any, direction_size: in
             state, vector, ends = states[offsets[t] + i], pooled[order[i]], i >= going
             if pooling == LAST:
                 if t == 0:
-                    for j in range(direction_size, U):
-                        vector[j] = state[j]
+                    put(state[direction_size:], vector[direction_size:])
                 if ends:
-                    for j in range(direction_size):
-                        vector[j] = state[j]
+                    put(state[:direction_size], vector[:direction_size])
             elif t == 0:
-                for j in range(U):
-                    vector[j] = state[j]
+                put(state, vector)
             elif pooling == MEAN:
-                for j in range(U):
-                    vector[j] += state[j]
+                add(state, vector)
             else:
                 for j in range(U):
                     vector[j] = state[j] if state[j] > vector[j] or state[j] != state[j] else vector[j]
@@ -76,10 +73,8 @@ def pool_back(
         vector, gradient = pooled[order[i]], dpooled[order[i]]
         if pooling == LAST:
             end = offsets[length - 1] + i
-            for j in range(direction_size):
-                dstates[end, j] = gradient[j]
-            for j in range(direction_size, U):
-                dstates[i, j] = gradient[j]
+            put(gradient[:direction_size], dstates[end, :direction_size])
+            put(gradient[direction_size:], dstates[i, direction_size:])
         elif pooling == MEAN:
             for t in range(length):
                 for j in range(U):
@@ -99,8 +94,7 @@ def head(pooled: Any, weight: Any, bias: Any, outputs: Any) -> None:
     """Put the outputs of a linear head, ``weight`` (K, U) and ``bias`` (K,), into ``outputs`` (B, K)."""
     np.dot(pooled, weight.T, outputs)
     for i in range(outputs.shape[0]):
-        for k in range(outputs.shape[1]):
-            outputs[i, k] += bias[k]
+        add(bias, outputs[i])
 
 
 @kernel
@@ -108,10 +102,9 @@ def head_back(doutputs: Any, pooled: Any, weight: Any, dpooled: Any, dweight: An
     """Put the gradients of all that :func:`head` read into `dpooled`, `dweight` and `dbias`."""
     np.dot(doutputs, weight, dpooled)
     np.dot(doutputs.T, pooled, dweight)
-    for k in range(doutputs.shape[1]):
-        dbias[k] = 0
-        for i in range(doutputs.shape[0]):
-            dbias[k] += doutputs[i, k]
+    clear(dbias)
+    for i in range(doutputs.shape[0]):
+        add(doutputs[i], dbias)
 
 
 @inlined

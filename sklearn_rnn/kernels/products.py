@@ -5,8 +5,8 @@ a row lies among them: in float32 the same row gets another seventh digit in ano
 of its terms from the first to the last, one after the other, so that a row gets the same bits wherever it is.
 
 The sums of a tile, some rows of a few columns, stay in registers while terms are added to them. A compiler makes no
-such tiles of plain loops, which load and store each sum for every few terms and reach a sixth of the speed: the
-operations on vectors are therefore written down one by one.
+such tiles of plain loops, which load and store each sum for every few terms and reached a third of the speed at most:
+the operations on vectors are therefore written down one by one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from sklearn_rnn.kernels.compiling import inlined, kernel
+from sklearn_rnn.kernels.rows import add
 
 ROWS = 6
 """Rows of a tile: enough independent sums to keep the arithmetic busy, few enough for sixteen registers of 32 bytes."""
@@ -149,8 +150,7 @@ def linear(x, weights, bias, out):
     multiply(x, weights, out, True)
     if bias.size:
         for i in range(out.shape[0]):
-            for j in range(out.shape[1]):
-                out[i, j] += bias[j]
+            add(bias, out[i])
 
 
 @inlined
@@ -162,6 +162,4 @@ def add_product(a, b, part, total):
         rows = k
     for i in range(0, k, rows):
         np.dot(a[i : i + rows].T, b[i : i + rows], part)
-        source, target = part.reshape(-1), total.reshape(-1)
-        for j in range(target.size):
-            target[j] += source[j]
+        add(part.reshape(-1), total.reshape(-1))

@@ -31,36 +31,12 @@ from sklearn_rnn.kernels.cells import (
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel
 from sklearn_rnn.kernels.products import add_product, multiply
+from sklearn_rnn.kernels.rows import add, clear, put, scale
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
 """Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
-
-
-@inlined
-def _put(source, target):
-    """Copy a row. An assignment of slices would compile NumPy's checks of shapes too, for seconds."""
-    for j in range(target.size):
-        target[j] = source[j]
-
-
-@inlined
-def _add(source, target):
-    for j in range(target.size):
-        target[j] += source[j]
-
-
-@inlined
-def _clear(target):
-    for j in range(target.size):
-        target[j] = 0
-
-
-@inlined
-def _scale(factors, target):
-    for j in range(target.size):
-        target[j] *= factors[j]
 
 
 @inlined
@@ -74,20 +50,20 @@ def _read_rows(source, begin, n, column, target):
     """Copy `n` rows of `source` from row `begin` and column `column` on to the top of `target` (rows, H)."""
     H = target.shape[1]
     if source.shape[1] == H:
-        _put(_rows(source, begin, n), _rows(target, 0, n))
+        put(_rows(source, begin, n), _rows(target, 0, n))
         return
     for i in range(n):
-        _put(source[begin + i, column : column + H], target[i])
+        put(source[begin + i, column : column + H], target[i])
 
 
 @inlined
 def _add_rows(source, begin, n, column, target):
     H = target.shape[1]
     if source.shape[1] == H:
-        _add(_rows(source, begin, n), _rows(target, 0, n))
+        add(_rows(source, begin, n), _rows(target, 0, n))
         return
     for i in range(n):
-        _add(source[begin + i, column : column + H], target[i])
+        add(source[begin + i, column : column + H], target[i])
 
 
 @inlined
@@ -95,10 +71,10 @@ def _write_rows(source, n, target, begin, column):
     """Copy the first `n` rows of `source` (rows, H) to `target`, to row `begin` and column `column` on."""
     H = source.shape[1]
     if target.shape[1] == H:
-        _put(_rows(source, 0, n), _rows(target, begin, n))
+        put(_rows(source, 0, n), _rows(target, begin, n))
         return
     for i in range(n):
-        _put(source[i], target[begin + i, column : column + H])
+        put(source[i], target[begin + i, column : column + H])
 
 
 @inlined
@@ -141,7 +117,7 @@ def _copy_inputs(x, places, offsets, first, last, low, high, bases, block):
         m = _active(offsets, t, first, last)
         for i in range(m):
             row = offsets[t] + first + i
-            _put(x[places[row] if places.size else row], block[rows + i, : x.shape[1]])
+            put(x[places[row] if places.size else row], block[rows + i, : x.shape[1]])
         rows += m
     return rows
 
@@ -176,7 +152,7 @@ def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
             inputs[g, n_inputs, j] = b_x[row] if cell == GRU and g == 2 else b_x[row] + b_h[row]
             for k in range(H):
                 recurrent[g, k, j] = w_h[row, k]
-    _put(b_h[(G - 1) * H :], b_n)
+    put(b_h[(G - 1) * H :], b_n)
 
 
 @kernel
@@ -223,10 +199,10 @@ def forward(
     bases = np.empty(n_steps, np.int64)
     bias = np.empty((size if cell == GRU else 0, H), x.dtype)
     for i in range(bias.shape[0]):
-        _put(b_n, bias[i])
+        put(b_n, bias[i])
     h = h0[first:last].copy()
     if masked:
-        _scale(_rows(mask, first, size), _rows(h, 0, size))
+        scale(_rows(mask, first, size), _rows(h, 0, size))
     c = c0[first:last].copy() if cell == LSTM else h
     start = 0
     while start < n_steps:
@@ -263,7 +239,7 @@ def forward(
                     lstm_step(x_0, x_1, x_2, x_3, a_0, a_1, a_2, a_3, now, state, s_0, s_1, s_2, s_3, s_4)
             _write_rows(h, m, out, row, column)
             if masked:
-                _scale(_rows(mask, first, m), now)
+                scale(_rows(mask, first, m), now)
         start = stop
 
 
@@ -331,7 +307,7 @@ def backward(
     part = np.empty((size, H), x.dtype)
     bases = np.empty(n_steps, np.int64)
     with_bias = np.zeros((G * H, n_inputs + 1), x.dtype)
-    _clear(dw_h.reshape(-1))
+    clear(dw_h.reshape(-1))
     db_n = np.zeros(H, x.dtype)
     d = np.zeros((size, H), x.dtype)
     state = np.empty((size, H), x.dtype)  # of the hidden units after this step, or of the cells before it
@@ -354,9 +330,9 @@ def backward(
             row_before = offsets[previous] + first if going else 0
             behind = before[k : k + m]
             _read_rows(out, row_before, going, column, behind)
-            _put(_rows(h0, first + going, m - going), _rows(behind, going, m - going))
+            put(_rows(h0, first + going, m - going), _rows(behind, going, m - going))
             if masked:
-                _scale(_rows(mask, first, m), _rows(behind, 0, m))
+                scale(_rows(mask, first, m), _rows(behind, 0, m))
             _add_rows(dout, row, m, column, d)
             now = _rows(d, 0, m)
             g_0 = _rows(gates[0], k, m)
@@ -366,7 +342,7 @@ def backward(
                     rnn_back(now, _rows(state, 0, m), g_0)
                 else:
                     relu_back(now, _rows(state, 0, m), g_0)
-                _clear(now)
+                clear(now)
             else:
                 g_1, g_2 = _rows(gates[1], k, m), _rows(gates[2], k, m)
                 s_0, s_1 = _rows(saved[0], row, m), _rows(saved[1], row, m)
@@ -374,49 +350,49 @@ def backward(
                 if gru:
                     gru_back(now, _rows(behind, 0, m), s_0, s_1, s_2, s_3, g_0, g_1, g_2, _rows(candidate, k, m))
                 else:
-                    _put(_rows(saved[4], row_before, going), _rows(state, 0, going))
-                    _put(_rows(c0, first + going, m - going), _rows(state, going, m - going))
+                    put(_rows(saved[4], row_before, going), _rows(state, 0, going))
+                    put(_rows(c0, first + going, m - going), _rows(state, going, m - going))
                     g_3, s_4 = _rows(gates[3], k, m), _rows(saved[4], row, m)
                     cells = _rows(dc, 0, m)
                     lstm_back(now, cells, _rows(state, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
-                    _clear(now)
+                    clear(now)
             for g in range(G):
                 turned = candidate if gru and g == 2 else gates[g]
                 multiply(turned[k : k + m], w_h[g * H : (g + 1) * H], part[:m], False)
-                _add(_rows(part, 0, m), now)
+                add(_rows(part, 0, m), now)
             if masked:
-                _scale(_rows(mask, first, m), now)
+                scale(_rows(mask, first, m), now)
             if cut:
                 for i in range(going):
                     length = _length_of(offsets, first + i) if reverse else 0
                     if (length - 1 - t if reverse else t) % cut == 0:
-                        _clear(d[i])
+                        clear(d[i])
                         if lstm:
-                            _clear(dc[i])
+                            clear(dc[i])
         if rows:
             for g in range(G):
                 turned = candidate if gru and g == 2 else gates[g]
                 add_product(gates[g][:rows], block[:rows], part_x, with_bias[g * H : (g + 1) * H])
                 add_product(turned[:rows], before[:rows], part_h, dw_h[g * H : (g + 1) * H])
             for i in range(rows if gru else 0):
-                _add(candidate[i], db_n)
+                add(candidate[i], db_n)
             if dx.size:
                 for g in range(G):
                     of_gate = part_back if g else back
                     multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
                     if g:
-                        _add(_rows(part_back, 0, rows), _rows(back, 0, rows))
+                        add(_rows(part_back, 0, rows), _rows(back, 0, rows))
                 for t in range(low, low + stop - start):
                     m = _active(offsets, t, first, last)
                     for i in range(m):
                         row = offsets[t] + first + i
-                        _put(back[bases[t - low] + i], dx[places[row] if places.size else row])
+                        put(back[bases[t - low] + i], dx[places[row] if places.size else row])
         start = stop
-    _put(_rows(d, 0, size), _rows(dh0, first, size))
+    put(_rows(d, 0, size), _rows(dh0, first, size))
     if lstm:
-        _put(_rows(dc, 0, size), _rows(dc0, first, size))
+        put(_rows(dc, 0, size), _rows(dc0, first, size))
     for j in range(G * H):
-        _put(with_bias[j, :n_inputs], dw_x[j])
+        put(with_bias[j, :n_inputs], dw_x[j])
         db_x[j] = db_h[j] = with_bias[j, n_inputs]
     if gru:
-        _put(db_n, db_h[2 * H :])
+        put(db_n, db_h[2 * H :])

@@ -14,7 +14,6 @@ from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.packing import Packing
 from sklearn_rnn.networks.pooling import LastPooling, MaxPooling, MeanPooling
-from sklearn_rnn.networks.recurrent import RecurrentLayer
 
 Array = NDArray[Any]
 
@@ -62,7 +61,8 @@ class DirectPass:
             and not len(network.backbone.norms)
             and criterion.loss in LOSSES
             and criterion.label_sets is None
-            and all(_is_plain(layer, network.head.weight) for layer in network.backbone.layers)
+            and network.backbone.may_fuse()
+            and not any(layer.weight_dropout for layer in network.backbone.layers)
             and all(p.requires_grad for part in (network.backbone, network.head) for p in part.parameters())
             and not any(getattr(part, name) for part in (criterion, *network.modules()) for name in HOOKS)
             and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in network.parameters())
@@ -132,7 +132,3 @@ class DirectPass:
         dstates = np.zeros(states.shape, bias.dtype)
         heads.pool_back(self.pooling, states.numpy(), *where, dpooled.numpy(), dstates)
         return torch.tensor(loss, dtype=states.dtype), outputs, dstates, of_head
-
-
-def _is_plain(layer: Any, like: Tensor) -> bool:
-    return isinstance(layer, RecurrentLayer) and not layer.weight_dropout and layer.may_fuse(like)
