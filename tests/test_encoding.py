@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.feature_extraction.text import CountVectorizer
 
 from sklearn_rnn.data.encoding import CASINGS, MAX_CHARACTERS, StepEncoding, casing_codes, character_codes
-from sklearn_rnn.data.inputs import validate_inputs
+from sklearn_rnn.data.inputs import read
 from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -17,13 +17,12 @@ class Reader:
     """Learns an encoding, and encodes what it is given, as estimators do."""
 
     def __init__(self, X, embed=False, **options):
-        self.embed = embed
-        inputs = validate_inputs(self, X, reset=True, embed=embed)
-        self.encoding = StepEncoding.learn(inputs, self.input_spec_, **options)
+        inputs, self.spec = read(X, embed=embed)
+        self.encoding = StepEncoding.learn(inputs, self.spec, **options)
 
     def rows(self, X, dtype="float32"):
-        inputs = validate_inputs(self, X, reset=False, embed=self.embed)
-        return self.encoding.encode(inputs, self.input_spec_, dtype)
+        inputs, _ = read(X, self.spec)
+        return self.encoding.encode(inputs, self.spec, dtype)
 
 
 X = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from numbers import Number
 from typing import Any
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_rnn.data.formats import as_sequences, items_of, locate, object_array
+from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.formats import as_sequences, check_columns_differ, items_of, locate, object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.tokens import UNKNOWN
@@ -20,7 +21,7 @@ NUMBERS = "<numbers>"
 """The input that the numeric features of dicts are gathered in."""
 
 
-class AlignedSequences:
+class AlignedSequences(Collection):
     """Sequences with several inputs a step, for example tokens, part-of-speech tags and numeric features.
 
     Behaves as a read-only 1-D collection, so that it goes through ``train_test_split``, cross-validation and searches,
@@ -31,6 +32,8 @@ class AlignedSequences:
     inputs : dict of str to sequences in any supported format
         All of the same number of sequences and of the same lengths. Strings are embedded, numbers passed on; the first
         input of strings is the token.
+    name : str, default="X"
+        What to call the container in errors.
 
     Raises
     ------
@@ -50,94 +53,54 @@ class AlignedSequences:
     __slots__ = ("from_dicts", "inputs", "offsets")
 
     inputs: dict[str, Sequences]
-    offsets: NDArray[np.int64]
     from_dicts: bool
     """Whether the inputs are the features of dicts, each of which may lack any of them."""
 
-    def __init__(self, inputs: Mapping[str, Any]) -> None:
+    def __init__(self, inputs: Mapping[str, Any], *, name: str = "X") -> None:
         self.from_dicts = False
         if not inputs:
-            raise SequenceDataError("X holds no input: wanted a dict of at least one name to sequences")
+            raise SequenceDataError(f"{name} holds no input: wanted a dict of at least one name to sequences")
         self.inputs = {}
-        for name, X in inputs.items():
-            if not isinstance(name, str):
-                raise SequenceDataError(f"The inputs of X must have names that are strings, got {name!r}")
-            self.inputs[name] = as_sequences(X, name=f"X[{name!r}]")
+        for key, X in inputs.items():
+            if not isinstance(key, str):
+                raise SequenceDataError(f"The inputs of {name} must have names that are strings, got {key!r}")
+            self.inputs[key] = as_sequences(X, name=f"{name}[{key!r}]")
         self.offsets = next(iter(self.inputs.values())).offsets
-        self._check_lengths()
+        self._check_lengths(name)
 
-    def _check_lengths(self) -> None:
+    def _check_lengths(self, name: str) -> None:
         first = next(iter(self.inputs))
-        for name, sequences in self.inputs.items():
+        for key, sequences in self.inputs.items():
             if len(sequences) != len(self):
                 raise SequenceDataError(
-                    f"The inputs of X differ in their number of sequences: X[{first!r}] has {len(self)}, X[{name!r}] "
-                    f"has {len(sequences)}"
+                    f"The inputs of {name} differ in their number of sequences: {name}[{first!r}] has {len(self)}, "
+                    f"{name}[{key!r}] has {len(sequences)}"
                 )
             if not np.array_equal(sequences.offsets, self.offsets):
                 i = int(np.argmax(sequences.lengths != self.lengths))
                 raise SequenceDataError(
-                    f"The inputs of X differ in the length of sequence {i}: X[{first!r}][{i}] has {self.lengths[i]} "
-                    f"steps, X[{name!r}][{i}] has {sequences.lengths[i]}"
+                    f"The inputs of {name} differ in the length of sequence {i}: {name}[{first!r}][{i}] has "
+                    f"{self.lengths[i]} steps, {name}[{key!r}][{i}] has {sequences.lengths[i]}"
                 )
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Number of steps of each sequence, shape (n_sequences,)."""
-        return np.diff(self.offsets)
 
     @property
     def n_features(self) -> int:
         """Number of inputs a step."""
         return len(self.inputs)
 
-    @property
-    def shape(self) -> tuple[int]:
-        """``(n_sequences,)``: the container is a 1-D collection."""
-        return (len(self),)
-
-    ndim = 1
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple):  # scikit-learn indexes what has a shape with (key, ...)
-            key = key[0]
-        if isinstance(key, (int, np.integer)):
-            return {name: sequences[key] for name, sequences in self.inputs.items()}
-        return self.take(np.arange(len(self))[key])
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(n_sequences={len(self)}, inputs={list(self.inputs)})"
-
-    def take(self, index: ArrayLike) -> AlignedSequences:
-        """Pick sequences by their integer positions, repeats allowed.
-
-        Parameters
-        ----------
-        index : array of int, shape (n_selected,)
-
-        Returns
-        -------
-        sequences : AlignedSequences
-        """
-        return self._with_inputs({name: sequences.take(index) for name, sequences in self.inputs.items()})
-
     def truncate(self, max_length: int, *, cut: str = "tail") -> AlignedSequences:
         """Keep at most `max_length` steps of each sequence, as :meth:`Sequences.truncate` does."""
         return self._with_inputs({name: part.truncate(max_length, cut=cut) for name, part in self.inputs.items()})
 
-    def completed(self, wanted: dict[str, list[str] | None]) -> AlignedSequences:
+    def completed(self, wanted: dict[str, list[str] | None], *, name: str = "X") -> AlignedSequences:
         """The inputs that `wanted` names, with the columns that it lists; those of dicts are unknown, or 0, if absent.
 
         Parameters
         ----------
         wanted : dict of str to list of str or None
             For each input the names of its columns, None for strings.
+        name : str, default="X"
+            What to call the container in errors.
 
         Returns
         -------
@@ -150,15 +113,17 @@ class AlignedSequences:
         """
         if not self.from_dicts:
             if set(self.inputs) != set(wanted):
-                raise SequenceDataError(f"X has the inputs {list(self.inputs)}, wanted those of fit: {list(wanted)}")
-            return self._with_inputs({name: self.inputs[name] for name in wanted})
+                raise SequenceDataError(
+                    f"{name} has the inputs {list(self.inputs)}, wanted those of fit: {list(wanted)}"
+                )
+            return self._with_inputs({key: self.inputs[key] for key in wanted})
         n_steps = int(self.offsets[-1])
         inputs: dict[str, Sequences] = {}
-        self._check_features(wanted)
-        for name, columns in wanted.items():
-            part = self.inputs.get(name)
+        self._check_features(wanted, name)
+        for key, columns in wanted.items():
+            part = self.inputs.get(key)
             if columns is None:
-                inputs[name] = part or Sequences(np.full(n_steps, UNKNOWN, dtype=object), self.offsets)
+                inputs[key] = part or Sequences(np.full(n_steps, UNKNOWN, dtype=object), self.offsets)
                 continue
             known = [] if part is None else list(part.feature_names or [])
             block = np.zeros((n_steps, max(len(columns), 1)))
@@ -166,28 +131,37 @@ class AlignedSequences:
                 if column in known:
                     assert part is not None
                     block[:, k] = part.values[:, known.index(column)]
-            inputs[name] = Sequences(block, self.offsets, feature_names=columns)
+            inputs[key] = Sequences(block, self.offsets, feature_names=columns)
         return self._with_inputs(inputs)
 
-    def _check_features(self, wanted: dict[str, list[str] | None]) -> None:
+    def _check_features(self, wanted: dict[str, list[str] | None], name: str) -> None:
         """Raise unless the features of dicts are of the types that `wanted` names, and some of them there at all."""
-        strings = {name for name, columns in wanted.items() if columns is None}
+        strings = {key for key, columns in wanted.items() if columns is None}
         numbers = {column for columns in wanted.values() for column in columns or ()}
         own_strings = set(self.inputs) - {NUMBERS}
         own_numbers = set(self.inputs[NUMBERS].feature_names or ()) if NUMBERS in self.inputs else set()
         changed = sorted((strings & own_numbers) | (numbers & own_strings))
         if changed:
             was = "strings" if changed[0] in strings else "numbers"
-            raise SequenceDataError(f"The feature {changed[0]!r} held {was} in fit, and holds the other in X now")
+            raise SequenceDataError(f"The feature {changed[0]!r} held {was} in fit, and holds the other in {name} now")
         if len(self.offsets) > 1 and self.offsets[-1] and not (strings & own_strings) | (numbers & own_numbers):
             raise SequenceDataError(
-                f"No feature of X was there in fit: X has {sorted(own_strings | own_numbers)[:5]!r}, fit had "
-                f"{sorted(strings | numbers)[:5]!r}"
+                f"No feature of {name} was there in fit: {name} has {sorted(own_strings | own_numbers)[:5]!r}, fit "
+                f"had {sorted(strings | numbers)[:5]!r}"
             )
 
     def with_values(self, values: ArrayLike) -> Sequences:
         """Sequences of the same lengths with the given values (total_steps, ...) a step."""
         return Sequences(values, self.offsets)
+
+    def _item(self, i: int) -> dict[str, NDArray[Any]]:
+        return {name: sequences[i] for name, sequences in self.inputs.items()}
+
+    def _subset(self, index: NDArray[np.int64]) -> AlignedSequences:
+        return self._with_inputs({name: sequences.take(index) for name, sequences in self.inputs.items()})
+
+    def _contents(self) -> str:
+        return f"inputs={list(self.inputs)}"
 
     def _with_inputs(self, inputs: dict[str, Sequences]) -> AlignedSequences:
         """A container of `inputs`, of the same origin as this one."""
@@ -195,27 +169,20 @@ class AlignedSequences:
         other.from_dicts = self.from_dicts
         return other
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
+def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
+    """X as several inputs a step, if that is what it is: a dict, a frame with columns of sequences, or dicts a step.
 
-
-def read_aligned(X: Any) -> AlignedSequences | None:
-    """X as several inputs a step, if that is what it is: a dict, a frame with columns of sequences, or dicts a step."""
+    `name` is what errors call X.
+    """
     if isinstance(X, AlignedSequences):
         return X
     if isinstance(X, Mapping) and not hasattr(X, "shape"):  # scipy's sparse dictionary of keys has one
-        return AlignedSequences(X)
+        return AlignedSequences(X, name=name)
     if _has_columns_of_sequences(X):
-        names = [str(name) for name in _column_names(X)]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise SequenceDataError(f"X has more than one column of the name {twice!r}: give each a name of its own")
-        return AlignedSequences({str(name): items_of(X[name]) for name in _column_names(X)})
-    steps = _steps_of_dicts(X)
+        check_columns_differ([str(column) for column in _column_names(X)], name)
+        return AlignedSequences({str(column): items_of(X[column]) for column in _column_names(X)}, name=name)
+    steps = _steps_of_dicts(X, name)
     return None if steps is None else _from_feature_dicts(steps)
 
 
@@ -233,7 +200,7 @@ def _column_names(X: Any) -> list[Any]:
     return list(X.columns if hasattr(X, "iloc") else getattr(X, "column_names", X.columns))
 
 
-def _steps_of_dicts(X: Any) -> Sequences | None:
+def _steps_of_dicts(X: Any, name: str) -> Sequences | None:
     """The steps of X, if X is a collection of sequences of dicts, as sklearn-crfsuite takes them."""
     if isinstance(X, StoredSequences):  # numbers
         return None
@@ -254,7 +221,7 @@ def _steps_of_dicts(X: Any) -> Sequences | None:
         if not isinstance(step, Mapping):
             sequence, position = locate(steps, row)
             raise SequenceDataError(
-                f"X[{sequence}][{position}] is {step!r:.60} where other steps are dicts of features"
+                f"{name}[{sequence}][{position}] is {step!r:.60} where other steps are dicts of features"
             )
     return steps
 

@@ -205,6 +205,15 @@ def check_not_masked(array: Any, name: str) -> None:
         )
 
 
+def check_columns_differ(columns: list[Any], name: str) -> None:
+    """Refuse columns that cannot be told apart."""
+    if len(set(columns)) < len(columns):
+        twice = next(column for column in columns if columns.count(column) > 1)
+        raise SequenceDataError(
+            f"{name} has more than one column of the name {twice!r}: give each column a name of its own"
+        )
+
+
 def _common_columns(items: list[Any], name: str) -> list[str] | None:
     """The column names of sequences that are frames, the same in the same order for all; None without names."""
     named = {i: list(item.columns) for i, item in enumerate(items) if hasattr(item, "columns") and len(item)}

@@ -1,46 +1,68 @@
-"""The door for what estimators take as X: sequences of one kind of step, or of several inputs a step."""
+"""The one door for sequences: of one kind of step, or of several inputs a step. Below it, code trusts its input."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.formats import as_sequences
+from sklearn_rnn.data.formats import as_sequences, is_text
+from sklearn_rnn.data.missing import carry_forward
+from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import InputSpec, check_spec, validate_sequences
+from sklearn_rnn.data.stored import StoredSequences, keep_stored
+from sklearn_rnn.data.tables import is_for_table, plain, read_table
+from sklearn_rnn.data.tokens import TokenSequences
+from sklearn_rnn.data.validation import InputSpec, Kind, check_alike, check_kind
 from sklearn_rnn.exceptions import SequenceDataError
 
 Inputs = Sequences | AlignedSequences
 
 
-def validate_inputs(
-    estimator: Any,
+def read(
     X: Any,
+    spec: InputSpec | None = None,
     *,
-    reset: bool,
     dtype: str = "float32",
     embed: bool = False,
     missing: str = "error",
     allow_empty: bool = False,
-) -> Inputs:
-    """Read X in any format, check it, and hold it to what was seen in ``fit``.
+    reader: str = "the estimator",
+    name: str = "X",
+) -> tuple[Inputs, InputSpec]:
+    """Read sequences in any format, check them, and hold them to what was seen in ``fit``.
+
+    Nothing is written anywhere: who reads keeps the spec.
 
     Parameters
     ----------
-    estimator, X, reset, dtype, embed, missing, allow_empty
-        As in :func:`sklearn_rnn.data.validation.validate_sequences`; `embed` concerns a single input alone. X may also
-        be an :class:`AlignedSequences`, a dict of sequences, a frame with several columns of sequences, or sequences of
-        dicts of features.
+    X : sequences in any of the documented formats
+        One input a step, or several: an :class:`AlignedSequences`, a dict of sequences, a frame with several columns of
+        sequences, or sequences of dicts of features.
+    spec : InputSpec, optional
+        What was seen in ``fit``, and X is held to. None in ``fit``.
+    dtype : {"float32", "float64"}
+        The type of numeric values.
+    embed : bool
+        Whether integers are token ids. Concerns ``fit`` and a single input alone: afterwards the spec says it.
+    missing : {"error", "mask"}
+        Refuse NaN, or carry the last value forward and add an indicator a feature.
+    allow_empty : bool
+        Whether sequences without steps may be among the others.
+    reader, name : str
+        What to call the estimator and X in errors.
 
     Returns
     -------
-    sequences : Sequences or AlignedSequences
-        With several inputs, each checked by itself.
+    inputs : Sequences or AlignedSequences
+        Values of shape (total_steps, n_features) in `dtype`, or tokens of shape (total_steps,). With several inputs,
+        each of them so.
+    spec : InputSpec
+        What X is in ``fit``, the spec that was given afterwards.
 
     Raises
     ------
@@ -48,49 +70,82 @@ def validate_inputs(
         What came, in which input, where, and what was wanted.
     """
     X = read_arrow(X)
-    aligned = read_aligned(X)
-    fitted: InputSpec | None = None if reset else estimator.input_spec_
-    if aligned is None and fitted is not None and fitted.kind == "aligned":
-        aligned = _without_steps(X, fitted)
+    aligned = read_aligned(X, name=name)
+    if aligned is None and spec is not None and spec.kind == "aligned":
+        aligned = _aligned_without_steps(X, spec, name)
+    read_one = partial(_read_one, dtype=dtype, missing=missing, allow_empty=allow_empty, name=name)
     if aligned is None:
-        return validate_sequences(
-            estimator, X, reset=reset, dtype=dtype, embed=embed, missing=missing, allow_empty=allow_empty
-        )
-    if fitted is not None:
-        check_spec(estimator, InputSpec("aligned", fitted.n_features, table=False, missing=missing))
-        aligned = aligned.completed({name: _columns(spec) for name, spec in fitted.inputs.items()})
+        return read_one(X, spec, embed=embed if spec is None else spec.kind == "ids", reader=reader)
+    names = tuple(aligned.inputs)
+    found = InputSpec("aligned", len(names), False, None, missing, n_features_in=len(names), feature_names=names)
+    if spec is not None:
+        check_kind(found, spec, reader=reader, name=name)
+        aligned = aligned.completed({key: _columns(part) for key, part in spec.inputs.items()}, name=name)
     inputs, specs = {}, {}
-    for name, part in aligned.inputs.items():
-        state = SimpleNamespace() if fitted is None else SimpleNamespace(**_state_of(fitted.inputs[name]))
+    for key, part in aligned.inputs.items():
+        fitted = None if spec is None else spec.inputs[key]
         try:
-            inputs[name] = validate_sequences(
-                state, part, reset=reset, dtype=dtype, missing=missing, allow_empty=allow_empty
-            )
+            inputs[key], own = read_one(part, fitted, embed=False, reader="it")
         except (TypeError, ValueError) as error:
-            raise SequenceDataError(f"In the input {name!r} of X: {error}".replace("SimpleNamespace", "it")) from error
-        specs[name] = state.input_spec_
-        if part.feature_names is not None:
-            specs[name] = replace(specs[name], columns=tuple(part.feature_names))
-    checked = AlignedSequences(inputs)
-    if reset:
-        estimator.input_spec_ = InputSpec("aligned", len(inputs), table=False, missing=missing, inputs=specs)
-        estimator.n_features_in_ = len(inputs)
-        estimator.feature_names_in_ = np.array(list(inputs), dtype=object)
-    return checked
+            raise SequenceDataError(f"In the input {key!r} of {name}: {error}") from error
+        specs[key] = replace(own, columns=own.feature_names)
+    return AlignedSequences(inputs), replace(found, inputs=specs) if spec is None else spec
 
 
-def _without_steps(X: Any, fitted: InputSpec) -> AlignedSequences:
+def _read_one(
+    X: Any,
+    spec: InputSpec | None,
+    *,
+    dtype: str,
+    embed: bool,
+    missing: str,
+    allow_empty: bool,
+    reader: str,
+    name: str,
+) -> tuple[Sequences, InputSpec]:
+    """What :func:`read` does, for one input a step."""
+    X = plain(X)
+    table = is_for_table(X)
+    if table:
+        sequences, names = read_table(X, reader=reader, name=name)
+    else:
+        sequences = as_sequences(X, name=name)
+        names = sequences.feature_names
+    sequences = keep_stored(sequences)
+    if allow_empty and spec is not None and not sequences.lengths.any():
+        return _without_steps(sequences, spec, dtype), spec
+    _check_lengths(sequences, allow_empty, name)
+    kind = _kind(sequences, embed, name)
+    found = InputSpec.of(sequences, kind, table=table, names=names, width=_common_width(X, sequences), missing=missing)
+    if spec is None:
+        spec = found
+    check_alike(found, spec, reader=reader, name=name)
+    if isinstance(sequences, TokenSequences):
+        return sequences, spec
+    if kind != "numeric":
+        return sequences.with_values(sequences.values.reshape(-1)), spec
+    columns = None if table or spec.table else spec.feature_names
+    sequences = as_numbers(sequences, dtype, allow_nan=missing == "mask", columns=columns, name=name)
+    if spec is found and not table:
+        warn_if_swapped(X, sequences, name)
+    if missing != "mask":
+        return sequences, spec
+    return sequences.filled() if isinstance(sequences, StoredSequences) else carry_forward(sequences), spec
+
+
+def _aligned_without_steps(X: Any, fitted: InputSpec, name: str) -> AlignedSequences:
     """Sequences of which none has a step, which fit any inputs; an error for anything else."""
-    sequences = as_sequences(X)
+    sequences = as_sequences(X, name=name)
     if sequences.lengths.any():
         raise SequenceDataError(
-            f"X is one input a step, wanted those of fit: a dict, or a frame, with the inputs {list(fitted.inputs)}"
+            f"{name} is one input a step, wanted those of fit: a dict, or a frame, with the inputs "
+            f"{list(fitted.inputs)}"
         )
     values = {
-        name: np.empty((0, spec.n_features)) if spec.kind == "numeric" else np.empty(0, dtype=object)
-        for name, spec in fitted.inputs.items()
+        key: np.empty((0, spec.n_features)) if spec.kind == "numeric" else np.empty(0, dtype=object)
+        for key, spec in fitted.inputs.items()
     }
-    return AlignedSequences({name: sequences.with_values(part) for name, part in values.items()})
+    return AlignedSequences({key: sequences.with_values(part) for key, part in values.items()})
 
 
 def _columns(spec: InputSpec) -> list[str] | None:
@@ -98,6 +153,54 @@ def _columns(spec: InputSpec) -> list[str] | None:
     return None if spec.kind == "text" else list(spec.columns or [])
 
 
-def _state_of(spec: InputSpec) -> dict[str, Any]:
-    """What :func:`validate_sequences` looks for on a fitted estimator, for one input."""
-    return {"input_spec_": spec, "n_features_in_": spec.n_features}
+def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str) -> Sequences:
+    """Sequences none of which has a step, with values of the type and width that `fit` saw."""
+    if fitted.kind != "numeric":
+        return sequences.with_values(np.empty(0, dtype=object))
+    n_features = fitted.n_features * (2 if fitted.missing == "mask" else 1)
+    return sequences.with_values(np.empty((0, n_features), dtype=dtype))
+
+
+def _check_lengths(sequences: Sequences, allow_empty: bool, name: str) -> None:
+    lengths = sequences.lengths
+    if not lengths.any():
+        raise SequenceDataError(
+            f"{name} is empty: all {len(lengths)} sequences have length 0, found 0 step(s) while a minimum of 1 is "
+            f"required"
+        )
+    if not allow_empty and not lengths.all():
+        empty = np.flatnonzero(lengths == 0)
+        raise SequenceDataError(
+            f"{name}[{empty[0]}] is an empty sequence ({len(empty)} of {len(lengths)} have length 0): there is nothing "
+            f"to predict from. Leave such sequences out, or give them one step that stands for 'nothing'"
+        )
+
+
+def _kind(sequences: Sequences, embed: bool, name: str) -> Kind:
+    values = sequences.chunks[0] if isinstance(sequences, StoredSequences) else sequences.values
+    if is_text(values.reshape(-1)[:1]):
+        if sequences.n_features > 1:
+            raise SequenceDataError(
+                f"{name} holds {sequences.n_features} strings a step, wanted one token a step: sequences of shape "
+                f"(length,)"
+            )
+        return "text"
+    if not embed:
+        return "numeric"
+    if values.dtype == object:
+        values = np.asarray(values.tolist())
+    if values.dtype.kind not in "iu" or sequences.n_features != 1:
+        raise SequenceDataError(
+            f"embedding_dim is set, so each step of {name} must be one token (a string or an integer id); got dtype "
+            f"{values.dtype} with {sequences.n_features} feature(s) a step. Give integer sequences of shape (length,), "
+            f"or leave embedding_dim=None for numeric features"
+        )
+    return "ids"
+
+
+def _common_width(X: Any, sequences: Sequences) -> int | None:
+    """The length of all sequences if X is a list of lists of numbers of equal length, as a table has them."""
+    if not isinstance(X, (list, tuple)) or not all(isinstance(item, (list, tuple)) for item in X):
+        return None
+    lengths = sequences.lengths
+    return int(lengths[0]) if sequences.values.ndim == 1 and np.all(lengths == lengths[0]) else None

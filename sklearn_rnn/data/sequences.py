@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_rnn.data.collection import Collection
 
-class Sequences:
+
+class Sequences(Collection):
     """A set of sequences of unequal length in one contiguous array.
 
     Behaves as a read-only 1-D collection of arrays, so that it goes through ``train_test_split``, cross-validation
@@ -49,7 +51,6 @@ class Sequences:
     __slots__ = ("feature_names", "ids", "offsets", "values")
 
     values: NDArray[Any]
-    offsets: NDArray[np.int64]
 
     def __init__(
         self,
@@ -92,36 +93,13 @@ class Sequences:
         return Sequences(np.concatenate(arrays, dtype=dtype, casting="unsafe"), offsets)
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Number of steps of each sequence, shape (n_sequences,)."""
-        return np.diff(self.offsets)
-
-    @property
     def n_features(self) -> int:
         """Number of features a step."""
         return 1 if self.values.ndim == 1 else self.values.shape[1]
 
-    @property
-    def shape(self) -> tuple[int]:
-        """``(n_sequences,)``: the container is a 1-D collection."""
-        return (len(self),)
-
-    ndim = 1
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
     def __iter__(self) -> Iterator[NDArray[Any]]:
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.values[start:stop]
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, tuple):  # scikit-learn indexes what has a shape with (key, ...)
-            key = key[0]
-        if isinstance(key, (int, np.integer)):
-            index = range(len(self))[key]
-            return self.values[self.offsets[index] : self.offsets[index + 1]]
-        return self.take(np.arange(len(self))[key])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -130,25 +108,6 @@ class Sequences:
         for i, sequence in enumerate(self):
             array[i] = sequence
         return array
-
-    def __repr__(self) -> str:
-        lengths = self.lengths
-        span = f"lengths {lengths.min()} to {lengths.max()}" if len(self) else "empty"
-        return f"{type(self).__name__}(n_sequences={len(self)}, n_features={self.n_features}, {span})"
-
-    def take(self, index: ArrayLike) -> Sequences:
-        """Pick sequences by their integer positions, repeats allowed.
-
-        Parameters
-        ----------
-        index : array of int, shape (n_selected,)
-
-        Returns
-        -------
-        sequences : Sequences
-        """
-        index = np.asarray(index, dtype=np.int64)
-        return self._window(index, self.offsets[:-1][index], self.lengths[index])
 
     def truncate(self, max_length: int, *, cut: str = "tail") -> Sequences:
         """Keep at most `max_length` steps of each sequence.
@@ -181,6 +140,15 @@ class Sequences:
         """
         return Sequences(values, self.offsets, ids=self.ids, feature_names=feature_names)
 
+    def _item(self, i: int) -> NDArray[Any]:
+        return self.values[self.offsets[i] : self.offsets[i + 1]]
+
+    def _subset(self, index: NDArray[np.int64]) -> Sequences:
+        return self._window(index, self.offsets[:-1][index], self.lengths[index])
+
+    def _contents(self) -> str:
+        return f"n_features={self.n_features}, {super()._contents()}"
+
     def _window(self, index: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> Sequences:
         """Sequences `index` (n,), each cut to `lengths` (n,) steps from row `starts` (n,) on."""
         offsets = np.concatenate([[0], np.cumsum(lengths)])
@@ -195,11 +163,3 @@ class Sequences:
         """Sequences `index` (n,) made of the steps `rows`, with their new `offsets` (n + 1,)."""
         ids = None if self.ids is None else self.ids[index]
         return Sequences(self.values[rows], offsets, ids=ids, feature_names=self.feature_names)
-
-    def __getstate__(self) -> dict[str, Any]:
-        names = [name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ())]
-        return {name: getattr(self, name) for name in names}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)

@@ -11,54 +11,59 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.formats import as_sequences, is_sparse, is_table, is_text, items_of, object_array
+from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import InputSpec, check_features, check_spec, is_plain_vector, read_table
+from sklearn_rnn.data.tables import is_for_table, plain, read_table
+from sklearn_rnn.data.validation import InputSpec, Kind, check_alike
 from sklearn_rnn.exceptions import SequenceDataError
 
 
-def validate_steps(estimator: Any, X: Any, *, reset: bool, whole: bool = False) -> Sequences:
+def read_steps(
+    X: Any, spec: InputSpec | None = None, *, whole: bool = False, reader: str = "the transformer", name: str = "X"
+) -> tuple[Sequences, InputSpec]:
     """Read X for a transformer of steps: whatever its values are, and hold it to what was seen in ``fit``.
+
+    Nothing is written anywhere: who reads keeps the spec.
 
     Parameters
     ----------
-    estimator : estimator
-        Gets ``n_features_in_``, ``feature_names_in_`` and ``input_spec_`` with ``reset=True``; is compared with them
-        otherwise.
     X : sequences in any of the documented formats, or with steps that are dicts or lists of strings
-    reset : bool
-        True in ``fit``.
+    spec : InputSpec, optional
+        What was seen in ``fit``, and X is held to. None in ``fit``.
     whole : bool
         Whether a step that is a list is one object, and not a row of features.
+    reader, name : str
+        What to call the transformer and X in errors.
 
     Returns
     -------
     sequences : Sequences
         Values of shape (total_steps, n_features), or (total_steps,) for strings, dicts and lists. NaN stays.
+    spec : InputSpec
+        What X is in ``fit``, the spec that was given afterwards.
 
     Raises
     ------
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    if not hasattr(X, "shape") and not hasattr(X, "to_list") and hasattr(X, "__array__"):
-        X = np.asarray(X)
-    table = is_table(X)
-    if table or is_sparse(X) or is_plain_vector(X):
-        sequences = read_table(estimator, X, reset=reset)
+    X = plain(read_arrow(X))
+    table = is_for_table(X)
+    if table:
+        sequences, names = read_table(X, reader=reader, name=name)
     else:
-        sequences = _read_steps(X, whole)
+        sequences = _of_any_steps(X, whole, name)
+        names = sequences.feature_names
     values = _as_rows(sequences.values)
     sequences = sequences.with_values(values, feature_names=sequences.feature_names)
-    if not len(values) and not reset:
-        return sequences  # without steps there is nothing to compare
-    spec = InputSpec(_kind(values), sequences.n_features, table)
-    if reset:
-        estimator.input_spec_ = spec
-    if not table:
-        check_features(estimator, sequences.n_features, sequences.feature_names, reset=reset)
-    check_spec(estimator, spec)
-    return sequences
+    if spec is not None and not len(values):
+        return sequences, spec  # without steps there is nothing to compare
+    found = InputSpec.of(sequences, _kind(values), table=table, names=names)
+    if spec is None:
+        return sequences, found
+    check_alike(found, spec, reader=reader, name=name)
+    return sequences, spec
 
 
 def spread_over_steps(values: Any, sequences: Sequences, *, name: str) -> NDArray[Any]:
@@ -121,15 +126,15 @@ def _is_list_of_rows(X: Any) -> bool:
     return len({len(row) for row in X}) == 1 and len(X[0]) > 0 and isinstance(X[0][0], Number)
 
 
-def _read_steps(X: Any, whole: bool) -> Sequences:
+def _of_any_steps(X: Any, whole: bool, name: str) -> Sequences:
     """Any format; lists of strings a step become rows (total_steps, n_strings), or stay lists."""
     items = _python_items(X)
     first = next((item[0] for item in items if isinstance(item, (list, tuple)) and len(item)), None)
     if not isinstance(first, (list, tuple)) or not any(isinstance(cell, str) for cell in first):
-        return as_sequences(X)
+        return as_sequences(X, name=name)
     for i, item in enumerate(items):
         if not isinstance(item, (list, tuple)) or not all(isinstance(step, (list, tuple)) for step in item):
-            raise SequenceDataError(f"X[{i}] is {item!r}, wanted a list of steps, each a list like {first!r}")
+            raise SequenceDataError(f"{name}[{i}] is {item!r}, wanted a list of steps, each a list like {first!r}")
     steps = list(chain.from_iterable(items))
     whole = whole or len({len(step) for step in steps}) > 1
     values = object_array(steps) if whole else np.array(steps, dtype=object)
@@ -153,7 +158,7 @@ def _as_rows(values: NDArray[Any]) -> NDArray[Any]:
     return values[:, None] if values.ndim == 1 else values
 
 
-def _kind(values: NDArray[Any]) -> Any:
+def _kind(values: NDArray[Any]) -> Kind:
     flat = values.reshape(-1)[:1]
     if is_text(flat):
         return "text"

@@ -155,14 +155,12 @@ class StoredSequences(Sequences):
         """
         return self._window(sequence, starts, lengths)
 
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, (int, np.integer)):
-            return self.load([range(len(self))[key]]).values
-        return super().__getitem__(key)
-
     def __iter__(self) -> Iterator[NDArray[Any]]:
         for _, part in self.blocks():
             yield from part
+
+    def _item(self, i: int) -> NDArray[Any]:
+        return self.load([i]).values
 
     def _read(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Values and offsets of `lengths` (n,) steps from the rows `starts` (n,) on."""
@@ -202,10 +200,11 @@ class StoredSequences(Sequences):
         copy._filled = self._filled if filled is None else filled
         return copy
 
+    def _slot_names(self) -> list[str]:
+        return [name for name in super()._slot_names() if name != "values"]
+
     def __getstate__(self) -> dict[str, Any]:
-        names = ["offsets", "ids", "feature_names", *(name for name in StoredSequences.__slots__ if name != "chunks")]
-        state = {name: getattr(self, name) for name in names}
-        return {**state, "chunks": [_FileArray.of(chunk) for chunk in self.chunks]}
+        return {**super().__getstate__(), "chunks": [_FileArray.of(chunk) for chunk in self.chunks]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         chunks = [chunk.open() if isinstance(chunk, _FileArray) else chunk for chunk in state["chunks"]]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -93,10 +94,8 @@ class TokenSequences(Sequences):
             self._surfaces = np.array([text[start:end] for text, (start, end) in places], dtype=object)
         return self._surfaces
 
-    def __repr__(self) -> str:
-        lengths = self.lengths
-        span = f"lengths {lengths.min()} to {lengths.max()}" if len(self) else "empty"
-        return f"{type(self).__name__}(n_sequences={len(self)}, {span})"
+    def _contents(self) -> str:
+        return Collection._contents(self)  # one token a step
 
     def _pick(self, index: NDArray[Any], rows: slice | NDArray[Any], offsets: NDArray[Any]) -> TokenSequences:
         return TokenSequences(

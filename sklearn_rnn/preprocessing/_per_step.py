@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, _fit_context, clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils._set_output import _get_container_adapter
@@ -18,20 +17,19 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
-from sklearn_rnn.data.formats import as_sequences, object_array
+from sklearn_rnn.data.formats import as_sequences
 from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.steps import layout_of, spread_over_steps, validate_steps
-
-
-def _transformer_has(method: str) -> Callable[[Any], bool]:
-    """A check for ``available_if``: the transformer, fitted if it is, has `method`."""
-
-    def check(self: Any) -> bool:
-        getattr(getattr(self, "transformer_", self.transformer), method)
-        return True
-
-    return check
+from sklearn_rnn.data.steps import layout_of, read_steps, spread_over_steps
+from sklearn_rnn.data.validation import remember
+from sklearn_rnn.preprocessing._row_transformers import (
+    as_array,
+    first_step,
+    is_one_each,
+    reads_documents,
+    transformer_has,
+    works_in_place,
+)
 
 
 class PerStep(  # type: ignore[call-arg]
@@ -106,6 +104,7 @@ class PerStep(  # type: ignore[call-arg]
            [0., 1., 0.]])
     """
 
+    transforms_steps_alone: ClassVar[bool] = True  # what streams ask a transformer
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"transformer": [HasMethods(["fit", "transform"])]}
 
     def __init__(self, transformer: Any) -> None:
@@ -140,7 +139,7 @@ class PerStep(  # type: ignore[call-arg]
             self.transformer_.fit(self._rows(steps), **self._for_steps("fit", steps, y, fit_params))
         return self
 
-    @available_if(_transformer_has("partial_fit"))
+    @available_if(transformer_has("partial_fit"))
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X: Any, y: Any = None, **fit_params: Any) -> PerStep:
         """Go on fitting the transformer with the steps of more sequences.
@@ -208,7 +207,7 @@ class PerStep(  # type: ignore[call-arg]
         rows = self.transformer_.transform(self._rows(steps)) if len(steps.values) else np.empty((0, self._width()))
         return self._like_input(rows, steps, X)
 
-    @available_if(_transformer_has("inverse_transform"))
+    @available_if(transformer_has("inverse_transform"))
     def inverse_transform(self, X: Any) -> Any:
         """Bring transformed steps back to what they were.
 
@@ -226,14 +225,14 @@ class PerStep(  # type: ignore[call-arg]
         values = transformed.values
         rows = np.empty((0, self.input_spec_.n_features))
         if len(values):
-            rows = _as_array(self.transformer_.inverse_transform(values[:, None] if values.ndim == 1 else values))
+            rows = as_array(self.transformer_.inverse_transform(values[:, None] if values.ndim == 1 else values))
         if self.input_spec_.kind == "text" and rows.ndim == 2 and rows.shape[1] == 1:
             rows = rows[:, 0]
         if layout_of(X) == "block" and self.input_spec_.table:
             return rows.reshape(len(transformed), -1)
         return self._like_input(rows, transformed, X)
 
-    @available_if(_transformer_has("get_feature_names_out"))
+    @available_if(transformer_has("get_feature_names_out"))
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the features a step, as the transformer calls them.
 
@@ -292,15 +291,19 @@ class PerStep(  # type: ignore[call-arg]
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
-        two_d = get_tags(_first_step(self.transformer)).input_tags.two_d_array
-        return validate_steps(self, X, reset=reset, whole=not two_d)
+        two_d = get_tags(first_step(self.transformer)).input_tags.two_d_array
+        spec = None if reset else self.input_spec_
+        steps, spec = read_steps(X, spec, whole=not two_d, reader=type(self).__name__)
+        if reset:
+            remember(self, spec)
+        return steps
 
     def _rows(self, steps: Sequences) -> Any:
         """The steps as the transformer takes them: rows (total_steps, n_features), or objects (total_steps,)."""
         values = steps.values
-        if self.input_spec_.kind == "text" and values.ndim == 1 and not _reads_documents(self.transformer):
+        if self.input_spec_.kind == "text" and values.ndim == 1 and not reads_documents(self.transformer):
             values = values.reshape(-1, 1)
-        if _works_in_place(self.transformer):
+        if works_in_place(self.transformer):
             values = values.copy()
         names = getattr(self, "feature_names_in_", None)
         if names is None or self.input_spec_.table or values.ndim != 2:
@@ -313,7 +316,7 @@ class PerStep(  # type: ignore[call-arg]
         if params and _routing_enabled():
             routed = process_routing(self, method, **params).transformer[method]
         options = {
-            name: spread_over_steps(value, steps, name=name) if _is_one_each(value, len(steps)) else value
+            name: spread_over_steps(value, steps, name=name) if is_one_each(value, len(steps)) else value
             for name, value in routed.items()
         }
         return options if y is None else {"y": spread_over_steps(y, steps, name="y"), **options}
@@ -327,7 +330,7 @@ class PerStep(  # type: ignore[call-arg]
 
     def _like_input(self, rows: Any, steps: Sequences, X: Any) -> Any:
         """Transformed rows (total_steps, n_features_out) in the format that X calls for."""
-        values = _as_array(rows)
+        values = as_array(rows)
         n_features = 1 if values.ndim == 1 else values.shape[1]
         layout = layout_of(X)
         n_steps = len(values) // max(len(steps), 1)  # in a table or block
@@ -363,34 +366,3 @@ class PerStep(  # type: ignore[call-arg]
         tags.transformer_tags = inner.transformer_tags
         tags.non_deterministic = inner.non_deterministic
         return tags
-
-
-def _as_array(rows: Any) -> NDArray[Any]:
-    """What a transformer returns (an array, a sparse matrix, a DataFrame, a list) as an array."""
-    if hasattr(rows, "toarray"):
-        return rows.toarray()
-    if isinstance(rows, list):
-        return object_array(rows)
-    return np.asarray(rows)
-
-
-def _first_step(transformer: Any) -> Any:
-    """The transformer that the data meets first."""
-    while isinstance(transformer, Pipeline) and transformer.steps:
-        transformer = transformer.steps[0][1]
-    return transformer
-
-
-def _reads_documents(transformer: Any) -> bool:
-    """Whether the transformer takes strings as they are, and not in a column."""
-    return hasattr(_first_step(transformer), "build_analyzer")
-
-
-def _works_in_place(transformer: Any) -> bool:
-    """Whether the transformer was told that it may write into its input."""
-    parameters = transformer.get_params(deep=True)
-    return any(name.rpartition("__")[2] == "copy" and value is False for name, value in parameters.items())
-
-
-def _is_one_each(value: Any, n_sequences: int) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict)) and len(value) == n_sequences
