@@ -52,7 +52,21 @@ def gru_states(x, w, h=None, **_):
     return np.array(states), h
 
 
-STATES = {"rnn": rnn_states, "lstm": lstm_states, "gru": gru_states}
+def mgu_states(x, w, h=None, **_):
+    """Zhou et al. (2016), equation 7."""
+    (w_f, w_n), (u_f, u_n) = np.split(w["weight_ih_l0"], 2), np.split(w["weight_hh_l0"], 2)
+    b_f, b_n = np.split(w["bias_ih_l0"], 2)
+    h = np.zeros(u_f.shape[1]) if h is None else h
+    states = []
+    for x_t in x:
+        f = sigmoid(w_f @ x_t + u_f @ h + b_f)
+        n = np.tanh(w_n @ x_t + u_n @ (f * h) + b_n)
+        h = (1 - f) * h + f * n
+        states.append(h)
+    return np.array(states), h
+
+
+STATES = {"rnn": rnn_states, "lstm": lstm_states, "gru": gru_states, "mgu": mgu_states}
 
 # cell_type and what else its layer is made with
 CELLS = {
@@ -61,6 +75,7 @@ CELLS = {
     "lstm": ("lstm", {}),
     "lstm-projected": ("lstm", {"proj_size": 2}),
     "gru": ("gru", {}),
+    "mgu": ("mgu", {}),
 }
 
 

@@ -4,10 +4,13 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from joblib import parallel_config
+from networks import make_network
 
-from sklearn_rnn.networks.cells import MODULES, STEPS, scan
-from sklearn_rnn.networks.network import build_network
-from sklearn_rnn.networks.recurrent import RecurrentLayer
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.networks.cells import CELLS, Cell, make_weights, scan
+from sklearn_rnn.networks.layer import RecurrentLayer
+from sklearn_rnn.testing import check_sequence_estimator
 
 N_STEPS, BATCH, N_IN, N_UNITS = 5, 3, 2, 3
 every_cell = pytest.mark.parametrize("cell", oracles.CELLS)
@@ -17,7 +20,7 @@ def make_cell(cell, seed=0):
     """A layer with random weights, and them as arrays."""
     cell_type, options = oracles.CELLS[cell]
     generator = torch.Generator().manual_seed(seed)
-    layer = MODULES[cell_type](N_IN, N_UNITS, **options).double()
+    layer = make_weights(cell_type, N_IN, N_UNITS, **options).double()
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.uniform_(-1, 1, generator=generator)
@@ -29,7 +32,7 @@ def random_steps(seed=1):
 
 
 def run(cell, x, layer, **options):
-    return torch.stack(scan(STEPS[oracles.CELLS[cell][0]], x, layer, **options))
+    return torch.stack(scan(CELLS[oracles.CELLS[cell][0]], x, layer, **options)[0])
 
 
 def gradients(outputs, coefficients, layer):
@@ -93,6 +96,8 @@ def test_scan_goes_on_from_a_state(cell):
     parts = middle if isinstance(middle, tuple) else (middle,)
     state = tuple(torch.from_numpy(part)[None] for part in parts)
     torch.testing.assert_close(run(cell, x[2:, :1], layer, state=state), run(cell, x[:, :1], layer)[2:])
+    _, last = scan(CELLS[oracles.CELLS[cell][0]], x[:2, :1], layer)
+    torch.testing.assert_close(last, state)
 
 
 @every_cell
@@ -120,6 +125,79 @@ def test_parameter_count_is_that_of_the_literature_and_a_second_bias(cell_type, 
     assert without == n_directions * literature
 
 
+def indrnn_step(x, state, weights):
+    """Li et al. (2018): each unit sees its own past alone, through a weight that is a number."""
+    return (torch.relu(x + weights.weight_hh_l0 * state[0]),)
+
+
+def indrnn_shapes(n_in, n_units):
+    return {"weight_ih_l0": (n_units, n_in), "weight_hh_l0": (n_units,), "bias_ih_l0": (n_units,)}
+
+
+def indrnn_first_weights(weights, generator):
+    weights.weight_hh_l0.uniform_(0, 1, generator=generator)
+
+
+INDRNN = Cell(("hidden",), indrnn_step, shapes=indrnn_shapes, initialize=indrnn_first_weights)
+
+
+def sru_step(x, state, weights):
+    """Lei et al. (2018), equations 1 to 4 with a projected highway: all matrices are those of the inputs."""
+    _, cell = state
+    x_f, x_r, candidate, highway = x.chunk(4, dim=1)
+    v_f, v_r = weights.weight_hh_l0.chunk(2)
+    forget_gate = torch.sigmoid(x_f + v_f * cell)
+    reset_gate = torch.sigmoid(x_r + v_r * cell)
+    cell = forget_gate * cell + (1 - forget_gate) * candidate
+    return reset_gate * cell + (1 - reset_gate) * highway, cell
+
+
+def sru_shapes(n_in, n_units):
+    return {"weight_ih_l0": (4 * n_units, n_in), "weight_hh_l0": (2 * n_units,), "bias_ih_l0": (4 * n_units,)}
+
+
+SRU = Cell(("forget", "reset", "candidate", "highway"), sru_step, parts=("hidden", "cell"), shapes=sru_shapes)
+
+
+@pytest.fixture
+def own_cells(monkeypatch):
+    """Cells as a user adds them. A new process would not know them, so that jobs are threads."""
+    monkeypatch.setitem(CELLS, "indrnn", INDRNN)
+    monkeypatch.setitem(CELLS, "sru", SRU)
+    with parallel_config(backend="threading"):
+        yield
+
+
+@pytest.mark.usefixtures("own_cells")
+@pytest.mark.parametrize("cell_type", ["indrnn", "sru", "mgu"])
+def test_a_cell_without_a_kernel_works_everywhere(cell_type):
+    options = {"hidden_size": 4, "max_epochs": 2, "cell_type": cell_type, "num_layers": 2}
+    results = check_sequence_estimator(RNNClassifier(recurrent_dropout=0.1, tbptt_steps=3, **options))
+    results += check_sequence_estimator(RNNClassifier(weight_dropout=0.1, residual=True, layer_norm=True, **options))
+    assert {result["status"] for result in results} == {"passed"}
+
+
+@pytest.mark.usefixtures("own_cells")
+@pytest.mark.parametrize("cell_type", ["indrnn", "sru"])
+def test_own_cells_go_on_from_a_state_and_have_gradients(cell_type):
+    layer = RecurrentLayer(cell_type, N_IN, N_UNITS).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.uniform_(-1, 1, generator=torch.Generator().manual_seed(0))
+    x, lengths = random_steps(), torch.full((BATCH,), N_STEPS)
+    whole, last = layer.advance(x, lengths)
+    first, state = layer.advance(x[:2], lengths - 3)
+    second, end = layer.advance(x[2:], lengths - 2, state)
+    torch.testing.assert_close(torch.cat([first, second]), whole)
+    torch.testing.assert_close(end, last)
+    assert torch.autograd.gradcheck(lambda x: layer(x, lengths), x.requires_grad_())
+
+
+def test_unknown_cells_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"The 'cell_type' parameter of RNNClassifier must be a str among .*'mgu'"):
+        RNNClassifier(cell_type="indrnn").fit(np.zeros((4, 3, 2)), [0, 1, 0, 1])
+
+
 class TestWorkedExample:
     """A vanilla RNN with three units reads "he" out of the vocabulary h, e, l, o."""
 
@@ -145,33 +223,15 @@ class TestWorkedExample:
 
     def network(self, w_hy):
         """The package's own network with the weights of the example."""
-        network = build_network(
-            input_size=4,
-            layout=None,
-            hidden_sizes=[3],
-            n_outputs=4,
-            pooling=None,
-            cell_type="rnn",
-            bidirectional=False,
-            nonlinearity="tanh",
-            proj_size=0,
-            dropout=0.0,
-            recurrent_dropout=0.0,
-            residual=False,
-            layer_norm=False,
-            tbptt_steps=None,
-            weight_init="auto",
-            dtype=torch.float64,
-            seed=0,
-        )
+        network = make_network(n_features=4, n_outputs=4, pooling=None, cell_type="rnn", weight_init="auto")
         recurrence = network.backbone.layers[0].directions[0]
         with torch.no_grad():
             recurrence.weight_ih_l0.copy_(torch.from_numpy(self.W_XH))
             recurrence.weight_hh_l0.copy_(self.RECURRENT_WEIGHT * torch.eye(3))
             recurrence.bias_ih_l0.fill_(self.BIAS)
             recurrence.bias_hh_l0.zero_()
-            network.head.weight.copy_(torch.from_numpy(w_hy))
-            network.head.bias.zero_()
+            network.head.linear.weight.copy_(torch.from_numpy(w_hy))
+            network.head.linear.bias.zero_()
         return network.eval()
 
     def run(self, w_hy):

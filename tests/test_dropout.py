@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sklearn_rnn.networks.dropout import Dropout, sample_mask, set_generator
+from sklearn_rnn.networks.dropout import Dropout, HeldMasks, hold_masks, sample_mask, set_generator
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -43,3 +43,14 @@ def test_one_draw_serves_along_the_tied_dimension(tied_dim):
         same = (kept == kept.select(dim, 0).unsqueeze(dim)).all()
         assert bool(same) == (dim == tied_dim)
     assert abs(float(kept.float().mean()) - 0.7) < 0.05
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_held_masks_are_those_that_last_for_all_steps(tied):
+    dropout = Dropout(0.5, tied_dim=0 if tied else None)
+    set_generator(dropout, torch.Generator().manual_seed(0))
+    hold_masks(dropout, HeldMasks(torch.Generator().manual_seed(1)))
+    first, second = dropout(torch.ones(4, 3, 50)), dropout(torch.ones(2, 3, 50))
+    assert torch.equal(first[:2], second) == tied
+    hold_masks(dropout, None)
+    assert not torch.equal(dropout(torch.ones(2, 3, 50)), second)

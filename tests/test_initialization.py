@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sklearn_rnn.networks.cells import N_GATES
+from sklearn_rnn.networks.cells import CELLS
+from sklearn_rnn.networks.heads import PooledHead
 from sklearn_rnn.networks.initialization import EMBEDDING_STD, initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, InputLayout, StepInputs
 from sklearn_rnn.networks.label_chain import LabelChain
@@ -14,14 +15,21 @@ from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.recurrent import RecurrentStack
 
 N_IN, N_UNITS = 5, 4
-CELL_TYPES = ("rnn", "lstm", "gru")
+CELL_TYPES = ("rnn", "lstm", "gru", "mgu")
+
+
+class Head(PooledHead):
+    """A head with every kind of weights that heads have."""
+
+    def __init__(self, backbone):
+        super().__init__("attention", backbone.output_size, backbone.direction_size, 3)
+        self.chain = LabelChain(3, learned=True)
 
 
 def initialized(weight_init, cell_type="lstm", seed=0, **options):
     backbone = RecurrentStack(cell_type, N_IN, [N_UNITS, N_UNITS], bidirectional=True, **options)
     inputs = StepInputs(InputLayout(embedded=((7, N_IN),)))
-    chain = LabelChain(3, learned=True)
-    network = RecurrentNetwork(backbone, 3, pooling="attention", inputs=inputs, chain=chain).double()
+    network = RecurrentNetwork(backbone, Head(backbone), inputs).double()
     initialize(network, weight_init, torch.Generator().manual_seed(seed))
     return network
 
@@ -38,7 +46,7 @@ def is_identity(matrix):
 @pytest.mark.parametrize("weight_init", ["auto", "orthogonal"])
 def test_recurrent_matrix_of_each_gate_is_orthogonal(cell_type, weight_init):
     for weights in directions(initialized(weight_init, cell_type)):
-        gates = weights.weight_hh_l0.chunk(N_GATES[cell_type])
+        gates = weights.weight_hh_l0.chunk(len(CELLS[cell_type].gates))
         assert all(is_identity(gate @ gate.T) and not is_identity(gate) for gate in gates)
 
 
@@ -55,7 +63,7 @@ def test_auto_is_the_identity_for_relu():
 @pytest.mark.parametrize("cell_type", CELL_TYPES)
 def test_identity(cell_type):
     for weights in directions(initialized("identity", cell_type)):
-        assert all(is_identity(gate) for gate in weights.weight_hh_l0.chunk(N_GATES[cell_type]))
+        assert all(is_identity(gate) for gate in weights.weight_hh_l0.chunk(len(CELLS[cell_type].gates)))
 
 
 @pytest.mark.parametrize("cell_type", CELL_TYPES)
@@ -63,7 +71,7 @@ def test_identity(cell_type):
 def test_input_matrix_of_each_gate_is_glorot_uniform(cell_type, weight_init):
     first = directions(initialized(weight_init, cell_type))[0]
     bound = math.sqrt(6 / (N_IN + N_UNITS))
-    for gate in first.weight_ih_l0.chunk(N_GATES[cell_type]):
+    for gate in first.weight_ih_l0.chunk(len(CELLS[cell_type].gates)):
         assert gate.abs().max() <= bound
         assert gate.abs().max() > 0.7 * bound, "the bound is that of a gate, not of all gates together"
 
@@ -105,7 +113,7 @@ def test_every_weight_is_drawn_from_the_generator(weight_init):
     for name, parameter in one.items():
         assert torch.isfinite(parameter).all(), name
         assert torch.equal(parameter, same[name])
-        if name == "chain.scores":
+        if name == "head.chain.scores":
             assert (parameter == 0).all()
         elif parameter.ndim == 2:
             assert not torch.equal(parameter, other[name]), name
@@ -133,7 +141,7 @@ def test_every_embedding_is_normal_with_a_small_spread():
 
 
 def test_a_chain_starts_at_0():
-    assert (initialized("torch").chain.scores == 0).all()
+    assert (initialized("torch").head.chain.scores == 0).all()
 
 
 def test_global_generator_is_left_alone():

@@ -51,10 +51,14 @@ def test_is_torch_s_own_where_kernels_do_not_run():
 
 def test_what_does_not_fit_is_an_error_as_in_torch():
     in_order, _ = make_pair()
-    with pytest.raises(RuntimeError, match="dtype"):
-        in_order(torch.zeros(2, 33))
     with pytest.raises(RuntimeError, match="shapes"):
         in_order(torch.zeros(33, 2, dtype=torch.float64))
+
+
+def test_reads_its_input_in_the_type_of_its_weights():
+    in_order, plain = make_pair()
+    x = torch.randn(3, 33)
+    torch.testing.assert_close(in_order(x), plain(x.double()), rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("of", ["weights", "inputs"])

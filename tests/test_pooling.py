@@ -61,5 +61,46 @@ def test_attention_weights_sum_to_one_and_are_zero_on_padding(lengths):
     torch.testing.assert_close(weights.sum(1), torch.ones(len(lengths), dtype=torch.float64))
 
 
+@given(
+    name=st.sampled_from(["last", "mean", "max", "attention"]),
+    direction_size=st.sampled_from([SIZE, SIZE // 2]),
+    lengths=st.lists(st.integers(1, 8), min_size=1, max_size=4),
+    data=st.data(),
+)
+@settings(deadline=None, max_examples=60)
+def test_running_values_and_shares_give_the_pooled_vector_and_its_gradient(name, direction_size, lengths, data):
+    """Of a batch that is cut anywhere; some of its states are equal, so that a maximum may be shared."""
+    generator = torch.Generator().manual_seed(sum(lengths))
+    pooling = make_pooling(name, SIZE, direction_size).double()
+    states = torch.randint(-2, 2, (len(lengths), max(lengths) + 1, SIZE), generator=generator).double().requires_grad_()
+    tensor = torch.tensor(lengths)
+    cuts = sorted(data.draw(st.sets(st.integers(1, states.shape[1] - 1), max_size=4)))
+    stretches = list(zip([0, *cuts], [*cuts, states.shape[1]], strict=True))
+    inputs = [states, *pooling.parameters()]
+    pooled = pooling(states, tensor)
+    coefficients = torch.randn(pooled.shape, generator=generator, dtype=torch.float64)
+    wanted = torch.autograd.grad((pooled * coefficients).sum(), inputs)
+    running = pooling.begin(len(lengths), states.detach())
+    with torch.no_grad():
+        for start, stop in stretches:
+            running = pooling.go_on(running, states[:, start:stop], (tensor - start).clamp(0, stop - start))
+    torch.testing.assert_close(pooling.result(running), pooled, rtol=1e-12, atol=1e-12)
+    shares = [
+        pooling.share(running, states[:, start:stop], (tensor - start).clamp(0, stop - start), start)
+        for start, stop in stretches
+    ]
+    found = torch.autograd.grad([(share * coefficients).sum() for share in shares], inputs)
+    for ours, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mean", "attention"])
+def test_sums_are_in_the_type_of_the_network(name):
+    pooling = make_pooling(name, SIZE, SIZE).double()
+    states, lengths = torch.randn(2, 5, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor([5, 3])
+    assert torch.equal(pooling(states, lengths), pooling(states.double(), lengths))
+    assert pooling.result(pooling.go_on(pooling.begin(2, states), states, lengths)).dtype == torch.float64
+
+
 def test_step_mask():
     assert step_mask(torch.tensor([2, 0, 3]), 3).tolist() == [[True, True, False], [False] * 3, [True] * 3]

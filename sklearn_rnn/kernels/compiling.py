@@ -30,3 +30,8 @@ def kernel(function: Callable[..., Any]) -> Any:
 def inlined(function: Callable[..., Any]) -> Any:
     """A function for the loops of kernels, compiled with them: the compiler takes it in where it is called."""
     return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def placed(function: Callable[..., Any]) -> Any:
+    """A part of a kernel that stands by itself to be read: numba puts it where it is called before it compiles that."""
+    return njit(nogil=True, error_model="numpy", fastmath=FAST, inline="always")(function)

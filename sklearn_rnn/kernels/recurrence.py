@@ -13,6 +13,8 @@ Inputs are projected, and weight gradients summed, in matrix products over chunk
   such runs make fast loops: a row of few units is over before its vector instructions pay, and of an index such as
   ``H + j`` the compiler cannot rule out that it counts from the end.
 - Inputs have a last column of ones beside them, whose weights are the biases.
+
+What belongs together comes as a plain tuple, which numba takes in no time; one with names takes it a microsecond.
 """
 
 from __future__ import annotations
@@ -29,97 +31,15 @@ from sklearn_rnn.kernels.cells import (
     rnn_back,
     rnn_step,
 )
-from sklearn_rnn.kernels.compiling import inlined, kernel
+from sklearn_rnn.kernels.compiling import inlined, kernel, placed
+from sklearn_rnn.kernels.packed import active, copy_inputs, end_of_chunk, going_on
 from sklearn_rnn.kernels.products import add_product, multiply
-from sklearn_rnn.kernels.rows import add, clear, put, scale
+from sklearn_rnn.kernels.rows import add, add_rows, clear, put, read_rows, run_of, scale, write_rows
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
 """Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
-
-
-@inlined
-def _rows(x, begin, n):
-    """Rows `begin` to ``begin + n`` of `x` (rows, columns) as one run, (n * columns,)."""
-    return x[begin : begin + n].reshape(-1)
-
-
-@inlined
-def _read_rows(source, begin, n, column, target):
-    """Copy `n` rows of `source` from row `begin` and column `column` on to the top of `target` (rows, H)."""
-    H = target.shape[1]
-    if source.shape[1] == H:
-        put(_rows(source, begin, n), _rows(target, 0, n))
-        return
-    for i in range(n):
-        put(source[begin + i, column : column + H], target[i])
-
-
-@inlined
-def _add_rows(source, begin, n, column, target):
-    H = target.shape[1]
-    if source.shape[1] == H:
-        add(_rows(source, begin, n), _rows(target, 0, n))
-        return
-    for i in range(n):
-        add(source[begin + i, column : column + H], target[i])
-
-
-@inlined
-def _write_rows(source, n, target, begin, column):
-    """Copy the first `n` rows of `source` (rows, H) to `target`, to row `begin` and column `column` on."""
-    H = source.shape[1]
-    if target.shape[1] == H:
-        put(_rows(source, 0, n), _rows(target, begin, n))
-        return
-    for i in range(n):
-        put(source[i], target[begin + i, column : column + H])
-
-
-@inlined
-def _active(offsets, t, first, last):
-    """How many of the sequences `first` to `last` run at step `t`."""
-    return max(min(last, offsets[t + 1] - offsets[t]) - first, 0)
-
-
-@inlined
-def _length_of(offsets, i):
-    """Steps of sequence `i`."""
-    t = 0
-    while t < offsets.size - 1 and offsets[t + 1] - offsets[t] > i:
-        t += 1
-    return t
-
-
-@inlined
-def _end_of_chunk(offsets, first, last, reverse, start, room):
-    """The step, counted in the order of computation, after those of the chunk that begins at `start`."""
-    n_steps = offsets.size - 1
-    rows = 0
-    stop = start
-    while stop < n_steps:
-        t = n_steps - 1 - stop if reverse else stop
-        m = _active(offsets, t, first, last)
-        if rows > 0 and rows + m > room:
-            break
-        rows += m
-        stop += 1
-    return stop
-
-
-@inlined
-def _copy_inputs(x, places, offsets, first, last, low, high, bases, block):
-    """Put the rows of steps `low` to `high` one after the other; returns how many, and where each step begins."""
-    rows = 0
-    for t in range(low, high):
-        bases[t - low] = rows
-        m = _active(offsets, t, first, last)
-        for i in range(m):
-            row = offsets[t] + first + i
-            put(x[places[row] if places.size else row], block[rows + i, : x.shape[1]])
-        rows += m
-    return rows
 
 
 @inlined
@@ -156,35 +76,39 @@ def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
 
 
 @kernel
-def forward(
-    cell, x, places, offsets, first, last, w_x, w_h, b_n, h0, c0, mask, reverse, room, out, column, saved, in_order
-):
-    """Hidden states of the sequences `first` to `last`.
+def forward(cell, batch, span, weights, state, mask, reverse, room, states, saved, in_order):
+    """Hidden states of some sequences.
 
     Parameters
     ----------
     cell : int
-    x : array (R, I), or with `places` any number of rows
-    places : array of int64, (R,) or (0,)
-        The row of `x` that each packed row is; by default the same.
-    offsets : array of int64, (n_steps + 1,)
-    w_x, w_h, b_n : arrays
+    batch : x, places, offsets
+        Arrays (R, I), (R,) or (0,), (n_steps + 1,): with `places`, `x` has any number of rows, and those are the rows
+        that belong to the packed ones.
+    span : first, last
+        The sequences from `first` to before `last`.
+    weights : w_x, w_h, b_n
         From :func:`arrange`.
-    h0, c0 : arrays (B, H)
-        States before the first step; `c0` is read for an LSTM alone.
+    state : h, c
+        Arrays (B, H): the states before the first step; they take those after each sequence's last. `c` is that of an
+        LSTM, of another cell anything.
     mask : array (B, H) or (0, 0)
         What the hidden state is multiplied with on its way to the next step.
     reverse : bool
         Whether each sequence is read from its last step.
     room : int
         Rows of a chunk.
-    out : array (R, n_directions * H)
-        Takes the states, from column `column`.
+    states : out, column
+        The array (R, n_directions * H) that takes the hidden states, from that column.
     saved : array (n_saved, R, H) or of size 0
         Takes what the backward pass needs.
     in_order : bool
         Whether a sequence gets the same bits whatever is beside it; BLAS is a little faster.
     """
+    x, places, offsets = batch
+    first, last = span
+    w_x, w_h, b_n = weights
+    out, column = states
     G, H = w_h.shape[0], w_h.shape[1]
     n_steps = offsets.size - 1
     keeping = saved.size > 0
@@ -200,199 +124,213 @@ def forward(
     bias = np.empty((size if cell == GRU else 0, H), x.dtype)
     for i in range(bias.shape[0]):
         put(b_n, bias[i])
-    h = h0[first:last].copy()
-    if masked:
-        scale(_rows(mask, first, size), _rows(h, 0, size))
-    c = c0[first:last].copy() if cell == LSTM else h
+    h = state[0][first:last]
+    c = state[1][first:last] if cell == LSTM else h
+    if masked and n_steps:
+        m = active(offsets, 0, first, last)
+        scale(run_of(mask, first, m), run_of(h, 0, m))
     start = 0
     while start < n_steps:
-        stop = _end_of_chunk(offsets, first, last, reverse, start, room)
+        stop = end_of_chunk(offsets, first, last, reverse, start, room)
         low = n_steps - stop if reverse else start
-        rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
+        rows = copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
         if rows:
             _multiply_all(block[:rows], w_x, xs, in_order)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
-            m = _active(offsets, t, first, last)
+            m = active(offsets, t, first, last)
             if m == 0:
                 continue
             _multiply_all(h[:m], w_h, products, in_order)
             k = bases[t - low]
             row = offsets[t] + first
-            p = row if keeping else 0
-            now = _rows(h, 0, m)
-            x_0, a_0 = _rows(xs[0], k, m), _rows(products[0], 0, m)
-            if cell == RNN:
-                rnn_step(x_0, a_0, now)
-            elif cell == RELU:
-                relu_step(x_0, a_0, now)
-            else:
-                x_1, a_1 = _rows(xs[1], k, m), _rows(products[1], 0, m)
-                x_2, a_2 = _rows(xs[2], k, m), _rows(products[2], 0, m)
-                s_0, s_1 = _rows(kept[0], p, m), _rows(kept[1], p, m)
-                s_2, s_3 = _rows(kept[2], p, m), _rows(kept[3], p, m)
-                if cell == GRU:
-                    gru_step(x_0, x_1, x_2, a_0, a_1, a_2, _rows(bias, 0, m), now, s_0, s_1, s_2, s_3)
-                else:
-                    x_3, a_3 = _rows(xs[3], k, m), _rows(products[3], 0, m)
-                    state, s_4 = _rows(c, 0, m), _rows(kept[4], p, m)
-                    lstm_step(x_0, x_1, x_2, x_3, a_0, a_1, a_2, a_3, now, state, s_0, s_1, s_2, s_3, s_4)
-            _write_rows(h, m, out, row, column)
+            _step(cell, xs, k, products, bias, m, h, c, kept, row if keeping else 0)
+            write_rows(h, m, out, row, column)
             if masked:
-                scale(_rows(mask, first, m), now)
+                going = going_on(offsets, t + (-1 if reverse else 1), first, last, m)
+                scale(run_of(mask, first, going), run_of(h, 0, going))
         start = stop
 
 
+@placed
+def _step(cell, xs, k, products, bias, m, h, c, kept, row):
+    """Take `m` sequences through a step: `h` and `c` become the states after it, `kept` has the gates from `row` on.
+
+    The products with the inputs are in the rows of `xs` from `k` on, those with the states at the top of `products`.
+    """
+    now = run_of(h, 0, m)
+    x_0, a_0 = run_of(xs[0], k, m), run_of(products[0], 0, m)
+    if cell == RNN:
+        rnn_step(x_0, a_0, now)
+        return
+    if cell == RELU:
+        relu_step(x_0, a_0, now)
+        return
+    x_1, a_1 = run_of(xs[1], k, m), run_of(products[1], 0, m)
+    x_2, a_2 = run_of(xs[2], k, m), run_of(products[2], 0, m)
+    s_0, s_1 = run_of(kept[0], row, m), run_of(kept[1], row, m)
+    s_2, s_3 = run_of(kept[2], row, m), run_of(kept[3], row, m)
+    if cell == GRU:
+        gru_step(x_0, x_1, x_2, a_0, a_1, a_2, run_of(bias, 0, m), now, s_0, s_1, s_2, s_3)
+        return
+    x_3, a_3 = run_of(xs[3], k, m), run_of(products[3], 0, m)
+    cells, s_4 = run_of(c, 0, m), run_of(kept[4], row, m)
+    lstm_step(x_0, x_1, x_2, x_3, a_0, a_1, a_2, a_3, now, cells, s_0, s_1, s_2, s_3, s_4)
+
+
 @kernel
-def backward(
-    cell,
-    dout,
-    x,
-    places,
-    offsets,
-    first,
-    last,
-    w_x,
-    w_h,
-    h0,
-    c0,
-    mask,
-    reverse,
-    cut,
-    room,
-    out,
-    column,
-    saved,
-    dx,
-    dh0,
-    dc0,
-    dw_x,
-    dw_h,
-    db_x,
-    db_h,
-):
-    """Gradients of everything that :func:`forward` read, given `dout` (R, n_directions * H) of what it wrote.
+def backward(cell, batch, span, weights, state, mask, reverse, room, states, saved, given, of_weights, dx):
+    """Gradients of everything that :func:`forward` read, given those of what it wrote.
 
     Parameters
     ----------
-    w_x, w_h : arrays (G * H, I), (G * H, H)
-    cut : int
-        Steps, counted from a sequence's first, after which the gradient through the state is 0; 0 for none.
+    weights : w_x, w_h
+        Arrays (G * H, I), (G * H, H).
+    state : h, c
+        Those before the first step.
+    given : dout, dh, dc
+        The gradients of the hidden states (R, n_directions * H), and of the states after each sequence's last step, of
+        which `dh` and `dc` then take those of the states before the first.
+    of_weights : dw_x, dw_h, db_x, db_h
+        Arrays (G * H, I), (G * H, H), (G * H,), (G * H,) that take the gradients summed over these sequences.
     dx : array of the shape of `x`, or (0, 0)
         Takes the gradient of the inputs; rows that are read by nobody stay as they are.
-    dh0, dc0 : arrays (B, H)
-        Take those of the first states.
-    dw_x, dw_h, db_x, db_h : arrays (G * H, I), (G * H, H), (G * H,), (G * H,)
-        Take those of the weights, summed over these sequences.
 
     The other parameters are those of :func:`forward`.
     """
+    x, places, offsets = batch
+    first, last = span
+    h0, c0 = state
+    out, column = states
+    dout, dh, dc = given
+    w_h, dw_h = weights[1], of_weights[1]
     H = w_h.shape[1]
     G = w_h.shape[0] // H
-    n_inputs = x.shape[1]
     n_steps = offsets.size - 1
-    masked = mask.size > 0
-    gru = cell == GRU
-    lstm = cell == LSTM
     size = last - first
     room = max(room, size)
-    block = np.ones((room, n_inputs + 1), x.dtype)
+    block = np.ones((room, x.shape[1] + 1), x.dtype)
     before = np.empty((room, H), x.dtype)
     gates = np.empty((G, room, H), x.dtype)
-    candidate = np.empty((room if gru else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
-    back = np.empty((room if dx.size else 0, n_inputs), x.dtype)
-    part_back = np.empty((room if dx.size and G > 1 else 0, n_inputs), x.dtype)
-    part_x = np.empty((H, n_inputs + 1), x.dtype)
-    part_h = np.empty((H, H), x.dtype)
+    candidate = np.empty((room if cell == GRU else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
+    buffers = (
+        np.empty((H, x.shape[1] + 1), x.dtype),
+        np.empty((H, H), x.dtype),
+        np.empty((room if dx.size else 0, x.shape[1]), x.dtype),
+        np.empty((room if dx.size and G > 1 else 0, x.shape[1]), x.dtype),
+    )
     part = np.empty((size, H), x.dtype)
     bases = np.empty(n_steps, np.int64)
-    with_bias = np.zeros((G * H, n_inputs + 1), x.dtype)
+    with_bias = np.zeros((G * H, x.shape[1] + 1), x.dtype)
     clear(dw_h.reshape(-1))
     db_n = np.zeros(H, x.dtype)
-    d = np.zeros((size, H), x.dtype)
-    state = np.empty((size, H), x.dtype)  # of the hidden units after this step, or of the cells before it
-    dc = np.zeros((size if lstm else 0, H), x.dtype)
+    d = dh[first:last]
+    cells = np.empty((size, H), x.dtype)  # of an LSTM those before this step; of a vanilla cell the states after it
+    dcells = dc[first:last] if cell == LSTM else d
     start = 0
     while start < n_steps:
         # the chunk is computed from its last step to its first: backwards in the order of the forward pass
-        stop = _end_of_chunk(offsets, first, last, not reverse, start, room)
+        stop = end_of_chunk(offsets, first, last, not reverse, start, room)
         low = start if reverse else n_steps - stop
-        rows = _copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
+        high = low + stop - start
+        rows = copy_inputs(x, places, offsets, first, last, low, high, bases, block)
         for s in range(start, stop):
             t = s if reverse else n_steps - 1 - s
-            previous = t + 1 if reverse else t - 1
-            m = _active(offsets, t, first, last)
+            m = active(offsets, t, first, last)
             if m == 0:
                 continue
-            going = min(m, _active(offsets, previous, first, last)) if 0 <= previous < n_steps else 0
+            previous = t + 1 if reverse else t - 1
+            going = going_on(offsets, previous, first, last, m)
             k = bases[t - low]
             row = offsets[t] + first
             row_before = offsets[previous] + first if going else 0
             behind = before[k : k + m]
-            _read_rows(out, row_before, going, column, behind)
-            put(_rows(h0, first + going, m - going), _rows(behind, going, m - going))
-            if masked:
-                scale(_rows(mask, first, m), _rows(behind, 0, m))
-            _add_rows(dout, row, m, column, d)
-            now = _rows(d, 0, m)
-            g_0 = _rows(gates[0], k, m)
-            if cell in (RNN, RELU):
-                _read_rows(out, row, m, column, state)
-                if cell == RNN:
-                    rnn_back(now, _rows(state, 0, m), g_0)
-                else:
-                    relu_back(now, _rows(state, 0, m), g_0)
-                clear(now)
-            else:
-                g_1, g_2 = _rows(gates[1], k, m), _rows(gates[2], k, m)
-                s_0, s_1 = _rows(saved[0], row, m), _rows(saved[1], row, m)
-                s_2, s_3 = _rows(saved[2], row, m), _rows(saved[3], row, m)
-                if gru:
-                    gru_back(now, _rows(behind, 0, m), s_0, s_1, s_2, s_3, g_0, g_1, g_2, _rows(candidate, k, m))
-                else:
-                    put(_rows(saved[4], row_before, going), _rows(state, 0, going))
-                    put(_rows(c0, first + going, m - going), _rows(state, going, m - going))
-                    g_3, s_4 = _rows(gates[3], k, m), _rows(saved[4], row, m)
-                    cells = _rows(dc, 0, m)
-                    lstm_back(now, cells, _rows(state, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
-                    clear(now)
+            read_rows(out, row_before, going, column, behind)
+            put(run_of(h0, first + going, m - going), run_of(behind, going, m - going))
+            if mask.size:
+                scale(run_of(mask, first, m), run_of(behind, 0, m))
+            add_rows(dout, row, m, column, d)
+            if cell == LSTM:
+                put(run_of(saved[4], row_before, going), run_of(cells, 0, going))
+                put(run_of(c0, first + going, m - going), run_of(cells, going, m - going))
+            elif cell != GRU:
+                read_rows(out, row, m, column, cells)
+            _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candidate)
+            now = run_of(d, 0, m)
             for g in range(G):
-                turned = candidate if gru and g == 2 else gates[g]
+                turned = candidate if cell == GRU and g == 2 else gates[g]
                 multiply(turned[k : k + m], w_h[g * H : (g + 1) * H], part[:m], False)
-                add(_rows(part, 0, m), now)
-            if masked:
-                scale(_rows(mask, first, m), now)
-            if cut:
-                for i in range(going):
-                    length = _length_of(offsets, first + i) if reverse else 0
-                    if (length - 1 - t if reverse else t) % cut == 0:
-                        clear(d[i])
-                        if lstm:
-                            clear(dc[i])
+                add(run_of(part, 0, m), now)
+            if mask.size:
+                scale(run_of(mask, first, m), now)
         if rows:
-            for g in range(G):
-                turned = candidate if gru and g == 2 else gates[g]
-                add_product(gates[g][:rows], block[:rows], part_x, with_bias[g * H : (g + 1) * H])
-                add_product(turned[:rows], before[:rows], part_h, dw_h[g * H : (g + 1) * H])
-            for i in range(rows if gru else 0):
-                add(candidate[i], db_n)
+            _add_of_weights(cell, rows, gates, candidate, block, before, buffers, with_bias, dw_h, db_n)
             if dx.size:
-                for g in range(G):
-                    of_gate = part_back if g else back
-                    multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
-                    if g:
-                        add(_rows(part_back, 0, rows), _rows(back, 0, rows))
-                for t in range(low, low + stop - start):
-                    m = _active(offsets, t, first, last)
-                    for i in range(m):
-                        row = offsets[t] + first + i
-                        put(back[bases[t - low] + i], dx[places[row] if places.size else row])
+                _put_of_inputs(batch, span, low, high, bases, rows, gates, weights[0], buffers, dx)
         start = stop
-    put(_rows(d, 0, size), _rows(dh0, first, size))
-    if lstm:
-        put(_rows(dc, 0, size), _rows(dc0, first, size))
-    for j in range(G * H):
+    _write_of_weights(cell, with_bias, db_n, of_weights)
+
+
+@placed
+def _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candidate):
+    """Take the gradients of `m` rows through one step: `d` becomes what reaches the state `behind` past the gates."""
+    now = run_of(d, 0, m)
+    g_0 = run_of(gates[0], k, m)
+    if cell in (RNN, RELU):
+        if cell == RNN:
+            rnn_back(now, run_of(cells, 0, m), g_0)
+        else:
+            relu_back(now, run_of(cells, 0, m), g_0)
+        clear(now)
+        return
+    g_1, g_2 = run_of(gates[1], k, m), run_of(gates[2], k, m)
+    s_0, s_1, s_2 = run_of(saved[0], row, m), run_of(saved[1], row, m), run_of(saved[2], row, m)
+    s_3 = run_of(saved[3], row, m)
+    if cell == GRU:
+        gru_back(now, run_of(behind, 0, m), s_0, s_1, s_2, s_3, g_0, g_1, g_2, run_of(candidate, k, m))
+        return
+    g_3, s_4 = run_of(gates[3], k, m), run_of(saved[4], row, m)
+    lstm_back(now, run_of(dcells, 0, m), run_of(cells, 0, m), s_0, s_1, s_2, s_3, s_4, g_0, g_1, g_2, g_3)
+    clear(now)
+
+
+@inlined
+def _add_of_weights(cell, rows, gates, candidate, block, before, buffers, with_bias, dw_h, db_n):
+    """Add what the first `rows` of a chunk give to the gradients of the weights."""
+    H = gates.shape[2]
+    for g in range(gates.shape[0]):
+        turned = candidate if cell == GRU and g == 2 else gates[g]
+        add_product(gates[g][:rows], block[:rows], buffers[0], with_bias[g * H : (g + 1) * H])
+        add_product(turned[:rows], before[:rows], buffers[1], dw_h[g * H : (g + 1) * H])
+    for i in range(rows if cell == GRU else 0):
+        add(candidate[i], db_n)
+
+
+@inlined
+def _put_of_inputs(batch, span, low, high, bases, rows, gates, w_x, buffers, dx):
+    """Put the gradients of the inputs of steps `low` to `high` where the inputs came from."""
+    _, places, offsets = batch
+    first, last = span
+    back, part = buffers[2], buffers[3]
+    H = gates.shape[2]
+    for g in range(gates.shape[0]):
+        of_gate = part if g else back
+        multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
+        if g:
+            add(run_of(part, 0, rows), run_of(back, 0, rows))
+    for t in range(low, high):
+        for i in range(active(offsets, t, first, last)):
+            row = offsets[t] + first + i
+            put(back[bases[t - low] + i], dx[places[row] if places.size else row])
+
+
+@inlined
+def _write_of_weights(cell, with_bias, db_n, of_weights):
+    """Write the gradients of the weights of inputs and of the biases as torch lays them out."""
+    dw_x, _, db_x, db_h = of_weights
+    n_inputs = dw_x.shape[1]
+    for j in range(dw_x.shape[0]):
         put(with_bias[j, :n_inputs], dw_x[j])
         db_x[j] = db_h[j] = with_bias[j, n_inputs]
-    if gru:
-        put(db_n, db_h[2 * H :])
+    if cell == GRU:
+        put(db_n, db_h[2 * db_n.size :])

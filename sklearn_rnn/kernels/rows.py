@@ -36,3 +36,42 @@ def scale(factors: Any, target: Any) -> None:
     """Multiply a run by another."""
     for j in range(target.size):
         target[j] *= factors[j]
+
+
+@inlined
+def run_of(x: Any, begin: int, n: int) -> Any:
+    """Rows `begin` to ``begin + n`` of `x` (rows, columns) as one run, (n * columns,)."""
+    return x[begin : begin + n].reshape(-1)
+
+
+@inlined
+def read_rows(source: Any, begin: int, n: int, column: int, target: Any) -> None:
+    """Copy `n` rows of `source` from row `begin` and column `column` on to the top of `target` (rows, H)."""
+    H = target.shape[1]
+    if source.shape[1] == H:
+        put(run_of(source, begin, n), run_of(target, 0, n))
+        return
+    for i in range(n):
+        put(source[begin + i, column : column + H], target[i])
+
+
+@inlined
+def add_rows(source: Any, begin: int, n: int, column: int, target: Any) -> None:
+    """As :func:`read_rows`, added to what `target` holds."""
+    H = target.shape[1]
+    if source.shape[1] == H:
+        add(run_of(source, begin, n), run_of(target, 0, n))
+        return
+    for i in range(n):
+        add(source[begin + i, column : column + H], target[i])
+
+
+@inlined
+def write_rows(source: Any, n: int, target: Any, begin: int, column: int) -> None:
+    """Copy the first `n` rows of `source` (rows, H) to `target`, to row `begin` and column `column` on."""
+    H = source.shape[1]
+    if target.shape[1] == H:
+        put(run_of(source, 0, n), run_of(target, begin, n))
+        return
+    for i in range(n):
+        put(source[i], target[begin + i, column : column + H])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,49 @@ def sample_mask(like: Tensor, shape: tuple[int, ...], p: float, generator: torch
     return like.new_empty(shape).bernoulli_(1 - p, generator=generator).div_(1 - p)
 
 
-class Dropout(nn.Module):
+class HeldMasks:
+    """The masks that hold for all steps of a sequence, where it is computed in chunks: each is drawn once.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+        self._masks: dict[Any, Tensor] = {}
+
+    def mask(self, key: Any, like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
+        """The one of that key; drawn as :func:`sample_mask` does."""
+        if key not in self._masks:
+            self._masks[key] = sample_mask(like, shape, p, self._generator)
+        return self._masks[key]
+
+
+class Drawing(nn.Module):
+    """A module that draws masks.
+
+    Attributes
+    ----------
+    generator : torch.Generator or None
+        Where they are drawn from; None for torch's own.
+    held : HeldMasks or None
+        Takes the place of the generator for masks that hold for all steps of a sequence.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator: torch.Generator | None = None
+        self.held: HeldMasks | None = None
+
+    def lasting_mask(self, key: Any, like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
+        """A mask that holds for all steps, the one of that `key` in this module."""
+        if self.held is None:
+            return sample_mask(like, shape, p, self.generator)
+        return self.held.mask((id(self), key), like, shape, p)
+
+
+class Dropout(Drawing):
     """Zero each value with probability `p` in training, and scale the rest by 1 / (1 - p) (Srivastava et al. 2014).
 
     Parameters
@@ -28,7 +72,6 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
         self.tied_dim = tied_dim
-        self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor, packing: Packing | None = None) -> Tensor:
         mask = self.mask(x, packing)
@@ -39,13 +82,22 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return None
         if packing is not None and self.tied_dim == 0:
-            return packing.spread(sample_mask(x, (packing.n_sequences, x.shape[1]), self.p, self.generator))
-        shape = [1 if dim == self.tied_dim else size for dim, size in enumerate(x.shape)]
-        return sample_mask(x, tuple(shape), self.p, self.generator)
+            return packing.spread(self.lasting_mask("packed", x, (packing.n_sequences, x.shape[1]), self.p))
+        shape = tuple(1 if dim == self.tied_dim else size for dim, size in enumerate(x.shape))
+        if self.tied_dim is None:
+            return sample_mask(x, shape, self.p, self.generator)
+        return self.lasting_mask("padded", x, shape, self.p)
 
 
 def set_generator(module: nn.Module, generator: torch.Generator | None) -> None:
-    """Make all dropout inside `module` draw from `generator`."""
+    """Make all inside `module` draw masks from `generator`."""
     for part in module.modules():
-        if hasattr(part, "generator"):
-            part.generator = generator  # type: ignore[assignment]
+        if isinstance(part, Drawing):
+            part.generator = generator
+
+
+def hold_masks(module: nn.Module, held: HeldMasks | None) -> None:
+    """Make all inside `module` take masks that hold for all steps of a sequence from `held`, or draw them again."""
+    for part in module.modules():
+        if isinstance(part, Drawing):
+            part.held = held

@@ -16,6 +16,7 @@ from torch.autograd.function import once_differentiable
 from sklearn_rnn.networks.cells import Weights
 from sklearn_rnn.networks.engines import current_engine
 from sklearn_rnn.networks.packing import Packing
+from sklearn_rnn.networks.state import Parts
 
 Array = NDArray[Any]
 
@@ -47,8 +48,6 @@ class Recurrence:
     masks : tuple of Tensor
         One for each direction, (batch, hidden) in the order of the packing, which multiplies the hidden state on its
         way to the next step; empty for none.
-    cut : int
-        Steps after which the gradient through the state is cut; 0 for never.
     places : array of int64, shape (n_rows,) or (0,)
         The row of the inputs that each packed row is; by default they are packed too.
     """
@@ -56,11 +55,12 @@ class Recurrence:
     cell: str
     packing: Packing
     masks: tuple[Tensor, ...] = ()
-    cut: int = 0
     places: NDArray[np.int64] = field(default_factory=lambda: PACKED)
 
 
-def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: tuple[Tensor, ...] = ()) -> Tensor:
+def run(
+    recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: Parts = (), *, last: bool = True
+) -> tuple[Tensor, Parts]:
     """Hidden states of all directions.
 
     Parameters
@@ -73,13 +73,20 @@ def run(recurrence: Recurrence, x: Tensor, weights: Sequence[Tensor], initial: t
     initial : tuple of tensors of shape (n_directions, batch, hidden)
         The hidden state before the first step, and of an LSTM the cell state, in the order of the packing; zero by
         default.
+    last : bool
+        Whether the last states are wanted.
 
     Returns
     -------
     hidden : tensor of shape (n_rows, n_directions * hidden)
+    last : tuple of tensors of shape (n_directions, batch, hidden)
+        The states after each sequence's last step, as `initial` has those before the first; empty if not wanted.
     """
     h0, c0 = (*initial, None, None)[:2]
-    return _Run.apply(recurrence, x, h0, c0, *weights)
+    if not last:
+        return _Run.apply(recurrence, last, x, h0, c0, *weights), ()
+    hidden, *ends = _Run.apply(recurrence, last, x, h0, c0, *weights)
+    return hidden, tuple(ends)
 
 
 def is_faster(hidden_size: int) -> bool:
@@ -109,6 +116,8 @@ class ForwardPass:
     Attributes
     ----------
     states : array of shape (n_rows, n_directions * hidden)
+    last : tuple of arrays of shape (n_directions, batch, hidden)
+        The hidden states after each sequence's last step, and of an LSTM the cell states.
     """
 
     def __init__(
@@ -121,51 +130,61 @@ class ForwardPass:
         *,
         keeping: bool,
     ) -> None:
-        from sklearn_rnn.kernels.recurrence import CELLS, N_SAVED, forward
+        from sklearn_rnn.kernels.recurrence import CELLS, LSTM, N_SAVED, forward
 
         packing, dtype, hidden = recurrence.packing, inputs.dtype, weights[0][1].shape[1]
-        self.recurrence, self.inputs, self.weights = recurrence, inputs, weights
-        self.cell, self.hidden = CELLS[recurrence.cell], hidden
-        self.states = states = np.empty((packing.n_rows, len(weights) * hidden), dtype)
-        shape = (N_SAVED[self.cell] if keeping else 0, packing.n_rows, hidden)
+        self.recurrence, self.weights = recurrence, weights
+        self.cell = cell = CELLS[recurrence.cell]
+        self.batch = batch = (inputs, recurrence.places, packing.offsets)
+        self.states = np.empty((packing.n_rows, len(weights) * hidden), dtype)
+        self.columns = [(self.states, direction * hidden) for direction in range(len(weights))]
+        shape = (N_SAVED[cell] if keeping else 0, packing.n_rows, hidden)
         self.saved = [current_engine().borrow(shape, dtype) for _ in weights]
         shape = (len(weights), packing.n_sequences, hidden)
-        self.h0, self.c0 = (np.zeros(shape, dtype) if state is None else state for state in (h0, c0))
+        h = np.zeros(shape, dtype) if h0 is None else h0.copy()
+        c = h if cell != LSTM else np.zeros(shape, dtype) if c0 is None else c0.copy()
+        self.first, self.last = (h0, c0), (h, c) if cell == LSTM else (h,)
         self.masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * len(weights)
-        self.room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
-        arranged = [_arranged(self.cell, *four) for four in weights]
+        self.room = room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
+        arranged = [_arranged(cell, *four) for four in weights]
 
-        def compute(direction: int, begin: int, end: int) -> None:
+        def compute(direction: int, *span: int) -> None:
             forward(
-                *(self.cell, inputs, recurrence.places, packing.offsets, begin, end, *arranged[direction]),
-                *(self.h0[direction], self.c0[direction], self.masks[direction], direction == 1, self.room),
-                *(states, direction * hidden, self.saved[direction], not keeping),
+                *(cell, batch, span, arranged[direction]),
+                *((h[direction], c[direction]), self.masks[direction], direction == 1, room),
+                *(self.columns[direction], self.saved[direction], not keeping),
             )
 
         work = packing.n_rows * (inputs.shape[1] + hidden) * len(weights[0][1])
         self.parts, self.small = _parts(packing, len(weights), work), work < PART
         current_engine().share(compute, self.parts, small=self.small)
 
-    def gradients(self, dstates: Array, *, of_inputs: bool) -> Gradients:
-        """The gradients of all that the states were computed from, given those of the states."""
+    def gradients(
+        self, dstates: Array, dh: Array | None = None, dc: Array | None = None, *, of_inputs: bool
+    ) -> Gradients:
+        """The gradients of all that the states were computed from, given those of the states and of the last ones."""
         from sklearn_rnn.kernels.recurrence import backward
 
-        inputs, weights, hidden, recurrence = self.inputs, self.weights, self.hidden, self.recurrence
-        places, offsets = recurrence.places, recurrence.packing.offsets
-        make = np.zeros if len(places) else np.empty  # some rows may be padding
+        weights, inputs = self.weights, self.batch[0]
+        make = np.zeros if len(self.recurrence.places) else np.empty  # some rows may be padding
         dx = [make(inputs.shape if of_inputs else (0, 0), inputs.dtype) for _ in weights]
-        dh0, dc0 = np.zeros(self.h0.shape, inputs.dtype), np.zeros(self.c0.shape, inputs.dtype)
+        nothing, (h0, c0) = np.zeros(self.last[0].shape, inputs.dtype), self.first
+        h0 = nothing if h0 is None else h0
+        c0 = nothing if c0 is None else c0
+        dh0 = nothing.copy() if dh is None else dh.copy()
+        dc0 = dh0 if len(self.last) == 1 else nothing.copy() if dc is None else dc.copy()
         of_parts: dict[tuple[int, int], list[Array]] = {}
 
-        def compute(direction: int, begin: int, end: int) -> None:
+        def compute(direction: int, *span: int) -> None:
+            w_x, w_h, *_ = weights[direction]
             of_weights = [np.empty_like(weight) for weight in weights[direction]]
             backward(
-                *(self.cell, dstates, inputs, places, offsets, begin, end, *weights[direction][:2]),
-                *(self.h0[direction], self.c0[direction], self.masks[direction], direction == 1, recurrence.cut),
-                *(self.room, self.states, direction * hidden, self.saved[direction], dx[direction]),
-                *(dh0[direction], dc0[direction], *of_weights),
+                *(self.cell, self.batch, span, (w_x, w_h)),
+                *((h0[direction], c0[direction]), self.masks[direction], direction == 1, self.room),
+                *(self.columns[direction], self.saved[direction]),
+                *((dstates, dh0[direction], dc0[direction]), tuple(of_weights), dx[direction]),
             )
-            of_parts[direction, begin] = of_weights
+            of_parts[direction, span[0]] = of_weights
 
         current_engine().share(compute, self.parts, small=self.small)
         sums: list[Array] = []
@@ -194,8 +213,8 @@ class _Run(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, recurrence: Recurrence, x: Tensor, h0: Tensor | None, c0: Tensor | None, *weights: Tensor
-    ) -> Tensor:
+        ctx: Any, recurrence: Recurrence, last: bool, x: Tensor, h0: Tensor | None, c0: Tensor | None, *weights: Tensor
+    ) -> Any:
         keeping = any(ctx.needs_input_grad)
         plain = [_plain(weight) for weight in weights]
         directions = [plain[k : k + N_WEIGHTS] for k in range(0, len(plain), N_WEIGHTS)]
@@ -205,17 +224,20 @@ class _Run(torch.autograd.Function):
         if keeping:
             ctx.done, ctx.given = done, (h0 is not None, c0 is not None)
             ctx.save_for_backward(x, out, *weights)
-        return out
+            ctx.set_materialize_grads(False)
+        return (out, *(torch.from_numpy(state) for state in done.last)) if last else out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, dout: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, dout: Tensor | None, *dlast: Tensor | None) -> tuple[Any, ...]:
         _ = ctx.saved_tensors  # torch looks whether any was written to since
-        found = ctx.done.gradients(_plain(dout), of_inputs=ctx.needs_input_grad[1])
+        dstates = np.zeros_like(ctx.done.states) if dout is None else _plain(dout)
+        of_last = [None if part is None else _plain(part) for part in dlast]
+        found = ctx.done.gradients(dstates, *of_last, of_inputs=ctx.needs_input_grad[2])
         initial = zip((found.h0, found.c0), ctx.given, strict=True)
         of_states = [torch.from_numpy(state) if is_given else None for state, is_given in initial]
         of_inputs = None if found.inputs is None else torch.from_numpy(found.inputs)
-        return None, of_inputs, *of_states, *(torch.from_numpy(weight) for weight in found.weights)
+        return None, None, of_inputs, *of_states, *(torch.from_numpy(weight) for weight in found.weights)
 
 
 def _plain(x: Tensor) -> Array:

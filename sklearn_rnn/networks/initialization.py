@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import init
 
-from sklearn_rnn.networks.cells import N_GATES, Weights
+from sklearn_rnn.networks.cells import Cell, Weights
 from sklearn_rnn.networks.label_chain import LabelChain
-from sklearn_rnn.networks.recurrent import RecurrentLayer
+from sklearn_rnn.networks.layer import RecurrentLayer
 
 EMBEDDING_STD = 0.1
 """Spread of first embeddings: what rare tokens keep of it is noise, so that small is better than 1."""
@@ -24,7 +24,7 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
     network : torch.nn.Module
     weight_init : {"auto", "orthogonal", "identity", "torch"}
         ``"orthogonal"``: each recurrent matrix orthogonal (Saxe et al. 2014), input matrices after Glorot and Bengio
-        (2010), biases 0 but for the LSTM's forget gate, which is 1 (Jozefowicz et al. 2015). ``"identity"``: the
+        (2010), biases 0 but for those of the cell's record, such as 1 for the LSTM's forget gate. ``"identity"``: the
         recurrent matrices start as the identity (Le et al. 2015). ``"auto"``: identity for the vanilla cell with relu,
         orthogonal otherwise. ``"torch"``: uniform in ±1/sqrt(hidden_size), as torch's own layers.
     generator : torch.Generator
@@ -33,7 +33,7 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
         for part in network.modules():
             if isinstance(part, RecurrentLayer):
                 for weights in part.directions:
-                    _initialize_recurrent(weights, part.cell_type, weight_init, generator)
+                    _initialize_recurrent(weights, part.cell, weight_init, generator)
             elif isinstance(part, nn.Linear):
                 _initialize_linear(part, weight_init, generator)
             elif isinstance(part, nn.Embedding):
@@ -45,29 +45,33 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
                 part.scores.zero_()
 
 
-def _initialize_recurrent(weights: Weights, cell_type: str, weight_init: str, generator: torch.Generator) -> None:
+def _initialize_recurrent(weights: Weights, cell: Cell, weight_init: str, generator: torch.Generator) -> None:
     if weight_init == "torch":
         bound = 1 / math.sqrt(weights.hidden_size)
         for parameter in weights.parameters():
             init.uniform_(parameter, -bound, bound, generator=generator)
         return
     if weight_init == "auto":
-        relu = cell_type == "rnn" and weights.nonlinearity == "relu"
+        relu = "nonlinearity" in cell.options and weights.nonlinearity == "relu"
         weight_init = "identity" if relu else "orthogonal"
     for name, parameter in weights.named_parameters():
         if name.startswith("bias"):
             parameter.zero_()
             continue
-        blocks = parameter.chunk(N_GATES[cell_type]) if name != "weight_hr_l0" else (parameter,)
+        blocks = parameter.chunk(len(cell.gates)) if name != "weight_hr_l0" else (parameter,)
         for block in blocks:
-            if name != "weight_hh_l0":
+            if block.ndim == 1:
+                block.fill_(1)  # the diagonal of the identity, which is orthogonal
+            elif name != "weight_hh_l0":
                 init.xavier_uniform_(block, generator=generator)
             elif weight_init == "identity":
                 init.eye_(block)
             else:
                 init.orthogonal_(block, generator=generator)
-    if cell_type == "lstm":
-        weights.bias_ih_l0.chunk(4)[1].fill_(1)  # gates are laid out as input, forget, candidate, output
+    for gate, bias in cell.biases.items():
+        weights.bias_ih_l0.chunk(len(cell.gates))[cell.gates.index(gate)].fill_(bias)
+    if cell.initialize is not None:
+        cell.initialize(weights, generator)
 
 
 def _initialize_linear(linear: nn.Linear, weight_init: str, generator: torch.Generator) -> None:

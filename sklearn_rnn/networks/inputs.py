@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sklearn_rnn.networks.dropout import Dropout, sample_mask
+from sklearn_rnn.networks.dropout import Drawing, Dropout, sample_mask
 from sklearn_rnn.networks.initialization import EMBEDDING_STD
+from sklearn_rnn.networks.layer import RecurrentLayer
 from sklearn_rnn.networks.pooling import LastPooling, step_mask
-from sklearn_rnn.networks.recurrent import RecurrentLayer
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class InputLayout:
     n_numeric: int = 0
 
 
-class StepInputs(nn.Module):
+class StepInputs(Drawing):
     """The vector of each step: what is embedded, the encoded characters, and the numbers, joined.
 
     Parameters
@@ -65,7 +65,6 @@ class StepInputs(nn.Module):
         self.character_encoder = character_encoder
         self.word_dropout = word_dropout
         self.dropout = Dropout(dropout, tied_dim=1 if tied else None)
-        self.generator: torch.Generator | None = None
         self.output_size = sum(size for _, size in layout.embedded) + layout.n_numeric
         if character_encoder is not None:
             self.output_size += character_encoder.output_size

@@ -13,6 +13,8 @@ from sklearn_rnn.networks.engines import kernels_may_run
 class LinearInOrder(nn.Linear):
     """:class:`torch.nn.Linear`, which for a row gives the same bits in any batch, where the kernels may run.
 
+    It reads its input in the type of its weights.
+
     Only where no gradient is wanted: those are torch's. Its weights must not change after the first call.
     """
 
@@ -20,8 +22,9 @@ class LinearInOrder(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map `input` (..., in_features) to (..., out_features)."""
+        input = input.to(self.weight.dtype)
         wanted = torch.is_grad_enabled() and (self.weight.requires_grad or input.requires_grad)
-        fits = input.dtype == self.weight.dtype and input.shape[-1] == self.in_features
+        fits = input.shape[-1] == self.in_features
         if wanted or not fits or not kernels_may_run(input):
             return super().forward(input)  # which also says what does not fit
         from sklearn_rnn.kernels.products import linear

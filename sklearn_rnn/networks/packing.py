@@ -56,6 +56,14 @@ class Packing:
         """For each row that of its sequence, (n_rows, features), in `values` (batch, features)."""
         return values[torch.from_numpy(self.order[self.positions()])]
 
+    def arrange(self, x: Tensor) -> Tensor:
+        """`x` (n, batch, units) with the sequences in the order of the packing."""
+        return x if self.even else x[:, torch.from_numpy(self.order)]
+
+    def arrange_back(self, x: Tensor) -> Tensor:
+        """The reverse of :meth:`arrange`."""
+        return x if self.even else x[:, torch.from_numpy(np.argsort(self.order))]
+
     def pack(self, x: Tensor) -> Tensor:
         """The rows (n_rows, features) of `x` (n_steps, batch, features)."""
         if self.even:
