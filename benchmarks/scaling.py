@@ -4,8 +4,10 @@
 
 From a small fit, one of these at a time grows to a hundred times as much: sequences, their length, the features of a
 step, and the units of the layer. Times are medians of fits in one process that has fitted before; memory is the peak of
-a fresh process, less what the imports take. Prints a table, and writes every measurement to FILE; ``--write-docs`` also
-writes ``docs/scaling_table.rst`` and ``docs/_static/scaling.png``.
+a fresh process, less what the imports take. One sequence of a million steps is trained on in chunks of `tbptt_steps`,
+in one direction and in two: its memory is measured alike. Prints tables, and writes every measurement to FILE;
+``--write-docs`` also writes ``docs/scaling_table.rst``, ``docs/long_sequence_table.rst`` and
+``docs/_static/scaling.png``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ from tables import as_rst
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 FACTORS = (1, 3, 10, 30, 100)
+LONG = "one long sequence"
+LONG_STEPS, TBPTT_STEPS = 1_000_000, 200
+"""Steps of one long sequence, and of the chunks that it is trained in."""
+
 TAIL = 3
 """The largest sizes that the exponent is fitted to: at the smallest, time and memory are mostly constants."""
 
@@ -33,6 +39,7 @@ AXES = {
     "features": Problem("gru", batch=32, steps=20, inputs=8, hidden=32, n_batches=10),
     "hidden size": Problem("gru", batch=32, steps=20, inputs=8, hidden=8, n_batches=5),
 }
+WHAT = [*AXES, LONG]
 FIELD = {"sequences": "n_batches", "steps": "steps", "features": "inputs", "hidden size": "hidden"}
 
 
@@ -72,6 +79,18 @@ def peak_memory(problem: Problem) -> dict[str, int]:
     return {"data": X.nbytes + y.nbytes, "peak": resident_bytes("VmHWM") - before}
 
 
+def peak_of_one_long_sequence(directions: int) -> dict[str, int]:
+    """As :func:`peak_memory`, for one sequence of ``LONG_STEPS`` steps; once a process."""
+    from peers.ours import estimator
+
+    before = resident_bytes("VmRSS")
+    problem = Problem("gru", batch=1, steps=LONG_STEPS, inputs=4, hidden=64, directions=directions, n_batches=1)
+    X = np.random.default_rng(0).standard_normal((1, problem.steps, problem.inputs), dtype=np.float32)
+    y = X[:, -1, 0].copy()
+    estimator(problem, None, max_epochs=1, tbptt_steps=TBPTT_STEPS).fit(X, y)
+    return {"data": X.nbytes + y.nbytes, "peak": resident_bytes("VmHWM") - before}
+
+
 def resident_bytes(field: str) -> int:
     """Memory of this process now (VmRSS) or at its peak (VmHWM).
 
@@ -88,12 +107,16 @@ def resident_bytes(field: str) -> int:
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith(field)))
 
 
-def memory_in_new_process(problem: Problem) -> dict[str, int]:
+def in_new_process(function: str, argument: Any) -> dict[str, int]:
     worker = Worker()
     try:
-        return worker.call("scaling:peak_memory", problem)
+        return worker.call(f"scaling:{function}", argument)
     finally:
         worker.close()
+
+
+def memory_in_new_process(problem: Problem) -> dict[str, int]:
+    return in_new_process("peak_memory", problem)
 
 
 def growth(axis: str, seconds: float) -> dict[str, Any]:
@@ -125,7 +148,7 @@ def measure(axis: str) -> dict[str, Any]:
                     "size": size_of(axis, problem),
                     "problem": asdict(problem),
                     "seconds": times,
-                    **memory_in_new_process(problem),
+                    **in_new_process("peak_memory", problem),
                 }
             )
             print(f"{axis} {points[-1]['size']}: {1000 * np.median(times):.1f} ms", flush=True)
@@ -139,6 +162,15 @@ def measure(axis: str) -> dict[str, Any]:
         "exponent of memory": exponent(sizes[-TAIL:], [point["peak"] for point in points][-TAIL:]),
         "time of 100 times": seconds[-1] / seconds[0],
     }
+
+
+def table_of_long(record: dict[str, dict[str, int]]) -> list[list[str]]:
+    header = ["directions", "steps", "steps of a chunk", "peak, MB", "of that data"]
+    rows = [header]
+    for directions, found in record.items():
+        megabytes = [f"{found[name] / 1e6:.0f}" for name in ("peak", "data")]
+        rows.append([directions, f"{LONG_STEPS:,}", f"{TBPTT_STEPS}", *megabytes])
+    return rows
 
 
 def table(records: dict[str, Any]) -> list[list[str]]:
@@ -193,18 +225,23 @@ def draw(records: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=list(AXES), default=list(AXES))
+    parser.add_argument("--only", nargs="+", choices=WHAT, default=WHAT)
     parser.add_argument("--json", type=Path, default=RESULTS, help="what was measured is added there")
     parser.add_argument("--write-docs", action="store_true", help="write the table and the picture of the docs")
     arguments = parser.parse_args()
     results = read_results(arguments.json)
-    for axis in arguments.only:
-        results["records"][axis] = measure(axis)
+    for what in arguments.only:
+        if what == LONG:
+            results["records"][LONG] = {str(n): in_new_process("peak_of_one_long_sequence", n) for n in (1, 2)}
+        else:
+            results["records"][what] = measure(what)
         write_results(arguments.json, results)
     records = {axis: results["records"][axis] for axis in AXES if axis in results["records"]}
-    for row in table(records):
+    of_long = table_of_long(results["records"].get(LONG, {}))
+    for row in [*table(records), *of_long]:
         print(" | ".join(row))
     if arguments.write_docs:
+        (DOCS / "long_sequence_table.rst").write_text(as_rst(of_long, [20] * 5), encoding="utf-8")
         (DOCS / "scaling_table.rst").write_text(as_rst(table(records), [14] * 8), encoding="utf-8")
         draw(records, DOCS / "_static" / "scaling.png")
 
