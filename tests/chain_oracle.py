@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from sklearn_rnn.networks.heads import ChainHead
+from sklearn_rnn.networks.label_chain import LabelChain
+
 
 @dataclass
 class Problem:
@@ -93,3 +96,11 @@ def problems(**fixed):
         "padding": st.sampled_from([torch.nan, 3.0]),
     }
     return st.builds(random_problem, **{**shares, **fixed})
+
+
+def head_with(chain):
+    """A head whose chain has the scores `chain` (n_labels + 2, n_labels), to which a gradient flows."""
+    n_labels = chain.shape[1]
+    labels = LabelChain(n_labels, learned=False)
+    labels.scores = chain
+    return ChainHead(1, n_labels, labels)

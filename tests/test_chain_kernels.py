@@ -5,10 +5,11 @@ import pytest
 import test_chain
 import test_chain_decoding
 import torch
-from chain_oracle import random_problem
+from chain_oracle import head_with, random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklearn_rnn.data.batching import Batch
 from sklearn_rnn.networks import chain_fused
 from sklearn_rnn.networks.chain import (
     constrained_log_partition,
@@ -22,7 +23,7 @@ from sklearn_rnn.networks.chain import (
 from sklearn_rnn.networks.chain_fused import FusedMessages
 from sklearn_rnn.networks.chain_messages import LogMessages, ScaledMessages, messages, potentials
 from sklearn_rnn.networks.engines import Engine, using_engine
-from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.losses import CHAIN, LossSettings, WeightedLoss
 
 TORCH, FUSED = Engine("torch"), Engine("fused")
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
@@ -259,12 +260,14 @@ def test_the_loss_and_its_gradient_do_not_depend_on_the_engine(partial):
     target = problem.labels.clone()
     if partial:
         target[:, ::3] = 5
-    y = {"target": target, "weight": torch.linspace(0.5, 2, 4)[:, None].expand(4, 12), "lengths": problem.lengths}
+    weight = torch.linspace(0.5, 2, 4)[:, None].expand(4, 12)
+    batch = Batch(torch.empty(4, 12, 0), problem.lengths, target, weight)
     results = []
     for engine in (FUSED, TORCH):
         inputs = [x.detach().clone().requires_grad_() for x in (problem.emissions, problem.chain)]
         with using_engine(engine):
-            loss = WeightedLoss("chain", label_sets=sets)(tuple(inputs), y)
+            emissions, chain = inputs
+            loss = WeightedLoss(CHAIN, LossSettings(label_sets=sets))(emissions, batch, head_with(chain))
         loss.backward()
         results.append([loss.detach(), *(x.grad for x in inputs)])
     for found, expected in zip(*results, strict=True):

@@ -7,61 +7,77 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import MIXED, TOKENS, make_network, random_values
 from skorch.callbacks import Callback
-from test_network import MIXED, TOKENS, make_network, random_values
 
 pytest.importorskip("numba")
 
 from sklearn_rnn import RNNClassifier, RNNRegressor
-from sklearn_rnn.networks.direct import LOSSES, DirectPass
+from sklearn_rnn.data.batching import Batch
+from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.engines import Engine, using_engine
-from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.losses import (
+    BINARY_CROSS_ENTROPY,
+    CHAIN,
+    CROSS_ENTROPY,
+    SQUARED_ERROR,
+    LossSettings,
+    WeightedLoss,
+)
 
 POOLINGS = ("last", "mean", "max")
+LOSSES = {loss.name: loss for loss in (CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR)}
 networks = st.fixed_dictionaries(
     {
         "cell_type": st.sampled_from(["rnn", "lstm", "gru"]),
         "nonlinearity": st.sampled_from(["tanh", "relu"]),
         "bidirectional": st.booleans(),
-        "hidden_sizes": st.sampled_from([[1], [3], [2, 3]]),
+        "hidden_sizes": st.sampled_from([(1,), (3,), (2, 3)]),
         "pooling": st.sampled_from(POOLINGS),
         "layout": st.sampled_from([None, TOKENS, MIXED]),
-        "character_encoder": st.sampled_from(["cnn", "lstm"]),
-        "tbptt_steps": st.sampled_from([None, 2]),
+        "char_encoder": st.sampled_from(["cnn", "lstm"]),
         "seed": st.integers(0, 2**16),
     }
 )
-losses = st.fixed_dictionaries({"loss": st.sampled_from(LOSSES), "label_smoothing": st.sampled_from([0.0, 0.2])})
+losses = st.fixed_dictionaries(
+    {"name": st.sampled_from(sorted(LOSSES)), "label_smoothing": st.sampled_from([0.0, 0.2])}
+)
 ragged = st.lists(st.integers(1, 7), min_size=1, max_size=5)
 
 
-def random_targets(loss, n, seed, n_outputs=2):
+def criterion_of(name, **options):
+    return WeightedLoss(LOSSES[name], LossSettings(**options))
+
+
+def random_batch(loss, values, lengths, seed, n_outputs=2):
+    """A batch of `values` with targets that the loss of that name takes."""
+    n, lengths = len(lengths), torch.as_tensor(lengths)
     generator = torch.Generator().manual_seed(seed)
     target = {
         "cross_entropy": torch.randint(n_outputs, (n,), generator=generator),
         "binary_cross_entropy": torch.randint(2, (n, n_outputs), generator=generator).double(),
         "squared_error": torch.randn(n, n_outputs, generator=generator, dtype=torch.float64),
     }
-    return {"target": target[loss], "weight": torch.rand(n, generator=generator, dtype=torch.float64)}
+    return Batch(values, lengths, target[loss], torch.rand(n, generator=generator, dtype=torch.float64))
 
 
-def by_autograd(network, criterion, values, lengths, y, engine="torch"):
+def by_autograd(network, criterion, batch, engine="torch"):
     """Loss and gradients, and what dropout drew counts from the same seed."""
     network = copy.deepcopy(network)
     set_generator(network, torch.Generator().manual_seed(5))
     with using_engine(Engine(engine)):
-        loss = criterion(network(values, lengths), y)
+        loss = criterion(network(batch.values, batch.lengths), batch)
         loss.backward()
     return loss.detach(), [parameter.grad for parameter in network.parameters()]
 
 
-def directly(network, criterion, values, lengths, y, n_threads=1):
+def directly(network, criterion, batch, n_threads=1):
     network = copy.deepcopy(network)
     set_generator(network, torch.Generator().manual_seed(5))
     with using_engine(Engine("fused", n_threads)):
         assert DirectPass.serves(network, criterion)
-        loss, outputs = DirectPass(network, criterion)(values, lengths, y)
+        loss, outputs = DirectPass(network, criterion)(batch)
     assert not loss.requires_grad
     assert not outputs.requires_grad
     return loss, [parameter.grad for parameter in network.parameters()]
@@ -77,11 +93,10 @@ def assert_equal(found, wanted, **tolerances):
 @settings(deadline=None, max_examples=60)
 @given(networks, losses, ragged, st.integers(0, 3))
 def test_loss_and_gradients_are_those_of_torch(parameters, loss, lengths, n_extra):
-    network, criterion = make_network(**parameters), WeightedLoss(**loss)
+    network = make_network(**parameters)
     values = random_values(network, lengths, parameters["seed"], n_extra)
-    y = random_targets(loss["loss"], len(lengths), parameters["seed"])
-    batch = (network, criterion, values, torch.tensor(lengths), y)
-    assert_equal(directly(*batch), by_autograd(*batch), rtol=1e-9, atol=1e-12)
+    case = (network, criterion_of(**loss), random_batch(loss["name"], values, lengths, parameters["seed"]))
+    assert_equal(directly(*case), by_autograd(*case), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("layout", [None, TOKENS], ids=["numbers", "tokens"])
@@ -89,23 +104,23 @@ def test_loss_and_gradients_are_those_of_torch(parameters, loss, lengths, n_extr
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_dropout_draws_what_it_draws_with_autograd(layout, tied_dropout, bidirectional):
     drops = {"dropout": 0.4, "recurrent_dropout": 0.3, "embedding_dropout": 0.2, "tied_dropout": tied_dropout}
-    network = make_network(hidden_sizes=[4, 3], layout=layout, bidirectional=bidirectional, **drops)
-    values, lengths = random_values(network, [5, 2, 4, 4], 0), torch.tensor([5, 2, 4, 4])
-    batch = (network, WeightedLoss("squared_error"), values, lengths, random_targets("squared_error", 4, 0))
-    found, wanted = directly(*batch), by_autograd(*batch, engine="fused")
+    network = make_network(hidden_sizes=(4, 3), layout=layout, bidirectional=bidirectional, **drops)
+    batch = random_batch("squared_error", random_values(network, [5, 2, 4, 4], 0), [5, 2, 4, 4], 0)
+    case = (network, WeightedLoss(SQUARED_ERROR), batch)
+    found, wanted = directly(*case), by_autograd(*case, engine="fused")
     assert_equal(found, wanted, rtol=1e-9, atol=1e-12)
     network.eval()
-    assert not torch.equal(by_autograd(*batch)[0], found[0])  # something was dropped
+    assert not torch.equal(by_autograd(*case)[0], found[0])  # something was dropped
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_float32_is_as_near_to_float64_as_autograd_is(loss):
-    network = make_network(hidden_sizes=[8], cell_type="lstm", dtype=torch.float32)
-    values, lengths = random_values(network, [6, 3, 1], 0), torch.tensor([6, 3, 1])
-    criterion, y = WeightedLoss(loss), random_targets(loss, 3, 0)
-    narrow = {name: part.float() if part.is_floating_point() else part for name, part in y.items()}
-    found = directly(network, criterion, values.float(), lengths, narrow)
-    wanted = by_autograd(network.double(), criterion, values.float().double(), lengths, y)
+    network = make_network(hidden_sizes=(8,), cell_type="lstm", dtype=torch.float32)
+    wide = random_batch(loss, random_values(network, [6, 3, 1], 0).float().double(), [6, 3, 1], 0)
+    target = wide.target.float() if wide.target.is_floating_point() else wide.target
+    narrow = Batch(wide.values.float(), wide.lengths, target, wide.weight.float())
+    found = directly(network, criterion_of(loss), narrow)
+    wanted = by_autograd(network.double(), criterion_of(loss), wide)
     assert found[0].dtype == torch.float32
     assert_equal((found[0].double(), [g.double() for g in found[1]]), wanted, rtol=1e-4, atol=1e-6)
 
@@ -115,28 +130,27 @@ def test_equal_greatest_states_share_the_gradient():
     with torch.no_grad():
         for name, parameter in network.backbone.named_parameters():
             parameter.copy_(torch.full_like(parameter, 0.0 if "weight_hh" in name else 0.5))
-    values, lengths = torch.ones(1, 4, 2, dtype=torch.float64), torch.tensor([4])  # the same state four times
-    batch = (network, WeightedLoss("squared_error"), values, lengths, random_targets("squared_error", 1, 0))
-    assert_equal(directly(*batch), by_autograd(*batch))
+    values = torch.ones(1, 4, 2, dtype=torch.float64)  # the same state four times
+    case = (network, WeightedLoss(SQUARED_ERROR), random_batch("squared_error", values, [4], 0))
+    assert_equal(directly(*case), by_autograd(*case))
 
 
 def test_one_and_two_threads_give_the_same_bits():
-    network = make_network(hidden_sizes=[48], input_size=2, bidirectional=True)
-    values, lengths = random_values(network, [40] * 200, 0), torch.full((200,), 40)
-    batch = (network, WeightedLoss("squared_error"), values, lengths, random_targets("squared_error", 200, 0))
-    one, two = directly(*batch), directly(*batch, n_threads=2)
+    network = make_network(hidden_sizes=(48,), bidirectional=True)
+    batch = random_batch("squared_error", random_values(network, [40] * 200, 0), [40] * 200, 0)
+    case = (network, WeightedLoss(SQUARED_ERROR), batch)
+    one, two = directly(*case), directly(*case, n_threads=2)
     assert torch.equal(one[0], two[0])
     assert all(torch.equal(a, b) for a, b in zip(one[1], two[1], strict=True))
 
 
 def test_gradients_are_added_to_those_that_are_there():
-    network, criterion = make_network(), WeightedLoss("squared_error")
-    values, lengths = random_values(network, [3, 2], 0), torch.tensor([3, 2])
-    y = random_targets("squared_error", 2, 0)
+    network, criterion = make_network(), WeightedLoss(SQUARED_ERROR)
+    batch = random_batch("squared_error", random_values(network, [3, 2], 0), [3, 2], 0)
     with using_engine(Engine("fused")):
         for _ in range(2):
-            DirectPass(network, criterion)(values, lengths, y)
-    _, once = by_autograd(make_network(), criterion, values, lengths, y)
+            DirectPass(network, criterion)(batch)
+    _, once = by_autograd(make_network(), criterion, batch)
     for parameter, gradient in zip(network.parameters(), once, strict=True):
         torch.testing.assert_close(parameter.grad, 2 * gradient)
 
@@ -145,6 +159,7 @@ SERVED = {"pooling": "mean"}
 NOT_SERVED = [
     {"pooling": "attention"},
     {"pooling": None},
+    {"pooling": None, "chain": "crf"},
     {"residual": True},
     {"layer_norm": True},
     {"weight_dropout": 0.2},
@@ -154,24 +169,25 @@ NOT_SERVED = [
 
 @pytest.mark.parametrize("parameters", NOT_SERVED, ids=str)
 def test_what_lies_between_is_left_to_the_modules(parameters):
-    criterion = WeightedLoss("squared_error")
+    criterion = WeightedLoss(SQUARED_ERROR)
     with using_engine(Engine("fused")):
         assert DirectPass.serves(make_network(**SERVED), criterion)
         assert not DirectPass.serves(make_network(**{**SERVED, **parameters}), criterion)
 
 
 def test_engine_hooks_and_frozen_weights_are_respected():
-    criterion = WeightedLoss("squared_error")
+    criterion = WeightedLoss(SQUARED_ERROR)
     watched, frozen, held, replaced = (make_network() for _ in range(4))
-    watched.head.register_forward_hook(lambda *parts: None)
-    frozen.head.bias.requires_grad_(False)
-    held.head.bias.register_hook(lambda gradient: gradient)
+    watched.head.linear.register_forward_hook(lambda *parts: None)
+    frozen.head.linear.bias.requires_grad_(False)
+    held.head.linear.bias.register_hook(lambda gradient: gradient)
     replaced.forward = lambda values, lengths: None
     with using_engine(Engine("fused")):
         assert DirectPass.serves(make_network(), criterion)
         assert not any(DirectPass.serves(network, criterion) for network in (watched, frozen, held, replaced))
-        of_sets = WeightedLoss("cross_entropy", label_sets=torch.ones(1, 2, dtype=torch.bool))
-        assert not DirectPass.serves(make_network(), of_sets)
+        of_sets = criterion_of("cross_entropy", label_sets=torch.ones(1, 2, dtype=torch.bool))
+        without_kernel = [of_sets, criterion_of("squared_error", gaps=True), WeightedLoss(CHAIN)]
+        assert not any(DirectPass.serves(make_network(), other) for other in without_kernel)
     with using_engine(Engine("torch")):
         assert not DirectPass.serves(make_network(), criterion)
 

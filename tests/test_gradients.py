@@ -1,5 +1,6 @@
 """Gradient norms against finite differences of the published equations."""
 
+import networks
 import numpy as np
 import oracles
 import pytest
@@ -10,8 +11,8 @@ from test_label_chain import path_scores
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.networks.losses import WeightedLoss
-from sklearn_rnn.networks.network import build_network
+from sklearn_rnn.networks.heads import ChainHead, PooledHead
+from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, WeightedLoss
 from sklearn_rnn.training import gradients
 from sklearn_rnn.training.gradients import hidden_gradient_norms, mean_by_step
 
@@ -19,26 +20,10 @@ LENGTHS = [4, 1, 3]
 
 
 def make_network(cell, **parameters):
+    """A network of the cell named `cell` in the oracles, with all that training has and these norms must not see."""
     cell_type, options = oracles.CELLS[cell]
-    defaults = {
-        "input_size": 2,
-        "layout": None,
-        "hidden_sizes": [3],
-        "n_outputs": 3,
-        "pooling": "mean",
-        "bidirectional": False,
-        "nonlinearity": "tanh",
-        "proj_size": 0,
-        "dropout": 0.5,
-        "recurrent_dropout": 0.5,
-        "residual": False,
-        "layer_norm": False,
-        "tbptt_steps": 2,
-        "weight_init": "torch",
-        "dtype": torch.float64,
-        "seed": 0,
-    }
-    return build_network(cell_type=cell_type, **{**defaults, **options, **parameters})
+    training = {"dropout": 0.5, "recurrent_dropout": 0.5, "tbptt_steps": 2}
+    return networks.make_network(**{"cell_type": cell_type, "n_outputs": 3, **training, **options, **parameters})
 
 
 def make_data(*, per_step, lengths=LENGTHS):
@@ -49,8 +34,8 @@ def make_data(*, per_step, lengths=LENGTHS):
     if per_step:
         target = sequences.with_values(rng.integers(0, 3, size=sum(lengths)))
         weight = sequences.with_values(rng.uniform(0.5, 2, size=sum(lengths)))
-        data = TrainingSet(sequences, target, ones)
-        return data, weight.values, SequenceDataset(data, step_weight=weight, dtype=torch.float64)
+        data = TrainingSet(sequences, target, ones, step_weight=weight)
+        return data, weight.values, SequenceDataset(data, "step", dtype=torch.float64)
     data = TrainingSet(sequences, np.array([0, 2, 1]), np.array([1.0, 2.0, 0.5]))
     return data, data.weight, SequenceDataset(data, dtype=torch.float64)
 
@@ -79,11 +64,11 @@ def run(cell, network, x, bump=None):
 def loss_of(network, states, target, weight):
     """The weighted loss of one sequence: cross-entropy of the mean of its states or of each, or that of a chain."""
     head = network.head
-    vectors = states if network.pooling is None else states.mean(axis=0, keepdims=True)
-    logits = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    vectors = states.mean(axis=0, keepdims=True) if isinstance(head, PooledHead) else states
+    logits = vectors @ head.linear.weight.detach().numpy().T + head.linear.bias.detach().numpy()
     target, weight = np.atleast_1d(target), np.atleast_1d(weight)
-    if network.chain is not None:
-        paths, scores = path_scores(logits, network.chain().detach().numpy())
+    if isinstance(head, ChainHead):
+        paths, scores = path_scores(logits, head.chain().detach().numpy())
         return weight.max() * (logsumexp(scores) - scores[(paths == target).all(axis=1)].item())
     return -(log_softmax(logits, axis=1)[np.arange(len(target)), target] * weight).sum()
 
@@ -96,7 +81,7 @@ def expected_norms(cell, network, data, weights, step=1e-6):
     for i, x in enumerate(data.sequences):
         rows = slice(row, row + len(x))
         target = data.target[i]
-        weight = weights[rows] if network.pooling is None else weights[i]
+        weight = weights[i] if isinstance(network.head, PooledHead) else weights[rows]
         for k, layer in enumerate(layers):
             for direction in range(len(layer.directions)):
                 for t in range(len(x)):
@@ -114,30 +99,31 @@ def expected_norms(cell, network, data, weights, step=1e-6):
 
 @pytest.mark.parametrize("cell", oracles.CELLS)
 @pytest.mark.parametrize("pooling", ["mean", None])
-@pytest.mark.parametrize(("hidden_sizes", "bidirectional"), [([3], False), ([3], True), ([2, 3], True)])
+@pytest.mark.parametrize(("hidden_sizes", "bidirectional"), [((3,), False), ((3,), True), ((2, 3), True)])
 def test_norms_equal_finite_differences(cell, pooling, hidden_sizes, bidirectional):
-    if cell == "lstm-projected" and hidden_sizes == [2, 3]:
-        hidden_sizes = [3, 3]
+    if cell == "lstm-projected" and hidden_sizes == (2, 3):
+        hidden_sizes = (3, 3)
     network = make_network(cell, pooling=pooling, hidden_sizes=hidden_sizes, bidirectional=bidirectional)
     data, weights, dataset = make_data(per_step=pooling is None)
-    norms = hidden_gradient_norms(network, dataset, WeightedLoss("cross_entropy"))
+    norms = hidden_gradient_norms(network, dataset, WeightedLoss(CROSS_ENTROPY))
     np.testing.assert_allclose(norms, expected_norms(cell, network, data, weights), rtol=1e-6, atol=1e-9)
 
 
 def test_norms_of_joined_labels_equal_finite_differences():
     network = make_network("gru", pooling=None, bidirectional=True, chain="crf")
     with torch.no_grad():
-        network.chain.scores.normal_(generator=torch.Generator().manual_seed(0))
+        network.head.chain.scores.normal_(generator=torch.Generator().manual_seed(0))
     data, weights, dataset = make_data(per_step=True)
-    norms = hidden_gradient_norms(network, dataset, WeightedLoss("chain"))
+    norms = hidden_gradient_norms(network, dataset, WeightedLoss(CHAIN))
     np.testing.assert_allclose(norms, expected_norms("gru", network, data, weights), rtol=1e-6, atol=1e-9)
 
 
 def test_last_step_of_last_pooling_is_the_gradient_of_the_head():
     network = make_network("gru", pooling="last")
     data, weights, dataset = make_data(per_step=False)
-    norms = hidden_gradient_norms(network, dataset, WeightedLoss("cross_entropy"))[0, 0]
-    head, bias = network.head.weight.detach().numpy(), network.head.bias.detach().numpy()
+    norms = hidden_gradient_norms(network, dataset, WeightedLoss(CROSS_ENTROPY))[0, 0]
+    linear = network.head.linear
+    head, bias = linear.weight.detach().numpy(), linear.bias.detach().numpy()
     for i, x in enumerate(data.sequences):
         logits = run("gru", network, x)[-1] @ head.T + bias
         gradient = weights[i] * (softmax(logits) - np.eye(3)[data.target[i]]) @ head
@@ -147,7 +133,7 @@ def test_last_step_of_last_pooling_is_the_gradient_of_the_head():
 def test_size_of_the_batches_makes_no_difference(monkeypatch):
     network = make_network("lstm", bidirectional=True)
     _, _, dataset = make_data(per_step=False)
-    loss = WeightedLoss("cross_entropy")
+    loss = WeightedLoss(CROSS_ENTROPY)
     whole = hidden_gradient_norms(network, dataset, loss)
     monkeypatch.setattr(gradients, "STEP_BUDGET", 1)
     np.testing.assert_allclose(hidden_gradient_norms(network, dataset, loss), whole, rtol=1e-12)
@@ -156,7 +142,7 @@ def test_size_of_the_batches_makes_no_difference(monkeypatch):
 def test_network_is_left_as_it_was():
     network = make_network("gru", dtype=torch.float32).train()
     _, _, dataset = make_data(per_step=False)
-    hidden_gradient_norms(network, dataset, WeightedLoss("cross_entropy"))
+    hidden_gradient_norms(network, dataset, WeightedLoss(CROSS_ENTROPY))
     assert network.training
     assert all(parameter.grad is None and parameter.dtype == torch.float32 for parameter in network.parameters())
     assert all(layer.recorded is None for layer in network.backbone.layers)

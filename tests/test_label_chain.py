@@ -1,14 +1,10 @@
-"""The chain that joins the labels of a network, against all label sequences one by one."""
+"""The scores that join the labels of neighbouring steps."""
 
 import itertools
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.special import softmax
-from test_network import make_network
 
 from sklearn_rnn.networks.label_chain import LabelChain
 
@@ -39,7 +35,6 @@ def make_chain(*, learned, constrained, seed=0):
     return chain
 
 
-both = pytest.mark.parametrize("constrained", [False, True])
 kinds = pytest.mark.parametrize(("learned", "constrained"), list(itertools.product([False, True], repeat=2)))
 
 
@@ -81,92 +76,3 @@ def test_what_is_allowed_is_saved_with_the_weights():
         fresh.allowed.fill_(True)
     fresh.load_state_dict(saved.state_dict())
     assert torch.equal(fresh(), saved())
-
-
-def labelling_network(*, chain, allowed=None, seed=0):
-    network = make_network(n_outputs=3, pooling=None, bidirectional=True, chain=chain, allowed=allowed, seed=seed)
-    if chain == "crf":
-        with torch.no_grad():
-            network.chain.scores.normal_(generator=torch.Generator().manual_seed(seed))
-    return network.eval()
-
-
-def random_batch(lengths, seed=0):
-    """Values (batch, n_steps, 2), on padding as random as elsewhere, and the lengths."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(len(lengths), max(lengths), 2, generator=generator, dtype=torch.float64), torch.tensor(lengths)
-
-
-def test_a_learned_chain_is_handed_to_the_loss_beside_the_outputs():
-    network, (values, lengths) = labelling_network(chain="crf", allowed=ALLOWED), random_batch([3, 2])
-    outputs, chain = network(values, lengths)
-    assert torch.equal(outputs, network.outputs_of(values, lengths))
-    assert torch.equal(chain, network.chain())
-    assert (chain[~ALLOWED] == -torch.inf).all()
-
-
-@pytest.mark.parametrize("allowed", [None, ALLOWED])
-def test_without_a_learned_chain_the_loss_takes_the_outputs_alone(allowed):
-    network, (values, lengths) = labelling_network(chain="softmax", allowed=allowed), random_batch([3, 2])
-    outputs = network(values, lengths)
-    assert outputs.shape == (2, 3, 3)
-    assert torch.equal(outputs, network.outputs_of(values, lengths))
-    assert all("chain" not in name for name, _ in network.named_parameters())
-
-
-def test_outputs_without_a_chain_are_what_scores_are_computed_from():
-    network, (values, lengths) = make_network(pooling="mean"), random_batch([3, 2])
-    outputs = network(values, lengths)
-    assert network.predictions(outputs, lengths) is outputs
-
-
-chained = st.fixed_dictionaries(
-    {
-        "chain": st.sampled_from(["crf", "softmax"]),
-        "allowed": st.sampled_from([None, ALLOWED]),
-        "seed": st.integers(0, 2**16),
-    }
-)
-
-
-@given(parameters=chained, lengths=st.lists(st.integers(1, 5), min_size=1, max_size=3))
-@settings(deadline=None, max_examples=25)
-def test_labels_and_probabilities_are_those_of_all_label_sequences(parameters, lengths):
-    network, (values, tensor) = labelling_network(**parameters), random_batch(lengths, parameters["seed"])
-    with torch.no_grad():
-        handed = network(values, tensor)
-        emissions, scores = network.outputs_of(values, tensor), network.chain().numpy()
-        best, marginals = network.best_labels(emissions, tensor), network.label_marginals(emissions, tensor)
-        assert torch.equal(network.predictions(handed, tensor), best)
-    for i, length in enumerate(lengths):
-        paths, path_score = path_scores(emissions[i, :length].numpy(), scores)
-        assert best[i, :length].tolist() == paths[path_score.argmax()].tolist()
-        expected = np.array([[softmax(path_score)[paths[:, t] == k].sum() for k in range(3)] for t in range(length)])
-        np.testing.assert_allclose(marginals[i, :length], expected, rtol=1e-9, atol=1e-12)
-
-
-def test_free_labels_are_each_the_most_probable():
-    network, (values, lengths) = labelling_network(chain="softmax"), random_batch([4, 2])
-    emissions = network.outputs_of(values, lengths).detach()
-    assert torch.equal(network.best_labels(emissions, lengths), emissions.argmax(2))
-    torch.testing.assert_close(network.label_marginals(emissions, lengths), torch.softmax(emissions, 2))
-
-
-@both
-def test_an_empty_sequence_in_the_batch_changes_nothing_for_the_others(constrained):
-    network = labelling_network(chain="crf", allowed=ALLOWED if constrained else None)
-    values, lengths = random_batch([3, 1, 2])
-    emissions = network.outputs_of(values, lengths).detach()
-    with_empty = torch.tensor([3, 0, 2])
-    for function in (network.best_labels, network.label_marginals):
-        whole, other = function(emissions, lengths), function(emissions, with_empty)
-        torch.testing.assert_close(other[0], whole[0])
-        torch.testing.assert_close(other[2, :2], whole[2, :2])
-
-
-@both
-def test_batch_of_empty_sequences(constrained):
-    network = labelling_network(chain="crf", allowed=ALLOWED if constrained else None)
-    emissions, lengths = torch.zeros(2, 1, 3, dtype=torch.float64), torch.tensor([0, 0])
-    assert network.best_labels(emissions, lengths).shape == (2, 1)
-    assert network.label_marginals(emissions, lengths).shape == (2, 1, 3)

@@ -4,72 +4,25 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import MIXED, POOLINGS, TOKENS, make_network, random_values
 
 from sklearn_rnn.networks.dropout import set_generator
-from sklearn_rnn.networks.inputs import InputLayout
-from sklearn_rnn.networks.network import build_network
-
-TOKENS = InputLayout(embedded=((5, 3),))
-MIXED = InputLayout(embedded=((5, 3), (4, 2)), max_characters=3, n_characters=6, n_numeric=2)
-POOLINGS = ("last", "mean", "max", "attention", None)
-
-
-def make_network(**parameters):
-    """A small network in float64, its biases drawn too."""
-    defaults = {
-        "input_size": 2,
-        "layout": None,
-        "character_embedding_dim": 2,
-        "character_hidden_size": 4,
-        "hidden_sizes": [3],
-        "n_outputs": 2,
-        "pooling": "mean",
-        "cell_type": "gru",
-        "bidirectional": False,
-        "nonlinearity": "tanh",
-        "proj_size": 0,
-        "dropout": 0.0,
-        "recurrent_dropout": 0.0,
-        "residual": False,
-        "layer_norm": False,
-        "tbptt_steps": None,
-        "weight_init": "torch",
-        "dtype": torch.float64,
-        "seed": 0,
-    }
-    return build_network(**{**defaults, **parameters})
-
 
 networks = st.fixed_dictionaries(
     {
         "cell_type": st.sampled_from(["rnn", "lstm", "gru"]),
         "nonlinearity": st.sampled_from(["tanh", "relu"]),
         "bidirectional": st.booleans(),
-        "hidden_sizes": st.sampled_from([[3], [2, 3]]),
+        "hidden_sizes": st.sampled_from([(3,), (2, 3)]),
         "residual": st.booleans(),
         "layer_norm": st.booleans(),
         "pooling": st.sampled_from(POOLINGS),
         "layout": st.sampled_from([None, TOKENS, MIXED]),
-        "character_encoder": st.sampled_from(["cnn", "lstm"]),
+        "char_encoder": st.sampled_from(["cnn", "lstm"]),
         "seed": st.integers(0, 2**16),
     }
 )
 ragged = st.lists(st.integers(1, 7), min_size=1, max_size=5)
-
-
-def random_values(network, lengths, seed, n_extra=0):
-    """Values (batch, n_steps, n_columns) or tokens (batch, n_steps), on padding as random as elsewhere."""
-    generator = torch.Generator().manual_seed(seed)
-    shape = (len(lengths), max(lengths) + n_extra)
-    if network.inputs is not None and network.inputs.layout == TOKENS:
-        return torch.randint(5, shape, generator=generator)
-    numbers = torch.randn(*shape, 2, generator=generator, dtype=torch.float64)
-    if network.inputs is None:
-        return numbers
-    categories = [torch.randint(n, (*shape, 1), generator=generator) for n, _ in MIXED.embedded]
-    forms = torch.randint(4, shape, generator=generator)
-    characters = torch.tensor([[0, 0, 0], [1, 0, 0], [2, 5, 0], [3, 1, 4]])[forms]
-    return torch.cat([*categories, forms[:, :, None], characters, numbers], 2)
 
 
 @given(parameters=networks, lengths=ragged, n_extra=st.integers(0, 3))
@@ -78,7 +31,8 @@ def test_padded_batch_equals_each_sequence_alone(parameters, lengths, n_extra):
     network = make_network(**parameters).eval()
     values, tensor = random_values(network, lengths, parameters["seed"], n_extra), torch.tensor(lengths)
     compute = [network, network.hidden_states, network.representation]
-    compute += [network.attention_weights] if parameters["pooling"] == "attention" else []
+    if parameters["pooling"] == "attention":
+        compute.append(lambda *batch: network.head.attention_weights(network.hidden_states(*batch), batch[1]))
     for function in compute:
         together = function(values, tensor).detach()
         for i, length in enumerate(lengths):
@@ -130,10 +84,10 @@ def test_representation_without_pooling_is_the_mean_of_the_states():
 
 
 def test_dropout_before_the_head():
-    network = make_network(dropout=0.5, hidden_sizes=[50])
+    network = make_network(dropout=0.5, hidden_sizes=(50,))
     values, lengths = random_values(network, [3, 2], 0), torch.tensor([3, 2])
     seen = []
-    network.head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    network.head.linear.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     network.eval()(values, lengths)
     set_generator(network, torch.Generator().manual_seed(0))
     network.train()(values, lengths)
@@ -147,10 +101,10 @@ def test_dropout_before_the_head():
 @pytest.mark.parametrize("tied", [False, True])
 def test_tied_dropout_before_the_head_drops_the_same_at_all_steps(tied, pooling):
     """Of a pooled vector there is one a sequence, and nothing to tie."""
-    network = make_network(dropout=0.5, hidden_sizes=[50], pooling=pooling, tied_dropout=tied)
+    network = make_network(dropout=0.5, hidden_sizes=(50,), pooling=pooling, tied_dropout=tied)
     values, lengths = random_values(network, [6, 6], 0), torch.tensor([6, 6])
     seen = []
-    network.head.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    network.head.linear.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     set_generator(network, torch.Generator().manual_seed(0))
     network.train()(values, lengths)
     (kept,) = (vectors != 0 for vectors in seen)
@@ -163,18 +117,18 @@ def test_tied_dropout_before_the_head_drops_the_same_at_all_steps(tied, pooling)
 
 def test_every_dropout_is_handed_down():
     shares = {"embedding_dropout": 0.1, "word_dropout": 0.2, "weight_dropout": 0.3, "recurrent_dropout": 0.4}
-    network = make_network(layout=TOKENS, pooling=None, dropout=0.5, hidden_sizes=[3, 3], tied_dropout=True, **shares)
+    network = make_network(layout=TOKENS, pooling=None, dropout=0.5, hidden_sizes=(3, 3), tied_dropout=True, **shares)
     layers = network.backbone.layers
     assert (network.inputs.dropout.p, network.inputs.word_dropout) == (0.1, 0.2)
     assert {(layer.weight_dropout, layer.recurrent_dropout) for layer in layers} == {(0.3, 0.4)}
-    assert (network.backbone.dropout.p, network.dropout.p) == (0.5, 0.5)
-    dimensions = [part.tied_dim for part in (network.inputs.dropout, network.backbone.dropout, network.dropout)]
+    assert (network.backbone.dropout.p, network.head.dropout.p) == (0.5, 0.5)
+    dimensions = [part.tied_dim for part in (network.inputs.dropout, network.backbone.dropout, network.head.dropout)]
     assert dimensions == [1, 0, 1], "inputs and head are (batch, n_steps, ...), layers (n_steps, batch, ...)"
 
 
 @pytest.mark.parametrize("kind", ["cnn", "lstm", None])
 def test_input_of_the_backbone_is_as_wide_as_what_is_joined(kind):
-    network = make_network(layout=MIXED, character_encoder=kind)
+    network = make_network(layout=MIXED, char_encoder=kind)
     width = 3 + 2 + 2 + (4 if kind else 0)
     assert network.backbone.layers[0].directions[0].input_size == network.inputs.output_size == width
 
@@ -191,9 +145,9 @@ def test_building_and_training_mode_leave_the_global_generator_alone(cell_type, 
     network = make_network(
         cell_type=cell_type,
         weight_init=weight_init,
-        hidden_sizes=[3, 3],
+        hidden_sizes=(3, 3),
         layout=MIXED,
-        character_encoder="lstm",
+        char_encoder="lstm",
         pooling="attention",
         residual=True,
         layer_norm=True,
@@ -211,10 +165,24 @@ def test_building_and_training_mode_leave_the_global_generator_alone(cell_type, 
 def test_seed_decides_the_first_weights():
     one, same, other = (make_network(weight_init="auto", seed=seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
-    assert not torch.equal(one["head.weight"], other["head.weight"])
+    assert not torch.equal(one["head.linear.weight"], other["head.linear.weight"])
     assert all(torch.isfinite(value).all() for value in one.values())
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_dtype(dtype):
     assert {parameter.dtype for parameter in make_network(dtype=dtype).parameters()} == {dtype}
+
+
+@pytest.mark.parametrize("layout", [None, TOKENS, MIXED])
+def test_a_network_goes_on_from_where_it_was(layout):
+    network = make_network(cell_type="lstm", layout=layout, char_encoder="cnn", hidden_sizes=(3, 2)).eval()
+    lengths = torch.tensor([5, 2, 3])
+    values = random_values(network, [5, 2, 3], 0)
+    whole, end = network.advance(values, lengths)
+    assert torch.equal(whole, network.hidden_states(values, lengths))
+    first, state = network.advance(values[:, :3], lengths.clamp(max=3))
+    second, last = network.advance(values[:, 3:], (lengths - 3).clamp(min=0), state)
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), whole[0])
+    for ours, theirs in zip(last.layers, end.layers, strict=True):
+        torch.testing.assert_close(ours, theirs)

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.fused import PACKED, ForwardPass, weights_of
-from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.heads import PooledHead
+from sklearn_rnn.networks.losses import BatchLike, WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.packing import Packing
 from sklearn_rnn.networks.pooling import LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
 
-POOLINGS = {LastPooling: "last", MeanPooling: "mean", MaxPooling: "max"}
-LOSSES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+POOLINGS: dict[type[Any], str] = {LastPooling: "last", MeanPooling: "mean", MaxPooling: "max"}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -37,16 +38,19 @@ class DirectPass:
     def __init__(self, network: RecurrentNetwork, criterion: WeightedLoss) -> None:
         from sklearn_rnn.kernels import heads
 
-        self.network = network
-        self.layers: list[Any] = list(network.backbone.layers)
-        self.pooling = heads.POOLINGS[POOLINGS[type(network.pooling)]]
-        self.smoothing = criterion.label_smoothing
-        self.loss = getattr(heads, criterion.loss)
+        assert isinstance(network.head, PooledHead)
+        assert criterion.kernel is not None
+        self.network, self.head = network, network.head
+        self.layers = network.backbone.layers
+        self.pooling = heads.POOLINGS[POOLINGS[type(self.head.pooling)]]
+        self.smoothing = criterion.settings.label_smoothing
+        self.loss = getattr(heads, criterion.kernel)
         learned = [[weights_of(direction) for direction in layer.directions] for layer in self.layers]
         self.weights = [[[w.detach().numpy() for w in direction] for direction in layer] for layer in learned]
         of_layers = [weight for layer in learned for direction in layer for weight in direction]
-        self.head = [network.head.weight.detach().numpy(), network.head.bias.detach().numpy()]
-        self.parameters = [*of_layers, network.head.weight, network.head.bias]
+        linear = self.head.linear
+        self.linear = [linear.weight.detach().numpy(), linear.bias.detach().numpy()]
+        self.parameters = [*of_layers, linear.weight, linear.bias]
 
     @staticmethod
     def serves(network: nn.Module, criterion: nn.Module) -> bool:
@@ -55,12 +59,11 @@ class DirectPass:
             type(network) is RecurrentNetwork
             and type(criterion) is WeightedLoss
             and "forward" not in vars(network)
-            and network.chain is None
-            and type(network.pooling) in POOLINGS
+            and type(network.head) is PooledHead
+            and type(network.head.pooling) in POOLINGS
             and not len(network.backbone.skips)
             and not len(network.backbone.norms)
-            and criterion.loss in LOSSES
-            and criterion.label_sets is None
+            and criterion.kernel is not None
             and network.backbone.may_fuse()
             and not any(layer.weight_dropout for layer in network.backbone.layers)
             and all(p.requires_grad for part in (network.backbone, network.head) for p in part.parameters())
@@ -68,33 +71,37 @@ class DirectPass:
             and not any(p._backward_hooks or p._post_accumulate_grad_hooks for p in network.parameters())
         )
 
-    def __call__(self, values: Tensor, lengths: Tensor, y: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def __call__(self, batch: BatchLike, state: State | None = None, *, last: bool = False) -> tuple[Any, ...]:
         """Add the gradients of a batch to those of the parameters.
 
         Parameters
         ----------
-        values, lengths
-            As for :meth:`RecurrentNetwork.forward`.
-        y
-            As for :meth:`WeightedLoss.forward`.
+        batch : Batch
+        state : State, optional
+            That before the first step, through which no gradient flows; zero by default.
+        last : bool
+            Whether the state after the last step of each sequence is wanted.
 
         Returns
         -------
         loss : tensor of shape ()
         outputs : tensor of shape (batch, n_outputs)
+        state : State
+            Only with `last`.
         """
-        backbone, packing = self.network.backbone, Packing(lengths)
-        entering = values if self.network.inputs is None else self.network.inputs(values)
+        backbone, packing = self.network.backbone, Packing(batch.lengths)
+        entering = batch.values if self.network.inputs is None else self.network.inputs(batch.values)
         rows, places = entering.detach().flatten(0, 1), packing.places(entering.shape[1])
         passes, masks = [], []
         for k, layer in enumerate(self.layers):
             mask = backbone.dropout.mask(rows, packing) if k else None
             rows = (rows if mask is None else rows * mask).contiguous()
             recurrence = layer.recurrence(rows, packing, places if k == 0 else PACKED)
-            passes.append(ForwardPass(recurrence, rows.numpy(), self.weights[k], keeping=True))
+            initial = () if state is None else [packing.arrange(part).numpy() for part in state.layers[k]]
+            passes.append(ForwardPass(recurrence, rows.numpy(), self.weights[k], *initial, keeping=True))
             masks.append(mask)
             rows = torch.from_numpy(passes[-1].states)
-        loss, outputs, gradient, of_head = self._head(rows, packing, y)
+        loss, outputs, gradient, of_head = self._of_head(rows, packing, batch)
         of_layers: list[Array] = []
         for k in reversed(range(len(passes))):
             found = passes[k].gradients(gradient, of_inputs=k > 0 or entering.requires_grad)
@@ -107,24 +114,25 @@ class DirectPass:
         for parameter, array in zip(self.parameters, [*of_layers, *of_head], strict=True):
             own = torch.from_numpy(array)
             parameter.grad = own if parameter.grad is None else parameter.grad + own
-        return loss, outputs
+        if not last:
+            return loss, outputs
+        ends = [[packing.arrange_back(torch.from_numpy(part)) for part in done.last] for done in passes]
+        return loss, outputs, State(tuple(map(tuple, ends)))
 
-    def _head(
-        self, states: Tensor, packing: Packing, y: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor, Array, list[Array]]:
+    def _of_head(self, states: Tensor, packing: Packing, batch: BatchLike) -> tuple[Tensor, Tensor, Array, list[Array]]:
         """Loss, outputs, and the gradients of the packed `states` (n_rows, units) and of the head's parameters."""
         from sklearn_rnn.kernels import heads
 
         pooled = states.new_zeros(packing.n_sequences, states.shape[1])
         where = (packing.offsets, packing.order, self.network.backbone.direction_size, pooled.numpy())
         heads.pool(self.pooling, states.numpy(), *where)
-        mask = self.network.dropout.mask(pooled)
+        mask = self.head.dropout.mask(pooled)
         seen = pooled if mask is None else pooled * mask
-        weight, bias = self.head
+        weight, bias = self.linear
         outputs, dpooled = states.new_empty(len(seen), len(bias)), torch.empty_like(seen)
         heads.head(seen.numpy(), weight, bias, outputs.numpy())
-        target, sample_weight = y["target"].numpy(), y["weight"].numpy()
-        doutputs, of_head = np.empty(outputs.shape, bias.dtype), [np.empty_like(part) for part in self.head]
+        target, sample_weight = batch.target.numpy(), batch.weight.numpy()
+        doutputs, of_head = np.empty(outputs.shape, bias.dtype), [np.empty_like(part) for part in self.linear]
         loss = self.loss(outputs.numpy(), target, sample_weight, self.smoothing, doutputs)
         heads.head_back(doutputs, seen.numpy(), weight, dpooled.numpy(), *of_head)
         if mask is not None:

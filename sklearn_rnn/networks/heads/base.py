@@ -1,0 +1,71 @@
+"""What every head is: a module on top of hidden states, and the record that it is built from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+class Head(nn.Module, ABC):
+    """Outputs from hidden states, before any link function.
+
+    Attributes
+    ----------
+    linear : torch.nn.Linear
+        The map that the outputs come from.
+    """
+
+    linear: nn.Linear
+
+    @abstractmethod
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Outputs (batch, ...) of `states` (batch, n_steps, units), of sequences of `lengths` (batch,)."""
+
+    @abstractmethod
+    def representation(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """One vector (batch, units) for each sequence."""
+
+    def decide(self, outputs: Tensor, lengths: Tensor, decide_row: Callable[[Tensor], Tensor]) -> Tensor:
+        """What a score needs of outputs (batch, ..., n_outputs): what `decide_row` makes of each row by itself."""
+        return decide_row(outputs)
+
+
+@dataclass(frozen=True)
+class HeadSpec(ABC):
+    """What a head is built from.
+
+    Attributes
+    ----------
+    n_outputs : int
+    first_bias : tuple of float or None
+        What the biases of the outputs start from; None for 0.
+    """
+
+    n_outputs: int
+    first_bias: tuple[float, ...] | None = None
+
+    @abstractmethod
+    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool) -> Head:
+        """The head.
+
+        Parameters
+        ----------
+        size : int
+            Units of a hidden state.
+        direction_size : int
+            Units of one direction.
+        dropout : float
+            Share of what the linear map reads that is dropped.
+        tied_dropout : bool
+            Whether what is dropped is the same at all steps of a sequence.
+        """
+
+    def settle(self, head: Head) -> None:
+        """Put what is known before training into a `head` that has its first weights."""
+        if self.first_bias is not None:
+            with torch.no_grad():
+                head.linear.bias.copy_(torch.tensor(self.first_bias))

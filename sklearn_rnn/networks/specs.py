@@ -1,0 +1,96 @@
+"""What a network is built from: records that are nested as its parts are, and that other estimators may take over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from sklearn_rnn.networks.heads import HeadSpec
+from sklearn_rnn.networks.inputs import InputLayout
+
+
+@dataclass(frozen=True)
+class InputsSpec:
+    """What the recurrence reads.
+
+    Attributes
+    ----------
+    n_features : int
+        Features a step, where steps are plain numbers.
+    layout : InputLayout or None
+        What the columns of an encoded step are; None for plain numbers.
+    char_encoder : {"cnn", "lstm"} or None
+    char_embedding_dim, char_hidden_size : int
+    """
+
+    n_features: int
+    layout: InputLayout | None = None
+    char_encoder: str | None = None
+    char_embedding_dim: int = 0
+    char_hidden_size: int = 0
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """The recurrent layers; see :class:`sklearn_rnn.networks.recurrent.RecurrentStack`."""
+
+    cell_type: str
+    hidden_sizes: tuple[int, ...]
+    bidirectional: bool = False
+    nonlinearity: str = "tanh"
+    proj_size: int = 0
+    residual: bool = False
+    layer_norm: bool = False
+
+
+@dataclass(frozen=True)
+class DropoutSpec:
+    """What training drops, and where.
+
+    Attributes
+    ----------
+    dropout : float
+        Share of values dropped between layers and before the head.
+    recurrent_dropout, weight_dropout : float
+        Shares of the hidden state on its way to the next step, and of the recurrent weights.
+    embedding_dropout, word_dropout : float
+        Shares of the values of embedded vectors, and of whole tokens.
+    tied_dropout : bool
+        Whether `dropout` and `embedding_dropout` drop the same values at all steps of a sequence.
+    """
+
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    weight_dropout: float = 0.0
+    embedding_dropout: float = 0.0
+    word_dropout: float = 0.0
+    tied_dropout: bool = False
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A whole network.
+
+    Attributes
+    ----------
+    inputs : InputsSpec
+    backbone : BackboneSpec
+    head : HeadSpec
+    dropout : DropoutSpec
+    tbptt_steps : int or None
+        Steps after which back-propagation through time is cut off.
+    weight_init : {"auto", "orthogonal", "identity", "torch"}
+    dtype : torch.dtype
+    seed : int
+        Of the generator that the first weights are drawn from.
+    """
+
+    inputs: InputsSpec
+    backbone: BackboneSpec
+    head: HeadSpec
+    dropout: DropoutSpec = field(default_factory=DropoutSpec)
+    tbptt_steps: int | None = None
+    weight_init: str = "auto"
+    dtype: torch.dtype = torch.float32
+    seed: int = 0
