@@ -1,6 +1,7 @@
 """Padded batches against loops over sequences."""
 
 import itertools
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn.data import batching
-from sklearn_rnn.data.batching import BatchIterator, DeviceGather, HostGather, SequenceDataset, batches_by_steps
+from sklearn_rnn.data.batching import (
+    BatchIterator,
+    Buckets,
+    DeviceGather,
+    HostGather,
+    InOrder,
+    Lanes,
+    SequenceDataset,
+    batches_by_steps,
+)
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
@@ -78,34 +88,38 @@ def test_a_data_set_holds_no_copy_of_the_values(lengths):
     sequences = make_sequences(lengths)
     dataset = SequenceDataset(TrainingSet(sequences, np.zeros((3, 1)), np.ones(3)))
     sequences.values[0] = 77
-    assert dataset.batch(np.array([0]))[0]["values"][0, 0].tolist() == [77, 77]
+    assert dataset.batch(np.array([0])).values[0, 0].tolist() == [77, 77]
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("per_step", [False, True])
+@pytest.mark.parametrize("alignment", ["sequence", "step", "own"])
 @pytest.mark.parametrize("room", [True, False])
-def test_batches_on_a_gpu_are_those_of_the_cpu(monkeypatch, per_step, room):
+@pytest.mark.parametrize("order", [Buckets(), InOrder(), Lanes(2)])
+def test_batches_on_a_gpu_are_those_of_the_cpu(monkeypatch, alignment, room, order):
     """Whether the data is there as a whole, or sent batch by batch."""
+    if isinstance(order, Lanes) and alignment != "step":
+        return
     monkeypatch.setattr(batching, "fits", lambda *parts: room)
-    here, there = (make_dataset([3, 1, 4, 1, 5], per_step=per_step, device=device) for device in ("cpu", "cuda"))
-    here, there = (made if per_step else made[0] for made in (here, there))
+    here, there = (make_dataset([3, 1, 4, 1, 5], alignment, device=device)[0] for device in ("cpu", "cuda"))
     assert there.resident == room
-    for one, other in zip(BatchIterator(here, 2), BatchIterator(there, 2), strict=True):
-        for x, y in zip(one, other, strict=True):
-            assert all(y[name].device.type == "cuda" for name in x)
-            assert all(torch.equal(x[name], y[name].cpu()) for name in x)
+    for one, other in zip(BatchIterator(here, 2, order), BatchIterator(there, 2, order), strict=True):
+        for field in fields(one):
+            x, y = getattr(one, field.name), getattr(other, field.name)
+            assert (x is None) == (y is None)
+            assert x is None or (y.device.type == "cuda" and torch.equal(x, y.cpu()))
 
 
-def make_dataset(lengths, *, per_step=False, device="cpu"):
-    """A data set whose sequence `i` has target and weight `i + 1`, at each of its steps with `per_step`."""
+def make_dataset(lengths, alignment="sequence", *, device="cpu"):
+    """A data set, and its sequences. Sequence `i` has target and weight `i + 1`, once, each step or `i % 3` times."""
     sequences = make_sequences([max(length, 1) for length in lengths])
     number = np.arange(1.0, len(lengths) + 1)
-    if per_step:
-        steps = np.repeat(number, sequences.lengths)
-        target = sequences.with_values(steps.astype(np.int64))
-        data = TrainingSet(sequences, target, np.ones(len(lengths)))
-        return SequenceDataset(data, step_weight=sequences.with_values(steps.astype(np.float32)), device=device)
-    return SequenceDataset(TrainingSet(sequences, number[:, None], number), device=device), sequences
+    if alignment == "sequence":
+        return SequenceDataset(TrainingSet(sequences, number[:, None], number), device=device), sequences
+    counts = sequences.lengths if alignment == "step" else np.arange(len(lengths)) % 3
+    steps = Sequences(np.repeat(number, counts), np.concatenate([[0], np.cumsum(counts)]))
+    codes = steps.with_values(steps.values.astype(np.int64))
+    data = TrainingSet(sequences, codes, np.ones(len(lengths)), steps)
+    return SequenceDataset(data, alignment, device=device), sequences
 
 
 @given(lengths=lengths_of, batch_size=st.integers(1, 5), seed=st.none() | st.integers(0, 99), epochs=st.integers(1, 2))
@@ -113,17 +127,18 @@ def make_dataset(lengths, *, per_step=False, device="cpu"):
 def test_every_sequence_exactly_once_an_epoch(lengths, batch_size, seed, epochs):
     dataset, sequences = make_dataset(lengths)
     random_state = None if seed is None else np.random.RandomState(seed)
-    iterator = BatchIterator(dataset, batch_size, random_state)
+    iterator = BatchIterator(dataset, batch_size, Buckets(random_state))
     for _ in range(epochs):
         seen = []
-        for x, y in iterator:
-            index = (y["target"][:, 0].numpy() - 1).astype(int)
+        for batch in iterator:
+            index = (batch.target[:, 0].numpy() - 1).astype(int)
             seen += index.tolist()
-            assert 1 <= len(index) <= batch_size
+            assert 1 <= len(index) == len(batch) <= batch_size
             expected, expected_lengths = padded(sequences, index, max(len(sequences[i]) for i in index))
-            np.testing.assert_array_equal(x["values"].numpy(), expected)
-            assert x["lengths"].tolist() == expected_lengths
-            assert torch.equal(y["weight"], y["target"][:, 0])
+            np.testing.assert_array_equal(batch.values.numpy(), expected)
+            assert batch.lengths.tolist() == expected_lengths
+            assert torch.equal(batch.weight, batch.target[:, 0])
+            assert (batch.target_lengths, batch.goes_on, batch.share) == (None, None, None)
         assert sorted(seen) == list(range(len(lengths)))
         assert len(list(iterator)) == len(iterator) == -(-len(lengths) // batch_size)
 
@@ -131,19 +146,92 @@ def test_every_sequence_exactly_once_an_epoch(lengths, batch_size, seed, epochs)
 @given(lengths=lengths_of, batch_size=st.integers(1, 5))
 @settings(deadline=None)
 def test_targets_and_weights_of_steps_are_padded_with_0(lengths, batch_size):
-    dataset = make_dataset(lengths, per_step=True)
-    for x, y in BatchIterator(dataset, batch_size):
-        inside = torch.arange(x["values"].shape[1]) < x["lengths"][:, None]
-        for part in (y["target"], y["weight"]):
+    dataset, _ = make_dataset(lengths, "step")
+    for batch in BatchIterator(dataset, batch_size):
+        inside = torch.arange(batch.values.shape[1]) < batch.lengths[:, None]
+        for part in (batch.target, batch.weight):
             assert (part[~inside] == 0).all()
             assert all(len(row[row > 0].unique()) == 1 for row in part)
-        assert torch.equal(y["target"].float(), y["weight"])
+        assert batch.target.dtype == torch.int64
+        assert torch.equal(batch.target.float(), batch.weight)
+        assert batch.target_lengths is None
+
+
+@given(lengths=lengths_of, batch_size=st.integers(1, 5), seed=st.none() | st.integers(0, 99))
+@settings(deadline=None)
+def test_targets_of_a_length_of_their_own(lengths, batch_size, seed):
+    """Padded to the longest target of the batch, whatever the lengths of the sequences are."""
+    dataset, sequences = make_dataset(lengths, "own")
+    random_state = None if seed is None else np.random.RandomState(seed)
+    seen = []
+    for batch in BatchIterator(dataset, batch_size, Buckets(random_state)):
+        first = batch.values[:, 0, 0].numpy()
+        index = [int(np.flatnonzero([s[0, 0] == value for s in sequences])[0]) for value in first]
+        seen += index
+        counts = [i % 3 for i in index]
+        assert batch.target_lengths.tolist() == counts
+        assert batch.target.shape == batch.weight.shape == (len(index), max(counts))
+        for row, (i, n) in enumerate(zip(index, counts, strict=True)):
+            expected = [i + 1] * n + [0] * (max(counts) - n)
+            assert batch.target[row].tolist() == batch.weight[row].tolist() == expected
+        assert (batch.target.dtype, batch.weight.dtype) == (torch.int64, torch.float32)
+        np.testing.assert_array_equal(batch.values.numpy(), padded(sequences, index, batch.values.shape[1])[0])
+    assert sorted(seen) == list(range(len(lengths)))
+
+
+@given(lengths=lengths_of, batch_size=st.integers(1, 5))
+@settings(deadline=None)
+def test_in_order_is_the_order_of_the_data(lengths, batch_size):
+    dataset, sequences = make_dataset(lengths)
+    batches = list(BatchIterator(dataset, batch_size, InOrder()))
+    number = torch.cat([batch.target[:, 0] for batch in batches])
+    assert number.tolist() == list(range(1, len(lengths) + 1))
+    assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    found = [row[:n] for batch in batches for row, n in zip(batch.values, batch.lengths, strict=True)]
+    for part, expected in zip(found, sequences, strict=True):
+        np.testing.assert_array_equal(part, expected)
+
+
+@given(
+    lengths=lengths_of,
+    batch_size=st.integers(1, 5),
+    n_steps=st.integers(1, 7),
+    streams=st.sampled_from([None, 0, 1, "in order"]),
+)
+@settings(deadline=None)
+def test_lanes_cut_streams_into_pieces_that_go_on(lengths, batch_size, n_steps, streams):
+    """Pieces put together by `goes_on` are the sequences, with their targets and weights, each once."""
+    dataset, sequences = make_dataset(lengths, "step")
+    order = InOrder() if streams == "in order" else Buckets(None if streams is None else np.random.RandomState(streams))
+    done, running = [], []
+    for batch in BatchIterator(dataset, batch_size, Lanes(n_steps, order)):
+        assert 1 <= len(batch) <= batch_size
+        assert batch.values.shape[1] <= n_steps
+        inside = torch.arange(batch.values.shape[1]) < batch.lengths[:, None]
+        assert (batch.lengths > 0).all()
+        assert not batch.values[~inside].any()
+        assert not batch.weight[~inside].any()
+        parts = zip(batch.values, batch.target, batch.weight, batch.lengths.tolist(), strict=True)
+        pieces = [[part[:n].tolist() for part in row] for *row, n in parts]
+        if batch.goes_on is None:
+            done, running = [*done, *running], pieces
+            continue
+        went_on = batch.goes_on.tolist()
+        assert went_on == sorted(set(went_on))
+        done += [lane for row, lane in enumerate(running) if row not in went_on]
+        before = [running[row] for row in went_on]
+        assert all(len(lane[0]) % n_steps == 0 for lane in before), "only whole pieces go on"
+        running = [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(before, pieces, strict=True)]
+    done = sorted([*done, *running], key=lambda lane: lane[1][0])
+    for i, ((values, target, weight), sequence) in enumerate(zip(done, sequences, strict=True)):
+        np.testing.assert_array_equal(values, sequence)
+        assert target == weight == [i + 1] * len(sequence)
 
 
 def order_of(lengths, seed, epochs=2):
     dataset, _ = make_dataset(lengths)
-    iterator = BatchIterator(dataset, 2, np.random.RandomState(seed))
-    return [tuple(y["target"][:, 0].tolist()) for _ in range(epochs) for _, y in iterator]
+    iterator = BatchIterator(dataset, 2, Buckets(np.random.RandomState(seed)))
+    return [tuple(batch.target[:, 0].tolist()) for _ in range(epochs) for batch in iterator]
 
 
 def test_same_seed_same_batches():
@@ -156,9 +244,9 @@ def test_same_seed_same_batches():
 def test_sequences_of_similar_length_share_a_batch():
     lengths = list(np.random.default_rng(0).permutation(np.repeat([2, 50], 40)))
     dataset, _ = make_dataset(lengths)
-    batches = list(BatchIterator(dataset, 8, np.random.RandomState(0)))
-    assert all(len(x["lengths"].unique()) == 1 for x, _ in batches)
-    first_steps = [int(x["lengths"][0]) for x, _ in batches]
+    batches = list(BatchIterator(dataset, 8, Buckets(np.random.RandomState(0))))
+    assert all(len(batch.lengths.unique()) == 1 for batch in batches)
+    first_steps = [int(batch.lengths[0]) for batch in batches]
     assert first_steps not in (sorted(first_steps), sorted(first_steps)[::-1]), "but the batches come in any order"
 
 

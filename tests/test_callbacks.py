@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import BatchScoring, Callback
 from skorch.history import History
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn.data.batching import Batch
+from sklearn_rnn.networks.heads import StepHead
+from sklearn_rnn.networks.losses import CROSS_ENTROPY, WeightedLoss
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
 
 rng = np.random.default_rng(0)
@@ -64,6 +67,25 @@ def test_clipping_is_per_optimizer_step():
     assert len(norms) == SMALL["max_epochs"] * 5
 
 
+class UnpackBatches(Callback):
+    """Reads batches as skorch's own callbacks do."""
+
+    def on_batch_end(self, net, batch, training, **kwargs):
+        X, y = batch
+        self.read = (*X["values"].shape[:1], *X["lengths"].shape, *y["target"].shape[:1], *y["weight"].shape)
+
+
+def constant(net, X, y):
+    return 3.0
+
+
+def test_callbacks_of_skorch_unpack_batches():
+    callbacks = [("unpack", UnpackBatches()), BatchScoring(constant, name="constant")]
+    fitted = RNNRegressor(callbacks=callbacks, **SMALL).fit(X, y, X_val=X[:3], y_val=y[:3])
+    assert dict(fitted.net_.callbacks_)["unpack"].read == (3, 3, 3, 3)
+    assert [row["constant"] for row in fitted.history_] == [3.0, 3.0]
+
+
 LABELS = np.where(y > 0, "up", "down")
 TAGS = [np.where(x[:, 0] > 0, "up", "down").tolist() for x in X]
 
@@ -115,25 +137,28 @@ def test_last_validation_score_of_a_tagger_is_that_of_its_label_sequences(decode
     assert tagger.validation_scores_[-1] == pytest.approx(expected, rel=1e-6)
 
 
-class Network:
-    """Predicts what it is given, and 1 more."""
+class OneMore:
+    """Decides what it is given, and 1 more."""
 
-    def predictions(self, outputs, lengths):
+    def decide(self, outputs, lengths, head):
         assert len(lengths) == len(outputs)
+        assert head == "head"
         return outputs + 1
 
 
-def validate(batches):
-    """What a score is computed from, after an epoch with these `batches` of outputs and targets."""
+def validate(batches, criterion=None):
+    """What a score is computed from, after an epoch with these `batches` and their outputs."""
     seen = []
     score = ValidationScore(lambda *parts: seen.append(parts) or 0.25)
-    net = SimpleNamespace(module_=Network(), history=History())
+    criterion = OneMore() if criterion is None else criterion
+    net = SimpleNamespace(module_=SimpleNamespace(head="head"), criterion_=criterion, history=History())
     net.history.new_epoch()
     score.on_epoch_begin(net)
-    for lengths, outputs, y in batches:
-        score.on_batch_end(net, batch=({"lengths": lengths}, y), training=False, y_pred=outputs)
-        score.on_batch_end(net, batch=({"lengths": lengths}, y), training=True, y_pred=outputs + 9)
+    for batch, outputs in batches:
+        score.on_batch_end(net, batch=batch, training=False, y_pred=outputs)
+        score.on_batch_end(net, batch=batch, training=True, y_pred=outputs + 9)
     score.on_epoch_end(net)
+    assert (score.batches, score.inside) == ([], [])
     assert net.history[-1, "valid_score"] == 0.25
     (parts,) = seen
     return parts
@@ -144,8 +169,8 @@ def test_scores_of_steps_leave_padding_out():
     for lengths in ([2, 1], [3]):
         lengths = torch.tensor(lengths)
         target = torch.arange(len(lengths) * 3).view(-1, 3)
-        weight = 0.5 + target
-        batches.append((lengths, target * 10, {"target": target, "weight": weight, "lengths": lengths}))
+        batch = Batch(torch.zeros(len(lengths), 3, 2), lengths, target, weight=0.5 + target)
+        batches.append((batch, target * 10))
     outputs, target, weight, lengths = validate(batches)
     assert target.tolist() == [0, 1, 3, 0, 1, 2]
     np.testing.assert_array_equal(outputs, 10 * target + 1)
@@ -154,11 +179,35 @@ def test_scores_of_steps_leave_padding_out():
 
 
 def test_scores_of_sequences_take_them_all():
-    y = {"target": torch.tensor([4, 5]), "weight": torch.tensor([1.0, 2.0])}
-    outputs, target, weight, lengths = validate([(torch.tensor([3, 1]), torch.zeros(2, 3), y)] * 2)
+    batch = Batch(torch.zeros(2, 3, 2), torch.tensor([3, 1]), torch.tensor([4, 5]), torch.tensor([1.0, 2.0]))
+    outputs, target, weight, lengths = validate([(batch, torch.zeros(2, 3))] * 2)
     np.testing.assert_array_equal(outputs, np.ones((4, 3)))
     assert (target.tolist(), weight.tolist()) == ([4, 5, 4, 5], [1, 2, 1, 2])
     assert lengths.tolist() == [3, 1, 3, 1]
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_of_many_classes_only_the_codes_are_kept(per_step):
+    """What is kept of a batch does not grow with the number of classes."""
+    lengths, shape = torch.tensor([5, 2]), (2, 5) if per_step else (2,)
+    generator = torch.Generator().manual_seed(0)
+    kept, expected = [], []
+    score = ValidationScore(lambda decided, *others: kept.append(decided) or 0.5)
+    network = SimpleNamespace(head=StepHead(1, 10_000))
+    net = SimpleNamespace(module_=network, criterion_=WeightedLoss(CROSS_ENTROPY), history=History())
+    net.history.new_epoch()
+    score.on_epoch_begin(net)
+    for _ in range(3):
+        logits = torch.randn(*shape, 10_000, generator=generator)
+        batch = Batch(torch.zeros(2, 5, 1), lengths, torch.zeros(shape, dtype=torch.int64), torch.ones(shape))
+        score.on_batch_end(net, batch=batch, y_pred=logits)
+        best = logits.argmax(-1)
+        expected += torch.cat([row[:n] for row, n in zip(best, lengths, strict=True)]) if per_step else best
+    held = [part for batch in score.batches for part in batch] + score.inside
+    assert max(part.numel() for part in held) == np.prod(shape)
+    assert sum(part.untyped_storage().nbytes() for part in held) < 1000
+    score.on_epoch_end(net)
+    np.testing.assert_array_equal(kept[0], expected)
 
 
 def test_steps_without_a_label_are_not_scored():

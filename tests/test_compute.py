@@ -79,6 +79,30 @@ def test_an_estimator_leaves_settings_alone(threads, flushing):
     assert flushes_subnormals() == flushing
 
 
+@pytest.mark.parametrize("block", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("engine", ["torch", "auto"])
+def test_a_fit_has_gradients_where_the_caller_has_none(block, engine):
+    classifier = RNNClassifier(hidden_size=2, max_epochs=2, engine=engine, random_state=0)
+    expected = classifier.fit(X, y).decision_function(X)
+    with block():
+        classifier.fit(X, y)
+        assert not torch.is_grad_enabled()
+        np.testing.assert_array_equal(classifier.decision_function(X), expected)
+    assert torch.is_grad_enabled()
+    assert classifier.partial_fit(X, y).predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("parameters", [{}, {"dtype": "bfloat16"}, {"dtype": "bfloat16", "tbptt_steps": 2}], ids=str)
+def test_a_fit_does_not_depend_on_autocast_of_the_caller(enabled, parameters):
+    classifier = RNNClassifier(hidden_size=2, max_epochs=5, batch_size=4, engine="torch", random_state=0, **parameters)
+    expected = classifier.fit(X, y).decision_function(X)
+    with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+        classifier.fit(X, y)
+        assert torch.is_autocast_enabled("cpu") == enabled
+    np.testing.assert_array_equal(classifier.decision_function(X), expected)
+
+
 def test_auto_device_without_cuda(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto") == torch.device("cpu")

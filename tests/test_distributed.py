@@ -12,7 +12,7 @@ import torch
 from joblib import Parallel, delayed
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
-from sklearn_rnn.data.batching import BatchIterator, SequenceDataset
+from sklearn_rnn.data.batching import BatchIterator, Buckets, SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.training.distributed import ALONE, DatasetShare, World, current_world, join_world
@@ -140,18 +140,19 @@ def test_parts_of_batches_are_the_batches(rng, size):
     lengths = rng.integers(1, 9, size=14)
     sequences = Sequences(np.repeat(np.arange(14.0), lengths)[:, None], np.concatenate([[0], np.cumsum(lengths)]))
     dataset = SequenceDataset(TrainingSet(sequences, np.arange(14.0)[:, None], np.ones(14)))
-    batches = list(BatchIterator(dataset, 4, np.random.RandomState(0)))
+    batches = list(BatchIterator(dataset, 4, Buckets(np.random.RandomState(0))))
     parts = [
-        list(BatchIterator(DatasetShare(dataset, World(rank, size)), 4, np.random.RandomState(0)))
+        list(BatchIterator(DatasetShare(dataset, World(rank, size)), 4, Buckets(np.random.RandomState(0))))
         for rank in range(size)
     ]
     assert [len(part) for part in parts] == [len(batches)] * size
-    for turn, (_, target) in enumerate(batches):
-        counts = [part[turn][1]["count"].tolist() for part in parts]
-        assert sum(own for own, _ in counts) == len(target["target"])
-        assert {whole for _, whole in counts} == {len(target["target"])}
-        shown = [part[turn][1]["target"][:own] for part, (own, _) in zip(parts, counts, strict=True)]
-        assert sorted(torch.cat(shown).ravel().tolist()) == sorted(target["target"].ravel().tolist())
+    for turn, batch in enumerate(batches):
+        assert batch.share is None
+        shares = [part[turn].share for part in parts]
+        assert sum(own for own, _ in shares) == len(batch)
+        assert {whole for _, whole in shares} == {len(batch)}
+        shown = [part[turn].target[:own] for part, (own, _) in zip(parts, shares, strict=True)]
+        assert sorted(torch.cat(shown).ravel().tolist()) == sorted(batch.target.ravel().tolist())
 
 
 def test_without_torchrun_the_command_is_named():

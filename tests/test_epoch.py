@@ -154,10 +154,10 @@ def test_a_rate_set_between_epochs_counts():
         def on_epoch_begin(self, net, **kwargs):
             if len(net.history) == 2:
                 net.set_params(optimizer__lr=1e-9)
-            self.before = net.module_.head.weight.detach().clone()
+            self.before = net.module_.head.linear.weight.detach().clone()
 
         def on_epoch_end(self, net, **kwargs):
-            moves.append(float((net.module_.head.weight.detach() - self.before).abs().max()))
+            moves.append(float((net.module_.head.linear.weight.detach() - self.before).abs().max()))
 
     moves: list[float] = []
     RNNClassifier(**{**SMALL, "max_epochs": 2}, lr_schedule=None, callbacks=[Brake()]).fit(X, LABELS)

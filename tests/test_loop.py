@@ -100,7 +100,7 @@ def test_early_stopping_restores_the_weights_of_the_best_epoch(estimator, target
     assert scores[fitted.best_epoch_ - 1] == max(scores)
     weights = recorded_weights(fitted)
     assert_same_weights(fitted.module_.state_dict(), weights[fitted.best_epoch_ - 1])
-    assert not torch.equal(weights[-1]["head.weight"], weights[fitted.best_epoch_ - 1]["head.weight"])
+    assert not torch.equal(weights[-1]["head.linear.weight"], weights[fitted.best_epoch_ - 1]["head.linear.weight"])
 
 
 @pytest.mark.parametrize(("estimator", "target"), ESTIMATORS)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +17,47 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
 
-Batch = tuple[dict[str, Tensor], dict[str, Tensor]]
+Alignment = Literal["sequence", "step", "own"]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Some sequences, padded with zeros, and what is to be learned of them.
+
+    Attributes
+    ----------
+    values : tensor of shape (batch, n_steps, ...)
+    lengths : tensor of int, shape (batch,)
+    target : tensor of shape (batch, ...), (batch, n_steps, ...) or (batch, n_target_steps, ...)
+        One a sequence, one a step, or as many as `target_lengths` says.
+    weight : tensor of shape (batch,), (batch, n_steps) or (batch, n_target_steps)
+        0 for padding, and where there is no target.
+    target_lengths : tensor of int, shape (batch,), or None
+        Where targets have a length of their own.
+    piece : bool
+        Whether these are pieces of longer sequences, whose state the next batch may go on from.
+    goes_on : tensor of int, shape (batch,), or None
+        The row that each piece's sequence had in the batch before; None where all of them begin.
+    share : (int, int) or None
+        Sequences of this part of a batch, which several processes share, and of the whole.
+    """
+
+    values: Tensor
+    lengths: Tensor
+    target: Tensor
+    weight: Tensor
+    target_lengths: Tensor | None = None
+    piece: bool = False
+    goes_on: Tensor | None = None
+    share: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        """What the network reads, and what the loss takes: callbacks of skorch unpack a batch into X and y."""
+        yield {"values": self.values, "lengths": self.lengths}
+        yield {"target": self.target, "weight": self.weight}
 
 
 class HostGather:
@@ -44,7 +85,7 @@ class HostGather:
     def __call__(self, index: NDArray[Any], n_steps: int) -> list[NDArray[Any]]:
         """The rows of sequences `index` (batch,), padded with zeros: one (batch, n_steps, ...) an array."""
         read = [] if self.stored is None else HostGather(self.stored.load(index))(np.arange(len(index)), n_steps)
-        if n_steps == self.common_length:
+        if self.common_length and n_steps == self.common_length:
             return [*read, *(array.take(index, 0) for array in self.arrays)]
         if self.common_length or not self.n_rows:
             return [*read, *(self._padded_alike(array, index, n_steps) for array in self.arrays)]
@@ -89,7 +130,7 @@ class DeviceGather:
 
     def __call__(self, index: Tensor, n_steps: int) -> list[Tensor]:
         """The rows of sequences `index` (batch,), padded with zeros: one (batch, n_steps, ...) an array."""
-        if n_steps == self.common_length:
+        if self.common_length and n_steps == self.common_length:
             return [array.index_select(0, index) for array in self.arrays]
         arrays = [array.flatten(0, 1) for array in self.arrays] if self.common_length else self.arrays
         step = torch.arange(n_steps, device=index.device)
@@ -110,9 +151,9 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
     Parameters
     ----------
     data : TrainingSet
-        Its weights are those of the loss; with one target a step, those of `step_weight` take their place.
-    step_weight : Sequences or None
-        The weight of each step, where the target is one a step.
+        Encoded. Its weights are those of the loss; where there is a target a step, those of its `step_weight` are.
+    alignment : {"sequence", "step", "own"}
+        What each sequence has: one target, one at each step, or targets of a length of their own, with a weight each.
     dtype : torch.dtype
         Of weights and of targets that are numbers.
     device : torch.device or str
@@ -121,29 +162,28 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
     def __init__(
         self,
         data: TrainingSet,
+        alignment: Alignment = "sequence",
         *,
-        step_weight: Sequences | None = None,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
         self.device = torch.device(device)
-        self.n_steps = data.sequences.lengths
-        self.per_step = isinstance(data.target, Sequences)
-        target, weight = data.target, data.weight
-        if isinstance(target, Sequences):
-            assert step_weight is not None
-            target, weight = target.values, step_weight.values
-        else:
-            target, weight = _in_dtype(np.ascontiguousarray(target), dtype), _in_dtype(weight, dtype)
-        beside = [target, weight] if self.per_step else []
+        self.n_steps, self.n_features = data.sequences.lengths, data.sequences.n_features
+        self.alignment = alignment
         self.resident = self.device.type == "cuda" and fits(data.sequences, self.device)
-        self._gather: Any = HostGather(data.sequences, beside)
-        self._rows: Any = [] if self.per_step else [target, weight]
-        self._lengths: Any = self.n_steps
-        if self.resident:
-            self._gather = DeviceGather(data.sequences, beside, device=self.device)
-            self._rows = [_to_tensor(part).to(self.device) for part in self._rows]
-            self._lengths = self._gather.lengths
+        beside, rows = [], []
+        self._own: Any = None
+        if alignment == "sequence":
+            rows = [_in_dtype(np.ascontiguousarray(part), dtype) for part in (data.target, data.weight)]
+        else:
+            assert data.step_weight is not None
+            beside = [_in_dtype(part.values, dtype) for part in (data.target, data.step_weight)]
+        if alignment == "own":
+            self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1]]), []
+            self._own_steps = data.target.lengths
+        self._gather: Any = self._gathering(data.sequences, beside)
+        self._lengths: Any = self._gather.lengths
+        self._rows: Any = [_to_tensor(part).to(self.device) for part in rows] if self.resident else rows
 
     def __len__(self) -> int:
         return len(self.n_steps)
@@ -163,25 +203,32 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
 
         Returns
         -------
-        inputs : dict
-            ``"values"``: (batch, n_steps, ...); ``"lengths"``: (batch,).
-        target : dict
-            ``"target"`` and ``"weight"``: (batch, ...), or (batch, n_steps) and with ``"lengths"``.
+        batch : Batch
         """
         if n_steps is None:
-            n_steps = int(self.n_steps[np.asarray(torch.as_tensor(index).cpu())].max())
+            n_steps = self._longest(self.n_steps, index)
         values, *beside = self._gather(index, n_steps)
+        own_lengths = None
+        if self._own is not None:
+            beside = self._own(index, self._longest(self._own_steps, index))
+            own_lengths = self._pick(self._own.lengths, index)
+        target, weight = beside or [self._pick(part, index) for part in self._rows]
+        parts = [values, self._pick(self._lengths, index), target, weight]
+        parts += [] if own_lengths is None else [own_lengths]
+        return Batch(*(parts if self.resident else map(self._send, parts)))
+
+    def _gathering(self, sequences: Sequences, beside: list[NDArray[Any]]) -> Any:
+        """What cuts padded batches from `sequences` and from the arrays with a row for each of their steps."""
         if self.resident:
-            lengths = self._lengths.index_select(0, index)
-            target, weight = beside or [part.index_select(0, index) for part in self._rows]
-        else:
-            lengths = self._send(self._lengths.take(index))
-            values = self._send(values)
-            target, weight = (self._send(part) for part in beside or [part.take(index, 0) for part in self._rows])
-        y = {"target": target, "weight": weight}
-        if self.per_step:
-            y["lengths"] = lengths
-        return {"values": values, "lengths": lengths}, y
+            return DeviceGather(sequences, beside, device=self.device)
+        return HostGather(sequences, beside)
+
+    def _pick(self, rows: Any, index: Any) -> Any:
+        """The `rows` (n_sequences, ...) of the sequences at `index` (batch,)."""
+        return rows.index_select(0, index) if self.resident else rows.take(index, 0)
+
+    def _longest(self, lengths: NDArray[np.int64], index: Any) -> int:
+        return int(lengths[np.asarray(torch.as_tensor(index).cpu())].max())
 
     def _send(self, array: NDArray[Any]) -> Tensor:
         """A part of a batch on the device; the copy to a CUDA device goes on while the host does."""
@@ -213,43 +260,106 @@ def _in_dtype(array: NDArray[Any], dtype: torch.dtype) -> NDArray[Any]:
     return array.astype(wanted, copy=False) if array.dtype.kind == "f" else array
 
 
+class Order(Protocol):
+    """In which order a :class:`BatchIterator` cuts batches."""
+
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+        """The batches of one epoch."""
+        ...
+
+
+@dataclass
+class Buckets:
+    """Sequences of similar length share a batch.
+
+    An epoch's order is drawn at random, each run of 64 batches of it is sorted by length, and the batches are shuffled
+    again.
+
+    Attributes
+    ----------
+    random_state : numpy.random.RandomState or None
+        Draws the order; None draws nothing: batches come in the order of the data, sorted by length within each run.
+    """
+
+    random_state: np.random.RandomState | None = None
+    bucket: ClassVar[int] = 64
+
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+        """All sequences once."""
+        n, size, lengths = len(dataset), batch_size, dataset.n_steps
+        order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
+        for start in range(0, n, size * self.bucket):
+            run = order[start : start + size * self.bucket]
+            run[:] = run[np.argsort(lengths[run], kind="stable")]
+        n_batches = -(-n // size)
+        turns = np.arange(n_batches) if self.random_state is None else self.random_state.permutation(n_batches)
+        n_steps = np.maximum.reduceat(lengths[order], np.arange(0, n, size)).tolist()
+        where = dataset.place(order)  # once an epoch, so that no batch waits for its indices
+        for turn in turns.tolist():
+            yield dataset.batch(where[turn * size : (turn + 1) * size], n_steps[turn])
+
+
+@dataclass
+class InOrder:
+    """Sequences as they come, so that what is computed batch by batch is in the order of the data."""
+
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+        """All sequences once."""
+        where = dataset.place(np.arange(len(dataset)))
+        for start in range(0, len(dataset), batch_size):
+            yield dataset.batch(where[start : start + batch_size])
+
+
+@dataclass
+class Lanes:
+    """Each sequence is a stream, cut into pieces; a batch holds a piece of each of some streams, and the next goes on.
+
+    Only for data with a target at each step: each piece has targets of its own.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of a piece.
+    streams : Order
+        In which order streams come beside each other.
+    """
+
+    n_steps: int
+    streams: Order = field(default_factory=Buckets)
+
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+        """All steps of all sequences once; ``goes_on`` says which row of the batch before each stream had."""
+        for whole in self.streams.batches(dataset, batch_size):
+            running = torch.arange(len(whole), device=whole.lengths.device)
+            for start in range(0, whole.values.shape[1], self.n_steps):
+                goes_on = torch.nonzero(whole.lengths[running] > start)[:, 0]
+                running = running[goes_on]
+                steps = slice(start, start + self.n_steps)
+                values, target, weight = (part[running, steps] for part in (whole.values, whole.target, whole.weight))
+                lengths = (whole.lengths[running] - start).clamp(max=self.n_steps)
+                yield Batch(values, lengths, target, weight, piece=True, goes_on=goes_on if start else None)
+
+
 class BatchIterator:
     """Yields the batches of one epoch; what skorch takes in the place of a ``DataLoader``.
-
-    Sequences of similar length share a batch: an epoch's order is drawn at random, each run of 64 batches of it is
-    sorted by length, and the batches are shuffled again.
 
     Parameters
     ----------
     dataset : SequenceDataset
     batch_size : int
-    random_state : numpy.random.RandomState or None
-        Draws the order; None draws nothing: batches come in the order of the data, sorted by length within each run.
+    order : Order
     """
 
-    bucket = 64
-
-    def __init__(
-        self, dataset: SequenceDataset, batch_size: int, random_state: np.random.RandomState | None = None
-    ) -> None:
+    def __init__(self, dataset: SequenceDataset, batch_size: int, order: Order | None = None) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
-        self.random_state = random_state
+        self.order: Order = Buckets() if order is None else order
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        n, size, lengths = len(self.dataset), self.batch_size, self.dataset.n_steps
-        order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
-        for start in range(0, n, size * self.bucket):
-            run = order[start : start + size * self.bucket]
-            run[:] = run[np.argsort(lengths[run], kind="stable")]
-        turns = np.arange(len(self)) if self.random_state is None else self.random_state.permutation(len(self))
-        n_steps = np.maximum.reduceat(lengths[order], np.arange(0, n, size)).tolist()
-        where = self.dataset.place(order)  # once an epoch, so that no batch waits for its indices
-        for turn in turns.tolist():
-            yield self.dataset.batch(where[turn * size : (turn + 1) * size], n_steps[turn])
+        return self.order.batches(self.dataset, self.batch_size)
 
 
 def batches_by_steps(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:

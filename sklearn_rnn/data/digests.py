@@ -25,8 +25,8 @@ def sample_digests(X: Any, y: Any) -> NDArray[np.bytes_]:
     """
     digests = []
     for item, target in zip(_rows(X), y, strict=True):
-        digest = blake2b(_content(item), digest_size=16)
-        digest.update(b"|" + _content(np.ravel(target)))  # a column of targets is the same as a row
+        digest = blake2b(content(item), digest_size=16)
+        digest.update(b"|" + content(np.ravel(target)))  # a column of targets is the same as a row
         digests.append(digest.digest())
     return np.array(digests, dtype="S16")
 
@@ -38,10 +38,10 @@ def _rows(X: Any) -> Any:
     return np.asarray(X) if hasattr(X, "columns") else X
 
 
-def _content(item: Any) -> bytes:
+def content(item: Any) -> bytes:
     """The bytes that tell one item from another; text and ragged items by their repr."""
     if isinstance(item, Mapping):  # several inputs a step
-        return b"|".join(repr(name).encode() + _content(part) for name, part in item.items())
+        return b"|".join(repr(name).encode() + content(part) for name, part in item.items())
     try:
         array = np.asarray(item.detach().cpu() if hasattr(item, "detach") else item)
     except ValueError:  # steps of unequal length

@@ -65,6 +65,7 @@ class StepEncoding:
         max_features: int | None = None,
         characters: bool = False,
         casing: bool = False,
+        counts: NDArray[np.float64] | None = None,
     ) -> StepEncoding:
         """Learn the vocabularies of `inputs`; `min_df` and `max_features` concern the token alone.
 
@@ -77,6 +78,8 @@ class StepEncoding:
             As in :func:`sklearn_rnn.data.vocabulary.learn_vocabulary`.
         characters, casing : bool
             Whether the characters, and the casing, of the token are inputs. Both need an input of strings.
+        counts : array of shape (n_sequences,), optional
+            How often each sequence is there.
 
         Returns
         -------
@@ -102,7 +105,9 @@ class StepEncoding:
                     encoding.characters = {character: code for code, character in enumerate(known, start=2)}
                     encoding.max_characters = min(MAX_CHARACTERS, max(map(len, forms), default=1))
                 tokens = _lowered(part) if encoding.casing else part
-                encoding.vocabularies[name] = learn_vocabulary(tokens, min_df=min_df, max_features=max_features)
+                encoding.vocabularies[name] = learn_vocabulary(
+                    tokens, min_df=min_df, max_features=max_features, counts=counts
+                )
         return encoding
 
     @property

@@ -7,8 +7,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
+from sklearn_rnn.data.tokens import TokenSequences
+from sklearn_rnn.data.vocabulary import factorize
 
 WORD = np.dtype(np.uint32)
 BLOCK = 2**18
@@ -53,6 +56,38 @@ def _hash(sequences: Sequences) -> NDArray[np.uint64]:
     place = np.arange(len(words)) - np.repeat(sequences.offsets[:-1], lengths)
     sums = np.add.reduceat(_mixed(of_steps) * places[place], sequences.offsets[:-1])
     return _mixed(sums + lengths.astype(np.uint64))
+
+
+def ranked(inputs: Sequences | AlignedSequences) -> list[Sequences]:
+    """Containers of numbers that tell sequences apart as `inputs` does: of tokens their ranks among all distinct ones.
+
+    Parameters
+    ----------
+    inputs : Sequences or AlignedSequences
+
+    Returns
+    -------
+    parts : list of Sequences
+        All of the same lengths.
+    """
+    if isinstance(inputs, AlignedSequences):
+        return [part for sequences in inputs.inputs.values() for part in ranked(sequences)]
+    if isinstance(inputs, StoredSequences) or inputs.values.dtype.kind in "biuf":
+        return [inputs]
+    columns = [inputs.values]
+    if isinstance(inputs, TokenSequences) and not (
+        inputs.surfaces is None or np.array_equal(inputs.surfaces, columns[0])
+    ):
+        columns.append(inputs.surfaces)
+    return [Sequences(factorize(column)[1], inputs.offsets) for column in columns]
+
+
+def join_hashes(hashes: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """One hash (n_sequences,) of those that the parts of a sequence have; of a single part its own."""
+    joined = hashes[0]
+    for other in hashes[1:]:
+        joined = _mixed(joined * np.uint64(0x9E3779B97F4A7C15) + other)
+    return joined
 
 
 def can_hash(sequences: object) -> bool:

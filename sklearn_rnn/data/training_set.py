@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.hashing import can_hash, hash_sequences
+from sklearn_rnn.data.digests import content
+from sklearn_rnn.data.hashing import can_hash, hash_sequences, join_hashes, ranked
 from sklearn_rnn.data.sequences import Sequences
 
 MAX_SPREAD = 10_000
@@ -25,14 +27,17 @@ class TrainingSet:
     sequences : Sequences, or before it is encoded AlignedSequences
         Values (total_steps, n_columns), or token indices (total_steps,).
     target : array of shape (n_sequences, ...) or Sequences
-        One target a sequence, or one a step.
+        One target a sequence, or those of its steps.
     weight : array of shape (n_sequences,)
+    step_weight : Sequences or None
+        The weight of each step, where steps of a sequence differ in it.
     groups : array of shape (n_sequences,) or None
     """
 
     sequences: Any
     target: Any
     weight: NDArray[np.float64]
+    step_weight: Sequences | None = None
     groups: NDArray[Any] | None = None
 
     def __len__(self) -> int:
@@ -40,25 +45,53 @@ class TrainingSet:
 
     def take(self, index: NDArray[Any]) -> TrainingSet:
         """The samples at `index` (n_selected,)."""
-        target = self.target.take(index) if isinstance(self.target, Sequences) else self.target[index]
-        groups = None if self.groups is None else self.groups[index]
-        return TrainingSet(self.sequences.take(index), target, self.weight[index], groups)
+        parts = (self.step_weight, self.groups)
+        step_weight, groups = (None if part is None else part[index] for part in parts)
+        return TrainingSet(self.sequences.take(index), self.target[index], self.weight[index], step_weight, groups)
 
-    def merged(self) -> TrainingSet:
-        """Equal samples become one with the sum of their weights, those of weight 0 go, and the order is canonical.
+    def truncated(self, max_length: int, cut: str) -> TrainingSet:
+        """All sequences, and what belongs to their steps, cut to `max_length` steps at the end named `cut`."""
+        steps = (self.sequences, self.target, self.step_weight)
+        parts = (None if part is None else part.truncate(max_length, cut=cut) for part in steps)
+        sequences, target, step_weight = parts
+        return replace(self, sequences=sequences, target=target, step_weight=step_weight)
 
-        What is fitted then depends on the samples and their total weights alone. A weight of 2 is a repeated sample
-        and a weight of 0 an absent one to the last bit, and the order of the rows does not matter.
+    @cached_property
+    def keys(self) -> NDArray[Any]:
+        """What equal samples (n_sequences,) have in common and no others have, in an order of its own.
+
+        A quick hash tells most samples apart. Those that it does not, and all that it cannot read, have a digest.
+        """
+        keys = np.zeros(len(self), dtype=[("hash", ">u8"), ("digest", "S16")])  # in the order of their bytes
+        unsure = np.ones(len(self), dtype=bool)
+        parts = ranked(self.sequences)
+        if all(map(can_hash, parts)):
+            keys["hash"] = join_hashes([hash_sequences(part) for part in parts])
+            _, of, count = np.unique(keys["hash"], return_inverse=True, return_counts=True)
+            unsure = count[of] > 1
+        for i in np.flatnonzero(unsure):
+            keys["digest"][i] = self._digest(int(i), parts)
+        return keys.view("S24")
+
+    def merged(self, rows: NDArray[np.int64] | None = None) -> TrainingSet:
+        """Equal samples become one with the sum of their weights, and the order is canonical.
+
+        What is fitted then depends on the samples and their total weights alone. A weight of 2 is a repeated sample to
+        the last bit, and the order of the rows does not matter. All samples have a weight.
+
+        Parameters
+        ----------
+        rows : array of int, shape (n_rows,), optional
+            The samples that there are; all by default.
 
         Returns
         -------
         merged : TrainingSet
         """
-        kept = np.flatnonzero(self.weight > 0)
-        _, first, group_of = np.unique(self._keys(kept), return_index=True, return_inverse=True)
-        weight = np.bincount(group_of, weights=self.weight[kept]).astype(np.float64)
-        merged = self.take(kept[first])
-        return TrainingSet(merged.sequences, merged.target, weight, merged.groups)
+        rows = np.arange(len(self)) if rows is None else rows
+        _, first, group_of = np.unique(self.keys[rows], return_index=True, return_inverse=True)
+        weight = np.bincount(group_of, weights=self.weight[rows]).astype(np.float64)
+        return replace(self.take(rows[first]), weight=weight)
 
     def spread(self) -> TrainingSet:
         """Samples whose weights are counts become as many copies, so that an epoch is as long as the data was.
@@ -72,36 +105,26 @@ class TrainingSet:
         spread : TrainingSet
             The copies of a sample share its weight.
         """
-        if not np.all(self.weight == np.round(self.weight)):
+        if not self.counted:
             return self
         share = min(1.0, max(len(self), MAX_SPREAD) / self.weight.sum())
         copies = np.maximum(1, np.floor(self.weight * share)).astype(np.int64)
         if np.all(copies == 1):
             return self
         spread = self.take(np.repeat(np.arange(len(self)), copies))
-        weight = np.repeat(self.weight / copies, copies)
-        return TrainingSet(spread.sequences, spread.target, weight, spread.groups)
+        return replace(spread, weight=np.repeat(self.weight / copies, copies))
 
-    def _keys(self, kept: NDArray[np.int64]) -> NDArray[Any]:
-        """What equal samples among the `kept` (n_kept,) have in common and no others have, in an order of its own.
+    @property
+    def counted(self) -> bool:
+        """Whether all weights are whole numbers, that is, say how often a sample was there."""
+        return bool(np.all(self.weight == np.round(self.weight)))
 
-        A quick hash tells most samples apart. Those that it does not, and all that it cannot read, have a digest.
-        """
-        keys = np.zeros(len(kept), dtype=[("hash", ">u8"), ("digest", "S16")])  # in the order of their bytes
-        unsure = np.ones(len(kept), dtype=bool)
-        if can_hash(self.sequences):
-            keys["hash"] = hash_sequences(self.sequences)[kept]
-            _, of, count = np.unique(keys["hash"], return_inverse=True, return_counts=True)
-            unsure = count[of] > 1
-        for k in np.flatnonzero(unsure):
-            keys["digest"][k] = self._digest(int(kept[k]))
-        return keys.view("S24")
-
-    def _digest(self, i: int) -> bytes:
-        """A 128-bit digest of sample `i`: its steps, its target and its group."""
-        target = np.ascontiguousarray(self.target[i])
-        digest = blake2b(self.sequences[i].tobytes(), digest_size=16)
-        digest.update(b"|" + target.tobytes())
-        if self.groups is not None:
-            digest.update(b"|" + str(self.groups[i]).encode())
+    def _digest(self, i: int, parts: list[Sequences]) -> bytes:
+        """A 128-bit digest of sample `i`: its steps, its target, their weights and its group."""
+        digest = blake2b(digest_size=16)
+        for part in parts:
+            digest.update(b"|" + part[i].tobytes())
+        for beside in (self.target, self.step_weight, self.groups):
+            if beside is not None:
+                digest.update(b"|" + content(beside[i]))
         return digest.digest()

@@ -14,7 +14,12 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 
 def learn_vocabulary(
-    sequences: Sequences, *, min_df: int | float = 1, max_df: int | float = 1.0, max_features: int | None = None
+    sequences: Sequences,
+    *,
+    min_df: int | float = 1,
+    max_df: int | float = 1.0,
+    max_features: int | None = None,
+    counts: NDArray[np.float64] | None = None,
 ) -> dict[Any, int]:
     """Index the distinct tokens that are frequent enough, in sorted order, from 1 on.
 
@@ -29,6 +34,8 @@ def learn_vocabulary(
         Fewest and most sequences that a token may be in, as a number or as a share of them.
     max_features : int or None
         The most frequent tokens that are kept.
+    counts : array of shape (n_sequences,), optional
+        How often each sequence is there; once by default.
 
     Returns
     -------
@@ -41,7 +48,8 @@ def learn_vocabulary(
     SequenceDataError
         If no token is left.
     """
-    n_sequences = len(sequences)
+    rows = np.ones(len(sequences)) if counts is None else counts
+    n_sequences = int(rows.sum())
     fewest = min_df if isinstance(min_df, Integral) else min_df * n_sequences
     most = max_df if isinstance(max_df, Integral) else max_df * n_sequences
     if most < fewest:
@@ -51,9 +59,10 @@ def learn_vocabulary(
         )
     tokens, codes = factorize(sequences.values)
     known = np.array([token != UNKNOWN for token in tokens], dtype=bool)
-    sequence_of = np.repeat(np.arange(n_sequences), sequences.lengths)
-    pairs = np.unique(codes * np.int64(n_sequences) + sequence_of)  # each token once a sequence
-    n_with = np.bincount(pairs // max(n_sequences, 1), minlength=len(tokens))
+    sequence_of = np.repeat(np.arange(len(rows)), sequences.lengths)
+    pairs = np.unique(codes * np.int64(len(rows)) + sequence_of)  # each token once a sequence
+    token_of, sequence_of_pair = np.divmod(pairs, max(len(rows), 1))
+    n_with = np.bincount(token_of, weights=rows[sequence_of_pair], minlength=len(tokens))
     kept = known & (n_with >= fewest) & (n_with <= most)
     if known.any() and not kept.any():
         rare = int(np.sum(known & (n_with < fewest)))
@@ -63,8 +72,9 @@ def learn_vocabulary(
             f"{known.sum() - rare}, which are in more than {most:g}. Lower min_df or raise max_df"
         )
     if max_features is not None and kept.sum() > max_features:
-        counts = np.where(kept, np.bincount(codes, minlength=len(tokens)), -1)
-        kept = np.isin(np.arange(len(tokens)), np.argsort(-counts, kind="stable")[:max_features])
+        occurrences = np.bincount(codes, weights=rows[sequence_of], minlength=len(tokens))
+        order = np.argsort(-np.where(kept, occurrences, -1), kind="stable")
+        kept = np.isin(np.arange(len(tokens)), order[:max_features])
     return {tokens[k]: index for index, k in enumerate(np.flatnonzero(kept).tolist(), start=1)}
 
 

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EpochScoring
 
 from sklearn_rnn.networks.pooling import step_mask
 
-ScoreOutputs = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
+Score = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
 
 
 def check_callbacks(callbacks: Any) -> None:
@@ -111,15 +111,17 @@ class Freezing(Callback):
 class ValidationScore(Callback):
     """Score the predictions on the validation data after each epoch, and record it as ``valid_score``.
 
+    Of each batch only what the score needs is kept: the code of a class, not the outputs of all of them.
+
     Parameters
     ----------
-    score_outputs : callable
-        Takes outputs (n, n_outputs), or with a label chain the best labels (n,), targets (n, ...), weights (n,) and the
-        lengths of the sequences (n_sequences,), padding left out, and returns a float.
+    score : callable
+        Takes what the loss decides (n, ...), targets (n, ...), weights (n,) and the lengths of the sequences
+        (n_sequences,), padding left out, and returns a float.
     """
 
-    def __init__(self, score_outputs: ScoreOutputs) -> None:
-        self.score_outputs = score_outputs
+    def __init__(self, score: Score) -> None:
+        self.score = score
         self.batches: list[tuple[torch.Tensor, ...]] = []
         self.inside: list[torch.Tensor] = []
 
@@ -129,14 +131,13 @@ class ValidationScore(Callback):
     def on_batch_end(self, net: Any, batch: Any, training: bool = False, y_pred: Any = None, **kwargs: Any) -> None:
         if training:
             return
-        target, weight, lengths = batch[1]["target"], batch[1]["weight"], batch[0]["lengths"]
         with torch.no_grad():
-            predictions = net.module_.predictions(y_pred, lengths)
-        parts = (predictions, target, weight, lengths)
-        if "lengths" in batch[1]:
-            parts = (*(part.flatten(0, 1) for part in parts[:3]), lengths)
-            self.inside.append(step_mask(lengths, target.shape[1]).flatten())
-        self.batches.append(parts)
+            decided = net.criterion_.decide(y_pred, batch.lengths, net.module_.head)
+        parts = (decided, batch.target, batch.weight)
+        if batch.weight.ndim > 1:  # one at each step
+            parts = tuple(part.flatten(0, 1) for part in parts)
+            self.inside.append(step_mask(batch.lengths, batch.weight.shape[1]).flatten())
+        self.batches.append((*parts, batch.lengths))
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         joined = [torch.cat(part).cpu() for part in zip(*self.batches, strict=True)]
@@ -144,5 +145,5 @@ class ValidationScore(Callback):
             inside = torch.cat(self.inside).cpu()
             joined[:3] = [part[inside] for part in joined[:3]]
         parts = (part.double().numpy() for part in joined)
-        net.history.record("valid_score", float(self.score_outputs(*parts)))
+        net.history.record("valid_score", float(self.score(*parts)))
         self.batches, self.inside = [], []

@@ -25,7 +25,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
+from sklearn_rnn.data.batching import Batch, BatchIterator, Order, SequenceDataset
 from sklearn_rnn.training.workers import in_worker
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -205,22 +205,19 @@ class DatasetShare:
     def batch(self, index: Any, n_steps: int | None = None) -> Batch:
         """Every `size`-th of the sequences at `index` (batch,), so that the parts are alike in length.
 
-        ``"count"`` is the number of sequences in the part and in the whole. A process for which nothing is left takes
-        the first sequence, and counts none.
+        A process for which nothing is left takes the first sequence, and counts none.
         """
         own = index[self.world.rank :: self.world.size]
-        inputs, target = self.dataset.batch(own if len(own) else index[:1], n_steps)
-        target["count"] = torch.tensor([len(own), len(index)])
-        return inputs, target
+        batch = self.dataset.batch(own if len(own) else index[:1], n_steps)
+        batch.share = len(own), len(index)
+        return batch
 
 
 class SharedBatches(BatchIterator):
     """A :class:`BatchIterator` that yields the part of each batch that belongs to this process."""
 
-    def __init__(
-        self, dataset: SequenceDataset, batch_size: int, random_state: np.random.RandomState | None = None
-    ) -> None:
-        super().__init__(DatasetShare(dataset, current_world()), batch_size, random_state)  # type: ignore[arg-type]
+    def __init__(self, dataset: SequenceDataset, batch_size: int, order: Order | None = None) -> None:
+        super().__init__(DatasetShare(dataset, current_world()), batch_size, order)  # type: ignore[arg-type]
 
 
 class SharedGradients(Callback):
@@ -232,7 +229,7 @@ class SharedGradients(Callback):
         self.hook = net.criterion_.register_forward_hook(self._keep_loss)
 
     def on_grad_computed(self, net: Any, named_parameters: Any, batch: Any, **kwargs: Any) -> None:
-        own, whole = batch[1]["count"].tolist()
+        own, whole = batch.share
         parameters = [parameter for _, parameter in named_parameters if parameter.requires_grad]
         self.batch_loss, self.batch_size = sum_gradients(parameters, self.loss, own / whole), whole
 

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
 from sklearn_rnn.networks.direct import DirectPass
+from sklearn_rnn.networks.truncated import TruncatedPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
 from sklearn_rnn.training.optimization import FusedStep
 from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
@@ -91,7 +92,7 @@ def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: B
     losses = LossLog()
     rates: dict[str, list[float]] = {schedule.event_name: [] for schedule in schedules if schedule.event_name}
     for batch in iterator:
-        losses.add(step(batch), len(batch[0]["values"]))
+        losses.add(step(batch), len(batch))
         for schedule in schedules:
             scheduler: Any = schedule.lr_scheduler_
             if schedule.event_name:
@@ -112,31 +113,68 @@ def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator
     net.module_.eval()
     net.criterion_.eval()
     losses = LossLog()
-    for x, y in iterator:
-        outputs = forward(x["values"], x["lengths"])
-        losses.add(net.criterion_(outputs, y), len(x["values"]))
+    for batch in iterator:
+        outputs = forward(batch.values, batch.lengths)
+        losses.add(net.criterion_(outputs, batch, net.module_.head), len(batch))
         for score in scores:
-            score.on_batch_end(net, batch=(x, y), training=False, y_pred=outputs)
+            score.on_batch_end(net, batch=batch, training=False, y_pred=outputs)
     return losses.records("valid")
 
 
 class Net(NeuralNet):
-    """A skorch net whose own loop computes gradients as that of this module does."""
+    """A skorch net whose own loop reads batches, and computes gradients, as that of this module does."""
+
+    carried_: Any = None  # the state that the next batch goes on from
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Loss and outputs of a batch, whose gradients are left in the parameters."""
         self._set_training(True)
-        direct = direct_pass(self)
-        if direct is None:
-            return super().train_step_single(batch, **fit_params)
-        x, y = batch
-        loss, outputs = direct(x["values"], x["lengths"], y)
+        direct = truncated_pass(self, batch) or direct_pass(self)
+        if direct is not None:
+            loss, outputs = direct(batch)
+            return {"loss": loss, "y_pred": outputs}
+        outputs = self.infer(batch)
+        loss = self.criterion_(outputs, batch, self.module_.head)
+        loss.backward()
         return {"loss": loss, "y_pred": outputs}
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+        """Loss and outputs of a batch, without gradients."""
+        self._set_training(False)
+        with torch.no_grad():
+            outputs = self.infer(batch)
+            return {"loss": self.criterion_(outputs, batch, self.module_.head), "y_pred": outputs}
+
+    def evaluation_step(self, batch: Batch, training: bool = False) -> Tensor:
+        """Outputs of a batch."""
+        self.check_is_fitted()
+        with torch.set_grad_enabled(training):
+            self._set_training(training)
+            return self.infer(batch)
+
+    def infer(self, batch: Batch, **fit_params: Any) -> Tensor:
+        """Outputs of a batch, with the settings as they are; pieces of sequences go on from the batch before."""
+        if not batch.piece:
+            return self.module_(batch.values, batch.lengths)
+        before = None if batch.goes_on is None else self.carried_.take(batch.goes_on)
+        hidden, state = self.module_.advance(batch.values, batch.lengths, before)
+        self.carried_ = state.detached()
+        return self.module_.head(hidden, batch.lengths)
 
 
 def direct_pass(net: NeuralNet) -> DirectPass | None:
     """What computes the gradients of `net` without autograd, if it can."""
     network, criterion = net.module_, net.criterion_
     return DirectPass(network, criterion) if DirectPass.serves(network, criterion) else None
+
+
+def truncated_pass(net: NeuralNet, batch: Batch, *, autocast: bool = False) -> TruncatedPass | None:
+    """What computes the gradients of `net` for a batch, where it is to cut them."""
+    network = net.module_
+    if batch.piece or not TruncatedPass.serves(network, batch.lengths):
+        return None
+    autocast = autocast or isinstance(vars(network).get("forward"), Bfloat16Forward)
+    return TruncatedPass(network, net.criterion_, autocast=autocast)
 
 
 class TrainingStep:
@@ -150,8 +188,8 @@ class TrainingStep:
     """
 
     def __init__(self, net: NeuralNet, forward: Callable[[Tensor, Tensor], Any]) -> None:
-        self.forward = forward
-        self.criterion = net.criterion_
+        self.net, self.forward = net, forward
+        self.criterion, self.head = net.criterion_, net.module_.head
         self.direct = direct_pass(net) if forward is net.module_ else None
         self.optimizer: torch.optim.Optimizer = net.optimizer_
         self.parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -189,10 +227,11 @@ class TrainingStep:
     def _loss_and_gradients(self, batch: Batch) -> Tensor:
         for parameter in self.parameters:
             parameter.grad = None
-        x, y = batch
-        if self.direct is not None:
-            return self.direct(x["values"], x["lengths"], y)[0]
-        loss: Tensor = self.criterion(self.forward(x["values"], x["lengths"]), y)
+        direct = truncated_pass(self.net, batch, autocast=self.forward is not self.net.module_) or self.direct
+        if direct is not None:
+            return direct(batch)[0]
+        outputs = self.net.infer(batch) if batch.piece else self.forward(batch.values, batch.lengths)
+        loss: Tensor = self.criterion(outputs, batch, self.head)
         loss.backward()
         return loss.detach()
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.batching import SequenceDataset, batches_by_steps
+from sklearn_rnn.networks.layer import reverse_within_length
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork
-from sklearn_rnn.networks.recurrent import reverse_within_length
+from sklearn_rnn.networks.recurrent import Layers
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory
 from sklearn_rnn.training.inference import evaluation_copy
 
@@ -45,7 +44,7 @@ def hidden_gradient_norms(
     with compute_settings(n_threads, "torch"), torch.enable_grad(), explain_out_of_memory():
         network = evaluation_copy(network).double().requires_grad_(True)
         loss = loss.to(next(network.parameters()).device)  # with the sets of labels that it may hold
-        layers: list[Any] = list(network.backbone.layers)
+        layers = network.backbone.layers
         norms = np.empty((len(layers), len(layers[0].directions), offsets[-1]))
         for index in batches_by_steps(lengths, STEP_BUDGET):
             batch = _batch_norms(network, layers, data, index, loss)
@@ -56,16 +55,17 @@ def hidden_gradient_norms(
 
 
 def _batch_norms(
-    network: RecurrentNetwork, layers: list[Any], data: SequenceDataset, index: NDArray[np.int64], loss: WeightedLoss
+    network: RecurrentNetwork, layers: Layers, data: SequenceDataset, index: NDArray[np.int64], loss: WeightedLoss
 ) -> NDArray[np.float64]:
     """The norms for the sequences at `index`, (n_layers, n_directions, batch, n_steps); on padding anything."""
-    x, y = data.batch(index)
-    values, lengths = x["values"], x["lengths"]
+    batch = data.batch(index)
+    values, lengths = batch.values, batch.lengths
     for layer in layers:
         layer.recorded = []
     outputs = network(values.double() if values.is_floating_point() else values, lengths)
-    total = loss(outputs, y) * len(index)  # a sum over sequences, none of which depends on another's states
-    recorded = [hidden for layer in layers for hidden in layer.recorded]
+    # a sum over sequences, none of which depends on another's states
+    total = loss(outputs, batch, network.head) * len(index)
+    recorded = [hidden for layer in layers for hidden in layer.recorded or ()]
     gradients = iter(torch.autograd.grad(total, [state for hidden in recorded for state in hidden]))
     norms = []
     for k, hidden in enumerate(recorded):

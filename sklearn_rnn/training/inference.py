@@ -12,6 +12,7 @@ the same sequence the same outputs to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from sklearn_rnn.data.batching import HostGather, batches_by_steps
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.networks.linear import LinearInOrder
 from sklearn_rnn.networks.network import RecurrentNetwork
-from sklearn_rnn.networks.pooling import LastPooling
+from sklearn_rnn.networks.stepping import Stepper, make_stepper
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory
 from sklearn_rnn.training.precision import autocast_to_bfloat16
 
@@ -44,80 +45,113 @@ def evaluation_copy(network: RecurrentNetwork) -> RecurrentNetwork:
     if _device(network).type != "cpu":
         return _frozen(network, None)
     kept = network.backbone.layers if network.backbone.may_fuse() else None
-    copy = _frozen(network, torch.float64, kept)
-    if kept is not None:
-        copy.backbone.outer_dtype = torch.float64
-        if isinstance(copy.pooling, LastPooling):
-            copy.pooling.dtype, copy.backbone.casts_states = torch.float64, False
-    return copy
+    return _frozen(network, torch.float64, kept)
 
 
-def compute_outputs(
-    network: RecurrentNetwork,
-    sequences: Sequences,
-    compute: Callable[[RecurrentNetwork, Tensor, Tensor], Tensor],
-    *,
-    per_step: bool,
-    n_threads: int | None = None,
-    engine: str = "auto",
-    autocast: bool = False,
-) -> NDArray[np.float64]:
-    """Run `compute` over all sequences in batches of similar length.
+Compute = Callable[..., Tensor]
+"""Maps a network, values (batch, n_steps, ...), lengths (batch,) and what is beside them to a tensor."""
 
-    Beside the outputs, memory is taken for one batch at a time.
+
+class Predictor:
+    """One evaluation copy of a network, for all that a prediction computes.
+
+    It is a context: inside, threads and engine are those of the prediction.
 
     Parameters
     ----------
     network : RecurrentNetwork
-    sequences : Sequences
-    compute : callable
-        Maps network, values (batch, n_steps, ...) and lengths (batch,) to a tensor (batch, ...) or, with `per_step`,
-        (batch, n_steps, ...).
-    per_step : bool
     n_threads : int or None
     engine : {"auto", "fused", "torch"}
     autocast : bool
         Whether matrix products are computed in bfloat16, on a device that is not the CPU.
-
-    Returns
-    -------
-    outputs : array of shape (n_sequences, ...) or, with `per_step`, (total_steps, ...) in the order of the steps
     """
-    outputs: NDArray[np.float64] | None = None
-    by_torch = network.backbone.left_to_torch(engine)
-    settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch)
-    with settings, torch.inference_mode(), explain_out_of_memory():
-        device = _device(network)
-        network = evaluation_copy(network)
-        dtype = torch.empty(0, dtype=next(network.parameters()).dtype).numpy().dtype
-        mixed = network.backbone.outer_dtype is not None  # and takes inputs of both types
-        gather, all_lengths = HostGather(sequences), sequences.lengths
-        for index in batches_by_steps(all_lengths, _steps_of_batch(network)):
+
+    def __init__(
+        self, network: RecurrentNetwork, *, n_threads: int | None = None, engine: str = "auto", autocast: bool = False
+    ) -> None:
+        self._network = network
+        self.device = _device(network)
+        by_torch = network.backbone.left_to_torch(engine)
+        self._settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch)
+        self._autocast = autocast and self.device.type != "cpu"
+        self._contexts = ExitStack()
+
+    def __enter__(self) -> Predictor:
+        with ExitStack() as contexts:
+            for context in (self._settings, torch.inference_mode(), explain_out_of_memory()):
+                contexts.enter_context(context)
+            self.network = evaluation_copy(self._network)
+            self._contexts = contexts.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._contexts.__exit__(*error)
+
+    def __call__(
+        self, compute: Compute, sequences: Sequences, *beside: NDArray[Any], per_step: bool
+    ) -> NDArray[np.float64]:
+        """Run `compute` over all sequences in batches of similar length.
+
+        Beside the results, memory is taken for one batch at a time.
+
+        Parameters
+        ----------
+        compute : callable
+            Maps network, values (batch, n_steps, ...), lengths (batch,) and the arrays beside them
+            (batch, n_steps, ...) to a tensor (batch, ...) or, with `per_step`, (batch, n_steps, ...).
+        sequences : Sequences
+            At least one.
+        *beside : arrays of shape (total_steps, ...)
+            With a row for each step of the sequences.
+        per_step : bool
+
+        Returns
+        -------
+        results : array of shape (n_sequences, ...) or, with `per_step`, (total_steps, ...) in the order of the steps
+        """
+        results: NDArray[np.float64] | None = None
+        gather, all_lengths = HostGather(sequences, beside), sequences.lengths
+        for index in batches_by_steps(all_lengths, _steps_of_batch(self.network)):
             lengths = all_lengths[index]
-            n_steps = max(int(lengths[-1]), 1)
-            (values,) = gather(index, n_steps)
-            if values.dtype.kind == "f":
-                values = values.astype(np.promote_types(values.dtype, dtype) if mixed else dtype, copy=False)
-            with autocast_to_bfloat16(device, enabled=autocast and device.type != "cpu"):
-                result = compute(network, torch.from_numpy(values).to(device), torch.from_numpy(lengths).to(device))
+            arrays = [self._as_computed(array) for array in gather(index, max(int(lengths[-1]), 1))]
+            values, *others = (torch.from_numpy(array).to(self.device) for array in arrays)
+            with autocast_to_bfloat16(self.device, enabled=self._autocast):
+                result = compute(self.network, values, torch.from_numpy(lengths).to(self.device), *others)
             batch = result.cpu().double().numpy()
-            if outputs is None:
+            if results is None:
                 n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
-                outputs = np.empty((n_rows, *batch.shape[1 + per_step :]))
+                results = np.empty((n_rows, *batch.shape[1 + per_step :]))
             if per_step:
                 inside = np.arange(batch.shape[1]) < lengths[:, None]
                 rows = sequences.offsets[:-1][index][:, None] + np.arange(batch.shape[1])
-                outputs[rows[inside]] = batch[inside]
+                results[rows[inside]] = batch[inside]
             else:
-                outputs[index] = batch
-    assert outputs is not None, "the door lets no empty X in"
-    return outputs
+                results[index] = batch
+        assert results is not None, "the door lets no empty X in"
+        return results
+
+    def stepper(self, n_streams: int) -> Stepper:
+        """What goes on through the copy step by step, for sequences beside each other, also when the context is left.
+
+        Raises
+        ------
+        ValueError
+            If the network reads sequences from their end, too.
+        """
+        return make_stepper(self.network, n_streams)
+
+    def _as_computed(self, array: NDArray[Any]) -> NDArray[Any]:
+        """On a device that is not the CPU floats are in the type of the network; on a CPU each part casts its own."""
+        if self.device.type == "cpu" or array.dtype.kind != "f":
+            return array
+        dtype = torch.empty(0, dtype=next(self.network.parameters()).dtype).numpy().dtype
+        return array.astype(dtype, copy=False)
 
 
 def _steps_of_batch(network: RecurrentNetwork) -> int:
     """How many padded steps are within the budgets of a batch; at least one."""
     first: Any = network.backbone.layers[0]
-    widest = max(first.directions[0].input_size, network.backbone.output_size, network.head.out_features)
+    widest = max(first.directions[0].input_size, network.backbone.output_size, network.head.linear.out_features)
     return max(1, min(STEP_BUDGET, NUMBER_BUDGET // widest))
 
 

@@ -17,12 +17,13 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
-from sklearn_rnn.data.batching import BatchIterator, SequenceDataset
+from sklearn_rnn.data.batching import BatchIterator, Buckets, Order, SequenceDataset
 from sklearn_rnn.exceptions import TrainingDivergedError
 from sklearn_rnn.networks.dropout import set_generator
-from sklearn_rnn.networks.losses import WeightedLoss
+from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
-from sklearn_rnn.training.callbacks import Freezing, GradientClipping, ScoreOutputs, ValidationScore, check_callbacks
+from sklearn_rnn.networks.specs import NetworkSpec
+from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore, check_callbacks
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
 from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
@@ -31,17 +32,16 @@ from sklearn_rnn.training.optimization import optimizer_parameters, schedule_cal
 VALIDATION_STEPS = 2**12
 """Steps of one validation batch, unless `batch_size` makes it larger."""
 
-RunEpoch = Callable[[int, NeuralNet, Callable[[], None]], bool]
+RunEpoch = Callable[[NeuralNet, Callable[[], None]], bool]
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """The parameters of an estimator that concern its training.
 
-    `loss` is what ``WeightedLoss`` is called with, and `autocast` whether the forward pass is computed in bfloat16.
+    `autocast` is whether the forward pass is computed in bfloat16.
     """
 
-    loss: dict[str, Any]
     optimizer: str | type[torch.optim.Optimizer]
     learning_rate: float
     lr_schedule: str | None
@@ -52,7 +52,7 @@ class TrainingOptions:
     clip_grad_value: float | None
     freeze: str | None
     unfreeze_every: int | None
-    freeze_tokens: bool
+    freeze_embeddings: bool
     early_stopping: bool
     n_iter_no_change: int
     tol: float
@@ -119,25 +119,29 @@ class Progress:
 
 
 def build_net(
-    network_parameters: dict[str, Any],
+    spec: NetworkSpec,
+    criterion: tuple[Loss, LossSettings],
     options: TrainingOptions,
     *,
     n_batches: int,
+    order: Order | None = None,
     validation: SequenceDataset | None = None,
-    score_outputs: ScoreOutputs | None = None,
+    score: Score | None = None,
 ) -> NeuralNet:
     """A fresh, initialised skorch net.
 
     Parameters
     ----------
-    network_parameters : dict
-        For :func:`sklearn_rnn.networks.network.build_network`.
+    spec : NetworkSpec
+    criterion : (Loss, LossSettings)
     options : TrainingOptions
     n_batches : int
         Optimizer steps an epoch.
+    order : Order, optional
+        That of the batches; by default sequences of similar length share one, at random.
     validation : SequenceDataset, optional
-    score_outputs : callable, optional
-        Scores the outputs on the validation data.
+    score : callable, optional
+        Of the validation data; see :class:`ValidationScore`.
 
     Returns
     -------
@@ -146,14 +150,14 @@ def build_net(
     check_callbacks(options.callbacks)
     # PrintLog makes a table of all epochs after each of them, whether or not it is printed.
     silent: dict[str, Any] = {} if options.verbose else {"callbacks__print_log": None}
-    callbacks: list[Any] = [Freezing(options.freeze, options.unfreeze_every, tokens=options.freeze_tokens)]
+    callbacks: list[Any] = [Freezing(options.freeze, options.unfreeze_every, tokens=options.freeze_embeddings)]
     world = current_world()
     if world.size > 1:
         callbacks.append(SharedGradients())
     if options.clip_grad_norm is not None or options.clip_grad_value is not None:
         callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
-    if validation is not None and score_outputs is not None:
-        callbacks.append(ValidationScore(score_outputs))
+    if validation is not None and score is not None:
+        callbacks.append(ValidationScore(score))
         callbacks += [SharedFigures()] if world.size > 1 else []
     callbacks += schedule_callbacks(
         options.lr_schedule,
@@ -164,12 +168,13 @@ def build_net(
     )
     net = Net(
         module=build_network,
-        **{f"module__{name}": value for name, value in network_parameters.items()},
+        module__spec=spec,
         criterion=WeightedLoss,
-        **{f"criterion__{name}": value for name, value in options.loss.items()},
+        criterion__loss=criterion[0],
+        criterion__settings=criterion[1],
         **optimizer_parameters(options.optimizer, options.learning_rate, options.weight_decay),
         iterator_train=BatchIterator if world.size == 1 else SharedBatches,
-        iterator_train__random_state=np.random.RandomState(options.seed),
+        iterator_train__order=order or Buckets(np.random.RandomState(options.seed)),
         iterator_valid=BatchIterator,
         iterator_valid__batch_size=_validation_batch_size(validation, options),
         batch_size=options.batch_size,
@@ -231,7 +236,7 @@ def train(
     validated : bool
         Whether `net` has validation data.
     run_epoch : callable
-        Takes the epoch's number, the net and the work of the epoch, does the work, and tells whether to stop.
+        Takes the net and the work of an epoch, does the work, and tells whether to stop.
 
     Returns
     -------
@@ -257,7 +262,7 @@ def train(
     net.notify("on_train_begin", X=training, y=None)
     for epoch in range(1, options.max_epochs + 1):
         try:
-            stop = run_epoch(epoch, net, lambda: train_epoch(net, training, autocast=options.autocast))
+            stop = run_epoch(net, lambda: train_epoch(net, training, autocast=options.autocast))
         except KeyboardInterrupt:
             if not _stopped_by_callback(net):
                 raise
@@ -287,7 +292,7 @@ def train(
             "state": _on_cpu(net.optimizer_.state_dict()["state"]),
         },
     )
-    _strip(net, options)
+    _strip(net)
     return result
 
 
@@ -327,7 +332,7 @@ def _stopped_by_callback(net: NeuralNet) -> bool:
     )
 
 
-def _strip(net: NeuralNet, options: TrainingOptions) -> None:
+def _strip(net: NeuralNet) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
     own = (Freezing, GradientClipping, ValidationScore, SharedGradients, SharedFigures)
     net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
@@ -335,8 +340,9 @@ def _strip(net: NeuralNet, options: TrainingOptions) -> None:
     for _, callback in net.callbacks_:
         if isinstance(callback, LRScheduler):
             callback.__dict__.pop("lr_scheduler_", None)  # it holds the optimizer
-    net.train_split = None
-    net.iterator_train__random_state = None
+    net.module_.zero_grad()
+    net.train_split = net.carried_ = None
+    net.iterator_train__order = None
     net.optimizer_ = None
     for row in net.history:
         row.pop("batches", None)

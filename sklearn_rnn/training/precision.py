@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Forward = Callable[[Tensor, Tensor], Any]
+Forward = Callable[[Tensor, Tensor], Tensor]
 
 
 @contextmanager
@@ -28,17 +27,16 @@ class Bfloat16Forward:
     Parameters
     ----------
     forward : callable
-        Maps values and lengths to a tensor or a tuple of tensors.
+        Maps values and lengths to outputs.
     """
 
     def __init__(self, forward: Forward) -> None:
         self.forward = forward
 
-    def __call__(self, values: Tensor, lengths: Tensor) -> Any:
+    def __call__(self, values: Tensor, lengths: Tensor) -> Tensor:
         with torch.autocast(values.device.type, torch.bfloat16):
             outputs = self.forward(values, lengths)
-        if isinstance(outputs, tuple):
-            return tuple(part.float() for part in outputs)
+        torch.clear_autocast_cache()  # torch keeps what it cast until all blocks are left, and weights change before
         return outputs.float()
 
 
