@@ -1,4 +1,4 @@
-"""Every constructor parameter does something, and is documented."""
+"""Every constructor parameter does something."""
 
 from collections import defaultdict
 

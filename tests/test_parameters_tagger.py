@@ -41,7 +41,7 @@ def log_probabilities(model, x):
 def test_decoder_joins_labels_or_leaves_them_free(estimator):
     options = {"max_epochs": 8, "learning_rate": 0.05}
     crf, softmax = (fit(estimator, (X, PARITY), decoder=decoder, **options) for decoder in ("crf", "softmax"))
-    assert crf.module_.chain.learned
+    assert crf.module_.head.chain.learned
     assert np.abs(crf.transitions_.to_numpy()[:-1, :-1]).max() > 1e-3
     table = softmax.transitions_.to_numpy()
     assert (table[:-1] == 0).all()
@@ -77,7 +77,7 @@ def test_train_scheme_is_that_of_the_decoder_alone(estimator, train_scheme):
     model = fit(estimator, (X, SPANS), train_scheme=train_scheme, max_epochs=20, learning_rate=0.05)
     labels = {f"{prefix}-{kind}" for prefix in train_scheme.replace("O", "") for kind in "xy"} | {"O"}
     assert set(model.transitions_.columns) - {"<end>"} == labels
-    assert model.module_.head.out_features == 9
+    assert model.module_.head.linear.out_features == 9
     assert model.classes_.tolist() == ["B-x", "B-y", "I-x", "I-y", "O"]
     predicted = {tag for tags in model.predict(X) for tag in tags}
     assert predicted <= set(model.classes_.tolist())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,16 +11,19 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import get_tags
 
-from sklearn_rnn.data.targets import validate_class_labels, validate_numbers
-from sklearn_rnn.estimators._bagging_base import BAGGING_DOCS, BaseSequenceBagging
+from sklearn_rnn.data.number_targets import validate_numbers
+from sklearn_rnn.data.targets import validate_class_labels
+from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
 from sklearn_rnn.estimators._classifier import RNNClassifier
-from sklearn_rnn.estimators._parameters import fill_docs
+from sklearn_rnn.estimators._docs import documented
+from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
 
 
-@fill_docs(bagging=BAGGING_DOCS)
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
 class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
-    """Bagging [1]_ of classifiers of sequences: members fitted on bootstrap samples, whose probabilities are averaged.
+    """Bagging [bagging]_ of classifiers of sequences: the mean probabilities of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingClassifier`, which takes 2-D data alone. Whole sequences are
     drawn, by their positions, so that X may have any format that the members take. A member that takes `sample_weight`
@@ -31,9 +35,7 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
 
     Parameters
     ----------
-    estimator : classifier or None, default=None
-        The template of the members; None is :class:`RNNClassifier` with its defaults.
-    {bagging}
+    {parameters}
 
     Attributes
     ----------
@@ -61,7 +63,7 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
 
     References
     ----------
-    .. [1] Breiman, L. (1996). Bagging predictors. Machine Learning 24(2).
+    {references}
 
     Examples
     --------
@@ -77,6 +79,8 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
     >>> bagging.oob_decision_function_.shape
     (60, 2)
     """
+
+    estimator: Any = extended(BaseSequenceBagging, "estimator", "None is :class:`RNNClassifier` with its defaults.")
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class with the greatest mean probability.
@@ -103,7 +107,7 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
         probabilities : array of shape (n_sequences, n_classes)
             In the order of ``classes_``.
         """
-        return self._mean_outputs(X)
+        return self._mean_prediction(X)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the mean probability.
@@ -124,15 +128,15 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
             return (probabilities > 0.5).astype(np.int64)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def _outputs(self, member: Any, X: Any) -> NDArray[np.float64]:
+    def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
         has_probabilities = hasattr(member, "predict_proba")
-        outputs = member.predict_proba(X) if has_probabilities else member.predict(X)
+        predicted = member.predict_proba(X) if has_probabilities else member.predict(X)
         if self._multilabel:
-            return np.asarray(outputs, dtype=np.float64)
+            return np.asarray(predicted, dtype=np.float64)
         if not has_probabilities:
-            return np.asarray(outputs[:, None] == self.classes_, dtype=np.float64)
-        probabilities = np.zeros((len(outputs), len(self.classes_)))
-        probabilities[:, np.searchsorted(self.classes_, member.classes_)] = outputs
+            return np.asarray(predicted[:, None] == self.classes_, dtype=np.float64)
+        probabilities = np.zeros((len(predicted), len(self.classes_)))
+        probabilities[:, np.searchsorted(self.classes_, member.classes_)] = predicted
         return probabilities
 
     def _default_estimator(self) -> RNNClassifier:
@@ -159,7 +163,7 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
         return {"target_kind_": "multiclass", "classes_": classes}, np.unique(target, return_inverse=True)[1]
 
     def _score_out_of_bag(self, X: Any, target: Any, weight: Any, population: Any, draws: Any) -> None:
-        probabilities = self._out_of_bag_outputs(X, len(target), population, draws)
+        probabilities = self._out_of_bag_predictions(X, len(target), population, draws)
         scored = ~np.isnan(probabilities).reshape(len(target), -1).any(axis=1)
         self.oob_decision_function_ = probabilities
         predicted = self._decide(probabilities[scored])
@@ -171,18 +175,17 @@ class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
         return tags
 
 
-@fill_docs(bagging=BAGGING_DOCS)
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
 class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
-    """Bagging [1]_ of regressors of sequences: members fitted on bootstrap samples, whose predictions are averaged.
+    """Bagging [bagging]_ of regressors of sequences: the mean predictions of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingRegressor`, which takes 2-D data alone. Samples are drawn as
     :class:`SequenceBaggingClassifier` draws them.
 
     Parameters
     ----------
-    estimator : regressor or None, default=None
-        The template of the members; None is :class:`RNNRegressor` with its defaults.
-    {bagging}
+    {parameters}
 
     Attributes
     ----------
@@ -205,7 +208,7 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
 
     References
     ----------
-    .. [1] Breiman, L. (1996). Bagging predictors. Machine Learning 24(2).
+    {references}
 
     Examples
     --------
@@ -219,6 +222,8 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
     (2,)
     """
 
+    estimator: Any = extended(BaseSequenceBagging, "estimator", "None is :class:`RNNRegressor` with its defaults.")
+
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The mean of the members' predictions.
 
@@ -230,9 +235,9 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
         -------
         y : array of shape (n_sequences,) or (n_sequences, n_outputs)
         """
-        return self._mean_outputs(X)
+        return self._mean_prediction(X)
 
-    def _outputs(self, member: Any, X: Any) -> NDArray[np.float64]:
+    def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
         return np.asarray(member.predict(X), dtype=np.float64)
 
     def _default_estimator(self) -> RNNRegressor:
@@ -245,7 +250,7 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
         return {}, None
 
     def _score_out_of_bag(self, X: Any, target: Any, weight: Any, population: Any, draws: Any) -> None:
-        predicted = self._out_of_bag_outputs(X, len(target), population, draws)
+        predicted = self._out_of_bag_predictions(X, len(target), population, draws)
         scored = ~np.isnan(predicted).reshape(len(target), -1).any(axis=1)
         self.oob_prediction_ = predicted
         self.oob_score_ = float(r2_score(target[scored], predicted[scored], sample_weight=weight[scored]))

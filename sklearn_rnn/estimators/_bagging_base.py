@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,58 +28,63 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_para
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
 from sklearn_rnn.exceptions import SequenceDataError
 
-BAGGING_DOCS = """\
-n_estimators : int, default=10
-        Members of the ensemble.
-    max_samples : int or float in (0, 1], default=1.0
-        How many sequences to draw for each member: a number, or a share of the total weight. Without `bootstrap` it is
-        a share of the distinct sequences.
-    bootstrap : bool, default=True
-        Draw with replacement, with probabilities in proportion to `sample_weight`. False draws each sequence at most
-        once and with equal probability, and hands its weight on to the member; with ``max_samples=1.0`` the members
-        then differ in their random states alone.
-    oob_score : bool, default=False
-        Score each sequence by the members that did not draw it; needs `bootstrap`.
-    n_jobs : int or None, default=None
-        Members to fit or to ask at the same time, as joblib counts. It changes no result.
-    random_state : int, RandomState instance or None, default=None
-        Draws the samples, and a `random_state` for each member, which replaces the one that `estimator` has."""
 
-
+@dataclass(kw_only=True, eq=False, repr=False)
 class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
     """Draws, fits and asks the members; a subclass knows what they predict and what to make of it."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],
-        "bootstrap": ["boolean"],
-        "oob_score": ["boolean"],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-    }
+    estimator: Any = parameter(
+        None,
+        [HasMethods(["fit", "predict"]), None],
+        "estimator or None",
+        "The template of the members.",
+        kw_only=False,
+    )
+    n_estimators: int = parameter(
+        10,
+        [at_least(Integral, 1)],
+        "int",
+        "Members of the ensemble.",
+    )
+    max_samples: float = parameter(
+        1.0,
+        [at_least(Integral, 1), Interval(RealNotInt, 0, 1, closed="right")],
+        "int or float in (0, 1]",
+        "How many sequences to draw for each member: a number, or a share of the total weight. Without `bootstrap` it "
+        "is a share of the distinct sequences.",
+    )
+    bootstrap: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Draw with replacement, with probabilities in proportion to `sample_weight`. False draws each sequence at most "
+        "once and with equal probability, and hands its weight on to the member; with ``max_samples=1.0`` the members "
+        "then differ in their random states alone.",
+    )
+    oob_score: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Score each sequence by the members that did not draw it; needs `bootstrap`.",
+    )
+    n_jobs: int | None = parameter(
+        None,
+        [Integral, None],
+        "int or None",
+        "Members to fit or to ask at the same time, as joblib counts. It changes no result.",
+    )
+    random_state: int | np.random.RandomState | None = parameter(
+        None,
+        ["random_state"],
+        "int, RandomState instance or None",
+        "Draws the samples, and a `random_state` for each member, which replaces the one that `estimator` has.",
+    )
 
-    def __init__(
-        self,
-        estimator: Any = None,
-        *,
-        n_estimators: int = 10,
-        max_samples: float = 1.0,
-        bootstrap: bool = True,
-        oob_score: bool = False,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.estimator = estimator
-        self.n_estimators = n_estimators
-        self.max_samples = max_samples
-        self.bootstrap = bootstrap
-        self.oob_score = oob_score
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    _parameter_constraints = ConstraintsOfFields()
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **fit_params: Any) -> Any:
@@ -158,13 +164,13 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add_self_request(self).add(estimator=self._template(), method_mapping=mapping)
 
-    def _mean_outputs(self, X: Any) -> NDArray[np.float64]:
-        """The mean of the members' outputs, (n_sequences, ...)."""
+    def _mean_prediction(self, X: Any) -> NDArray[np.float64]:
+        """The mean of the members' predictions, (n_sequences, ...)."""
         check_is_fitted(self)
-        outputs = Parallel(n_jobs=self.n_jobs)(delayed(self._outputs)(member, X) for member in self.estimators_)
-        return np.mean(outputs, axis=0)
+        predictions = Parallel(n_jobs=self.n_jobs)(delayed(self._predictions)(member, X) for member in self.estimators_)
+        return np.mean(predictions, axis=0)
 
-    def _out_of_bag_outputs(
+    def _out_of_bag_predictions(
         self, X: Any, n_rows: int, population: Population, draws: list[NDArray[np.float64]]
     ) -> NDArray[np.float64]:
         """For each row (n_rows, ...) the mean over the members that drew no equal row; NaN where there is none."""
@@ -174,9 +180,9 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
             rows = np.flatnonzero(np.append(draw, 0.0)[population.sample_of] == 0)
             if len(rows) == 0:
                 continue
-            outputs = self._outputs(member, _safe_indexing(X, rows))
-            everywhere = np.zeros((n_rows, *outputs.shape[1:]))
-            everywhere[rows] = outputs
+            predictions = self._predictions(member, _safe_indexing(X, rows))
+            everywhere = np.zeros((n_rows, *predictions.shape[1:]))
+            everywhere[rows] = predictions
             total = total + everywhere
             n_members[rows] += 1
         if not n_members.all():
@@ -207,7 +213,7 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
         """The fitted attributes that describe the target, and if a draw needs two classes the class of each row."""
 
     @abstractmethod
-    def _outputs(self, member: Any, X: Any) -> NDArray[np.float64]:
+    def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
         """What a member says of each sequence, in an array that can be averaged."""
 
     @abstractmethod

@@ -1,0 +1,378 @@
+"""The parameters that all estimators share, in groups: backbone, inputs, transfer and training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+
+from sklearn_rnn.estimators._parameters import POSITIVE, SHARE, KeyOf, OptimizerClass, at_least, parameter
+from sklearn_rnn.networks.cells import CELLS
+from sklearn_rnn.training.optimization import OPTIMIZERS, SCHEDULES
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BackboneParameters:
+    """The recurrent layers."""
+
+    cell_type: str = parameter(
+        "gru",
+        [KeyOf(CELLS)],
+        '{"gru", "lstm", "rnn", "mgu"}',
+        "The recurrent cell: gated recurrent unit [gru]_, long short-term memory [lstm]_, vanilla (Elman), or the "
+        "minimal gated unit [mgu]_, which has one gate and no kernel.",
+    )
+    hidden_size: int | list[int] | tuple[int, ...] = parameter(
+        64,
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Units of each layer in each direction; a list gives one size a layer.",
+    )
+    num_layers: int = parameter(
+        1,
+        [at_least(Integral, 1)],
+        "int",
+        "Recurrent layers, each reading the hidden states of the one below. With a list as `hidden_size`, leave it at "
+        "1 or give the length of the list.",
+    )
+    bidirectional: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Whether a second recurrence reads each sequence from its end. Its states are joined to those of the first, so "
+        "that a step has ``2 * hidden_size`` of them.",
+    )
+    nonlinearity: str = parameter(
+        "tanh",
+        [StrOptions({"tanh", "relu"})],
+        '{"tanh", "relu"}',
+        "Of the vanilla cell; the gated cells have their own.",
+    )
+    dropout: float = parameter(
+        0.2,
+        [SHARE],
+        "float in [0, 1)",
+        "Share of values dropped between layers and before the head [dropout]_.",
+    )
+    recurrent_dropout: float = parameter(
+        0.0,
+        [SHARE],
+        "float in [0, 1)",
+        "Share of the hidden state dropped on its way to the next step, with one mask for all steps of a sequence "
+        "[tied]_. With the torch engine it runs step by step, and is several times slower.",
+    )
+    weight_dropout: float = parameter(
+        0.0,
+        [SHARE],
+        "float in [0, 1)",
+        "Share of the recurrent weights dropped for each batch [weightdrop]_.",
+    )
+    tied_dropout: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether `dropout` and `embedding_dropout` drop the same values at all steps of a sequence [tied]_.",
+    )
+    residual: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Add the input of each recurrent layer to its output, through a learned linear map where their sizes differ.",
+    )
+    layer_norm: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Normalise the output of each recurrent layer over its units [layernorm]_.",
+    )
+    weight_init: str = parameter(
+        "auto",
+        [StrOptions({"auto", "orthogonal", "identity", "torch"})],
+        '{"auto", "orthogonal", "identity", "torch"}',
+        '``"orthogonal"``: orthogonal recurrent matrices, Glorot-uniform input matrices, biases 0 but for the LSTM\'s '
+        'forget gate, which starts at 1. ``"identity"``: recurrent matrices start as the identity [identity]_. '
+        '``"auto"``: ``"identity"`` for the vanilla cell with relu, else ``"orthogonal"``. ``"torch"``: as torch\'s '
+        "own layers.",
+    )
+    proj_size: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Size to which the LSTM projects its hidden state; smaller than `hidden_size`, LSTM only.",
+    )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class InputParameters:
+    """How steps are read, and how tokens become vectors."""
+
+    embedding_dim: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None; integers are "
+        "token ids if it is set, and numbers if None.",
+    )
+    min_df: int | float = parameter(
+        1,
+        [at_least(Integral, 1), Interval(RealNotInt, 0, 1, closed="both")],
+        "int or float",
+        "Fewest sequences, or the smallest share of them, that a token must be in to have a vector of its own. Rarer "
+        "tokens, and those that training did not have, share the vector of unknown tokens.",
+    )
+    max_features: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "The most frequent tokens that get a vector of their own.",
+    )
+    pretrained_embeddings: Any = parameter(
+        None,
+        "no_validation",  # what reads them knows best what they may be
+        "dict, gensim KeyedVectors, (tokens, vectors), path or None",
+        "First vectors of the tokens: a file may be in the text format of GloVe, word2vec or fastText or in word2vec's "
+        "binary format, and compressed. Only vectors of tokens in the training data are kept. A token without a vector "
+        "takes that of its lower-case, title-case or upper-case form, or else a random one.",
+    )
+    freeze_embeddings: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the vectors of tokens stay as they are at first.",
+    )
+    char_encoder: str | None = parameter(
+        None,
+        [StrOptions({"cnn", "lstm"}), None],
+        '{"cnn", "lstm"} or None',
+        "Join to the vector of a token one made from its characters: the greatest value of each filter of a "
+        "convolution over three characters [charcnn]_, or the last states of an LSTM in both directions [charlstm]_.",
+    )
+    char_embedding_dim: int = parameter(
+        25,
+        [at_least(Integral, 1)],
+        "int",
+        "Size of the learned vector of a character.",
+    )
+    char_hidden_size: int = parameter(
+        50,
+        [at_least(Integral, 1)],
+        "int",
+        "Size of the vector that is made from characters.",
+    )
+    casing_features: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own; "
+        "tokens are then looked up in lower case.",
+    )
+    embedding_dropout: float = parameter(
+        0.0,
+        [SHARE],
+        "float in [0, 1)",
+        "Share of the values dropped of the vectors that the first layer reads, where tokens are embedded.",
+    )
+    word_dropout: float = parameter(
+        0.0,
+        [SHARE],
+        "float in [0, 1)",
+        "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too.",
+    )
+    max_length: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Steps kept of a longer sequence, in training and, but for a tagger, in prediction.",
+    )
+    truncate: str = parameter(
+        "tail",
+        [StrOptions({"head", "tail"})],
+        '{"tail", "head"}',
+        "The end of a sequence that is cut off beyond `max_length`.",
+    )
+    missing: str = parameter(
+        "error",
+        [StrOptions({"error", "mask"})],
+        '{"error", "mask"}',
+        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (0 before the first) and "
+        "add for each feature an indicator that is 1 where it was observed.",
+    )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TransferParameters:
+    """What comes from another fitted estimator, and what training leaves alone."""
+
+    pretrained: Any = parameter(
+        None,
+        "no_validation",  # an error that says how to hand an estimator over comes from where it is taken apart
+        "fitted estimator of this package, or None",
+        "Start from its backbone, vocabulary and embeddings, and train a new head [ulmfit]_. The parameters that "
+        "describe those (`cell_type`, `hidden_size`, `embedding_dim`, `char_encoder` and the like) are then its own. "
+        "It stays fitted when this estimator is cloned; as a value of a grid it goes inside scikit-learn's "
+        "FrozenEstimator.",
+    )
+    freeze: str | None = parameter(
+        None,
+        [StrOptions({"inputs", "backbone"}), None],
+        '{"inputs", "backbone"} or None',
+        'What training leaves as it is: all that is embedded, characters too, or with ``"backbone"`` all but the head.',
+    )
+    unfreeze_every: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Let what `freeze` holds back into training again, one layer after another from the top, each so many epochs "
+        "after the one before [ulmfit]_.",
+    )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TrainingParameters:
+    """How the network is trained, and on what."""
+
+    optimizer: str | type[torch.optim.Optimizer] = parameter(
+        "adam",
+        [StrOptions(set(OPTIMIZERS)), OptimizerClass()],
+        '{"adam", "adamw", "sgd", "rmsprop"} or torch.optim.Optimizer class',
+        '``"sgd"`` has Nesterov momentum of 0.9. A class gets the parameters, ``lr`` and, if it knows it, '
+        "`weight_decay`.",
+    )
+    learning_rate: float = parameter(
+        0.005,
+        [POSITIVE],
+        "float",
+        "Step size; with a schedule, the highest.",
+    )
+    lr_schedule: str | None = parameter(
+        "cosine",
+        [StrOptions(set(SCHEDULES)), None],
+        '{"plateau", "cosine", "onecycle"} or None',
+        '``"plateau"`` halves the rate when the training loss, or with validation data the validation loss, has not '
+        'fallen for more than half of `n_iter_no_change` epochs; ``"cosine"`` lowers it to 0 over `max_epochs`; '
+        '``"onecycle"`` raises it first. `partial_fit` keeps it constant.',
+    )
+    weight_decay: float = parameter(
+        0.0,
+        [at_least(Real, 0)],
+        "float",
+        'L2 penalty (decoupled for ``"adamw"``).',
+    )
+    batch_size: int = parameter(
+        16,
+        [at_least(Integral, 1)],
+        "int",
+        "Sequences an optimizer step. Sequences of similar length share a batch.",
+    )
+    max_epochs: int = parameter(
+        50,
+        [at_least(Integral, 1)],
+        "int",
+        "Passes over the data, at most.",
+    )
+    clip_grad_norm: float | None = parameter(
+        1.0,
+        [POSITIVE, None],
+        "float or None",
+        "Largest norm of the gradient of a batch.",
+    )
+    clip_grad_value: float | None = parameter(
+        None,
+        [POSITIVE, None],
+        "float or None",
+        "Largest absolute value of an entry of the gradient.",
+    )
+    tbptt_steps: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Steps after which back-propagation through time is cut off; the state itself goes on.",
+    )
+    early_stopping: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Set a share of the data aside, stop when its score stalls, and keep the weights of the best epoch.",
+    )
+    validation_fraction: float = parameter(
+        0.1,
+        [Interval(Real, 0, 1, closed="neither")],
+        "float in (0, 1)",
+        "The share that `early_stopping` sets aside, if `fit` is not given `X_val`.",
+    )
+    n_iter_no_change: int = parameter(
+        10,
+        [at_least(Integral, 1)],
+        "int",
+        "Epochs without an improvement of more than `tol` after which training ends.",
+    )
+    tol: float = parameter(
+        1e-4,
+        [at_least(Real, 0)],
+        "float",
+        "Smallest improvement that counts: of the validation score with `early_stopping`, else of the training loss.",
+    )
+    warm_start: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether a second `fit` goes on from the weights and the optimizer state of the first.",
+    )
+    random_state: int | np.random.RandomState | None = parameter(
+        None,
+        ["random_state"],
+        "int, RandomState instance or None",
+        "Draws first weights, batches, dropout and the validation split. torch's global generator is never touched.",
+    )
+    device: str = parameter(
+        "auto",
+        [str],
+        "str",
+        '``"cpu"``, ``"cuda"``, ``"cuda:N"``, or the first CUDA device if there is one.',
+    )
+    dtype: str = parameter(
+        "float32",
+        [StrOptions({"float32", "float64", "bfloat16"})],
+        '{"float32", "float64", "bfloat16"}',
+        'Precision of training. With "bfloat16" the weights stay in float32, and torch multiplies matrices in bfloat16 '
+        "where it deems that safe, which GPUs have units for. Predictions on a CPU are computed in float64, but for "
+        "the recurrences that kernels compute.",
+    )
+    engine: str = parameter(
+        "auto",
+        [StrOptions({"auto", "fused", "torch"})],
+        '{"auto", "fused", "torch"}',
+        "What computes recurrences and label chains on a CPU: the kernels of this package, or torch. "
+        '"auto" takes the faster one; "fused" takes the kernels wherever they can do the work. Results agree to '
+        "rounding.",
+    )
+    n_threads: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Threads of one fit on a CPU. None lets the kernels have all cores (up to 8) and torch one, and gives one to "
+        "both inside the jobs of a search. The result does not depend on it, but for rounding where torch computes.",
+    )
+    data_parallel: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether processes that ``torchrun`` has started share each batch, and train one model together. Every process "
+        "calls `fit` with the same data.",
+    )
+    callbacks: list[Any] | None = parameter(
+        None,
+        [list, tuple, None],
+        "list or tuple of skorch callbacks, or None",
+        "Copied before use; the copies that were used are in ``net_.callbacks_``.",
+    )
+    verbose: int = parameter(
+        0,
+        ["verbose"],
+        "int",
+        "Whether to print a line an epoch.",
+    )

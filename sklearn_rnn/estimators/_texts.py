@@ -1,0 +1,62 @@
+"""What the docs of all estimators say of fitted attributes, and the publications that they cite."""
+
+from __future__ import annotations
+
+FITTED = {
+    "n_features_in_": ("int", "Features a step, or columns of a 2-D table."),
+    "feature_names_in_": ("array of str", "Names of the columns, if X had any."),
+    "input_spec_": ("InputSpec", "What the sequences looked like in `fit`, and how they were cut and filled."),
+    "vocabulary_": (
+        "dict",
+        "Index of each token; only for sequences of tokens. Index 0 is for tokens that training did not have.",
+    ),
+    "encoding_": (
+        "StepEncoding",
+        "How steps become numbers: the vocabularies of all inputs, the characters, and what is passed on.",
+    ),
+    "embedding_coverage_": (
+        "float",
+        "Share of the vocabulary that has a pretrained vector; only with `pretrained_embeddings`.",
+    ),
+    "target_": ("Target", "What y is: how it is encoded and scored, which outputs and which loss it has."),
+    "net_": ("skorch.NeuralNet", "The trained net."),
+    "module_": ("torch.nn.Module", "The network inside it."),
+    "n_iter_": ("int", "Epochs that the last fit ran."),
+    "best_epoch_": (
+        "int",
+        "The epoch, from 1, whose weights are kept: the last, or with `early_stopping` the best.",
+    ),
+    "loss_curve_": ("list of float", "Weighted mean training loss of each epoch."),
+    "validation_scores_": (
+        "list of float or None",
+        "Score on the validation data after each epoch: accuracy, for a tagger what `scoring` says, R2 for a "
+        "regressor; None without validation data.",
+    ),
+    "history_": ("list of dict", "skorch's record of each epoch."),
+}
+"""Kind and sentences of each attribute that every ``fit`` leaves behind."""
+
+REFERENCES = {
+    "lstm": "Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8), with the "
+    "forget gate of Gers, F. A., Schmidhuber, J. and Cummins, F. (2000).",
+    "gru": "Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder. EMNLP.",
+    "mgu": "Zhou, G.-B. et al. (2016). Minimal gated unit for recurrent neural networks. International Journal of "
+    "Automation and Computing 13(3).",
+    "identity": "Le, Q. V., Jaitly, N. and Hinton, G. E. (2015). A simple way to initialize recurrent networks of "
+    "rectified linear units. arXiv:1504.00941.",
+    "dropout": "Srivastava, N. et al. (2014). Dropout. JMLR 15.",
+    "tied": "Gal, Y. and Ghahramani, Z. (2016). A theoretically grounded application of dropout in recurrent neural "
+    "networks. NeurIPS.",
+    "layernorm": "Ba, J. L., Kiros, J. R. and Hinton, G. E. (2016). Layer normalization. arXiv:1607.06450.",
+    "charcnn": "Ma, X. and Hovy, E. (2016). End-to-end sequence labeling via bi-directional LSTM-CNNs-CRF. ACL.",
+    "charlstm": "Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL.",
+    "weightdrop": "Merity, S., Keskar, N. S. and Socher, R. (2018). Regularizing and optimizing LSTM language models. "
+    "ICLR.",
+    "ulmfit": "Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL.",
+    "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
+    "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
+    "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
+    "International Journal of Forecasting 36(3).",
+    "bagging": "Breiman, L. (1996). Bagging predictors. Machine Learning 24(2).",
+}
+"""What ``[key]_`` cites in the docstrings of estimators and in the sentences of parameters."""
