@@ -5,6 +5,21 @@ The scorers go where scikit-learn's tools take `scoring`. For other options make
 """
 
 from sklearn_rnn.metrics._flat import flat_accuracy_score, flat_classification_report, flat_f1_score
+from sklearn_rnn.metrics._number_scorers import (
+    make_pinball_scorer,
+    sequence_log_likelihood_scorer,
+    sequence_mae_scorer,
+    sequence_pinball_scorer,
+    sequence_r2_scorer,
+    sequence_rmse_scorer,
+)
+from sklearn_rnn.metrics._numbers import (
+    sequence_mean_absolute_error,
+    sequence_mean_log_likelihood,
+    sequence_pinball_loss,
+    sequence_r2_score,
+    sequence_root_mean_squared_error,
+)
 from sklearn_rnn.metrics._scorers import (
     flat_accuracy_scorer,
     flat_f1_scorer,
@@ -29,8 +44,19 @@ __all__ = [
     "flat_classification_report",
     "flat_f1_score",
     "flat_f1_scorer",
+    "make_pinball_scorer",
     "sequence_accuracy_score",
     "sequence_accuracy_scorer",
+    "sequence_log_likelihood_scorer",
+    "sequence_mae_scorer",
+    "sequence_mean_absolute_error",
+    "sequence_mean_log_likelihood",
+    "sequence_pinball_loss",
+    "sequence_pinball_scorer",
+    "sequence_r2_score",
+    "sequence_r2_scorer",
+    "sequence_rmse_scorer",
+    "sequence_root_mean_squared_error",
     "span_classification_report",
     "span_confusion",
     "span_f1_score",

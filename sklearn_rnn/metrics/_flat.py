@@ -21,8 +21,8 @@ def flat_accuracy_score(
     ----------
     y_true, y_pred : label sequences
         For each sequence as many labels as it has steps, strings or integers.
-    sample_weight : array-like of shape (n_sequences,), optional
-        The weight of each step of a sequence.
+    sample_weight : array-like of shape (n_sequences,), or for each sequence one a step, optional
+        The weight of each step of a sequence, or of each step.
     ignore_label : str or int, optional
         Steps with this true label are left out.
 
@@ -67,8 +67,8 @@ def flat_f1_score(
         The labels that count, all by default. A common choice is all but ``"O"``.
     ignore_label : str or int, optional
         Steps with this true label are left out.
-    sample_weight : array-like of shape (n_sequences,), optional
-        The weight of each step of a sequence.
+    sample_weight : array-like of shape (n_sequences,), or for each sequence one a step, optional
+        The weight of each step of a sequence, or of each step.
 
     Returns
     -------
@@ -117,8 +117,8 @@ def flat_classification_report(
         The labels to show, all by default.
     ignore_label : str or int, optional
         Steps with this true label are left out.
-    sample_weight : array-like of shape (n_sequences,), optional
-        The weight of each step of a sequence.
+    sample_weight : array-like of shape (n_sequences,), or for each sequence one a step, optional
+        The weight of each step of a sequence, or of each step.
     digits, output_dict, zero_division
         As in :func:`sklearn.metrics.classification_report`.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.formats import is_text
+from sklearn_rnn.data.number_targets import validate_step_weights
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, read_step_labels
@@ -34,7 +35,10 @@ def flat_labels(
     """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
     true, pred = paired_labels(y_true, y_pred)
     counted = labelled_steps(true, ignore_label)
-    weight = np.repeat(validate_weights(sample_weight, len(true)), true.lengths)
+    of_steps = None if sample_weight is None else validate_step_weights(sample_weight, true, name="sample_weight")
+    weight = (
+        np.repeat(validate_weights(sample_weight, len(true)), true.lengths) if of_steps is None else of_steps.values
+    )
     return _as_flat(true.values[counted]), _as_flat(pred.values[counted]), weight[counted]
 
 

@@ -1,0 +1,157 @@
+"""True and predicted numbers in every format, read into pairs of equal shapes, and the weights that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.steps import spread_over_steps
+from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.exceptions import SequenceDataError
+
+Array = NDArray[np.float64]
+
+Layout = Literal["numbers", "table", "list", "steps"]
+
+
+class NumberRows(NamedTuple):
+    """Numbers, one row a sequence or a step."""
+
+    values: Array
+    """Shape (n_rows, n_outputs)."""
+    offsets: NDArray[np.int64] | None
+    """Where each sequence starts, shape (n_sequences + 1,), if there is a row for each step."""
+
+    def place(self, row: int) -> str:
+        """The indices of a row, as they are written after the name of what holds it."""
+        if self.offsets is None:
+            return f"[{row}]"
+        sequence, step = locate(Sequences(self.values, self.offsets), row)
+        return f"[{sequence}][{step}]"
+
+    def columns(self, weight: Array) -> Iterator[tuple[Array, NDArray[np.bool_]]]:
+        """Each output (n_rows,), and which of its rows hold a target that counts."""
+        for column in self.values.T:
+            yield column, ~np.isnan(column) & (weight > 0)
+
+
+def paired_numbers(y_true: Any, y_pred: Any, *, target: str) -> tuple[NumberRows, NumberRows]:
+    """Read true and predicted numbers, and check that they belong together.
+
+    Raises
+    ------
+    SequenceDataError
+        If they differ in number, in a length or in outputs, or if a prediction is not finite where a target is.
+    """
+    y_true, y_pred = _unwrapped(y_true, "y_true"), _unwrapped(y_pred, "y_pred")
+    per_step = _is_per_step([_layout(y_true), _layout(y_pred)], target)
+    true, pred = _read(y_true, "y_true", per_step), _read(y_pred, "y_pred", per_step)
+    _check_same_shape(true, pred)
+    wrong = ~np.isnan(true.values) & ~np.isfinite(pred.values)
+    if wrong.any():
+        row, column = (int(i) for i in np.argwhere(wrong)[0])
+        raise SequenceDataError(
+            f"y_pred{pred.place(row)} is {pred.values[row, column]} where y_true holds a target "
+            f"({int(wrong.sum())} such prediction(s) in all): predict a number for each target"
+        )
+    return true, pred
+
+
+def read_numbers(y: Any, *, name: str, target: str) -> NumberRows:
+    """Read numbers in any format, one a sequence or one a step."""
+    y = _unwrapped(y, name)
+    return _read(y, name, _is_per_step([_layout(y)], target))
+
+
+def spread_weights(sample_weight: Any, rows: NumberRows) -> Array:
+    """The weight of each row (n_rows,), from one a sequence or one a step."""
+    n_rows = len(rows.values)
+    if n_rows == 0:
+        return np.ones(0)
+    if sample_weight is None or rows.offsets is None or not hasattr(sample_weight, "__len__"):
+        return validate_weights(sample_weight, n_rows)
+    steps = Sequences(rows.values, rows.offsets)
+    return validate_weights(spread_over_steps(sample_weight, steps, name="sample_weight"), n_rows)
+
+
+def _is_per_step(layouts: list[Layout], target: str) -> bool:
+    """Whether there is a row for each step."""
+    if target not in ("auto", "sequence", "step"):
+        raise ValueError(f"target must be 'auto', 'sequence' or 'step', got {target!r}")
+    if target != "auto":
+        return target == "step"
+    return "steps" in layouts or set(layouts) == {"list"}
+
+
+def _unwrapped(y: Any, name: str) -> Any:
+    """An array, a list or a container, of a tensor, a frame, a Series or another array-like."""
+    if y is None:
+        raise ValueError(f"requires {name} to be passed, but it is None")
+    if isinstance(y, (Sequences, np.ndarray, list, tuple)):
+        return y
+    if hasattr(y, "detach"):
+        return y.detach().cpu().numpy()
+    if is_table(y):
+        return y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    if isinstance(y, (str, bytes)) or not (hasattr(y, "__len__") or hasattr(y, "__array__")):
+        raise SequenceDataError(f"{name} must hold numbers, one or more for each sequence, got {y!r:.60}")
+    return items_of(y)
+
+
+def _layout(y: Any) -> Layout:
+    """What the form of y says: a list of rows of equal length may hold steps or outputs, a 2-D array as well."""
+    if isinstance(y, Sequences):
+        return "steps"
+    if isinstance(y, np.ndarray) and y.ndim > 1:
+        return "table" if y.ndim == 2 else "steps"
+    if not any(hasattr(item, "__len__") for item in y):
+        return "numbers"
+    rows_of_numbers = isinstance(y, (list, tuple)) and len({len(item) for item in y if hasattr(item, "__len__")}) == 1
+    return "list" if rows_of_numbers else "steps"
+
+
+def _read(y: Any, name: str, per_step: bool) -> NumberRows:
+    if not per_step:
+        if isinstance(y, Sequences):
+            raise SequenceDataError(f"{name} holds numbers for each step, wanted one number or row for each sequence")
+        values = check_array(
+            y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=True, ensure_all_finite="allow-nan"
+        )
+        if values.ndim > 2:
+            raise SequenceDataError(
+                f"{name} must have shape (n_sequences,) or (n_sequences, n_outputs), got {values.shape}: "
+                f"target='step' reads one number a step"
+            )
+        return NumberRows(values.reshape(len(values), -1), None)
+    sequences = as_sequences(y, name=name)
+    try:
+        values = sequences.values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise SequenceDataError(f"{name} must hold numbers: {error}") from error
+    rows = NumberRows(values.reshape(len(values), sequences.n_features), sequences.offsets)
+    if np.isinf(values).any():
+        place = rows.place(int(np.argwhere(np.isinf(rows.values))[0, 0]))
+        raise SequenceDataError(f"Input {name} contains infinity or a value too large for dtype('float64') at {place}")
+    return rows
+
+
+def _check_same_shape(true: NumberRows, pred: NumberRows) -> None:
+    if true.offsets is None or pred.offsets is None:
+        if len(true.values) != len(pred.values):
+            raise SequenceDataError(f"y_true holds {len(true.values)} sequences, y_pred {len(pred.values)}")
+    elif len(true.offsets) != len(pred.offsets):
+        raise SequenceDataError(f"y_true holds {len(true.offsets) - 1} sequences, y_pred {len(pred.offsets) - 1}")
+    elif not np.array_equal(true.offsets, pred.offsets):
+        wanted, found = np.diff(true.offsets), np.diff(pred.offsets)
+        i = int(np.argmax(wanted != found))
+        raise SequenceDataError(f"y_true[{i}] has {wanted[i]} steps, y_pred[{i}] has {found[i]}")
+    if len(true.values) and true.values.shape != pred.values.shape:
+        raise SequenceDataError(
+            f"y_true holds {true.values.shape[1]} output(s), y_pred {pred.values.shape[1]}: give the same ones"
+        )
