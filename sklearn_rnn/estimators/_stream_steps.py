@@ -1,0 +1,252 @@
+"""How a step of some streams is read: checked, transformed, its missing values filled, and encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.formats import check_not_masked, items_of, object_array
+from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
+
+Array = NDArray[Any]
+
+
+class StepReader:
+    """From a step, as it is given, to the rows of numbers that a network reads.
+
+    Parameters
+    ----------
+    transformers : list of PerStep
+        What each step goes through first.
+    model : estimator
+        The fitted one that the steps are for.
+    n_streams : int
+    dtype : dtype
+        What the network computes in. If that is wider than what the estimator reads X in, numbers are rounded to it.
+
+    Attributes
+    ----------
+    last : array of shape (n_streams, n_filled)
+        The last value that each stream has shown of each number that may be missing.
+    """
+
+    def __init__(self, transformers: list[Any], model: Any, n_streams: int, dtype: np.dtype[Any]) -> None:
+        self._transformers = transformers
+        self._model = model
+        self._spec = model.input_spec_
+        self._plain = self._spec.kind == "numeric" and not transformers
+        self._rounds = model.dtype != "float64" and dtype == np.float64
+        encoding = model.encoding_
+        alone = self._spec.kind in ("text", "ids") and encoding.characters is None and not encoding.casing
+        self._index: dict[Any, int] | None = encoding.vocabulary if alone else None
+        self._values, self._indicators = self._missing_columns()
+        self.last = np.zeros((n_streams, len(self._values)))
+        self._filled: Array | None = None
+
+    def read(self, step: Any, rows: NDArray[np.int64]) -> Array:
+        """The encoded step, (n, n_columns), or (n,) of token indices, of the streams `rows` (n,).
+
+        Raises
+        ------
+        SequenceDataError, ValueError, TypeError
+            What came and what was wanted.
+        """
+        n = len(rows)
+        values = _numbers(step, n, self._spec.n_features) if self._plain else self._read_any(step, n)
+        if self._rounds and values.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32).astype(np.float64)
+        if not len(self._values):
+            return values
+        values = _with_indicators(values) if self._spec.kind == "numeric" else values.astype(np.float64)
+        observed = values[:, self._indicators] > 0
+        self._filled = values[:, self._values] = np.where(observed, values[:, self._values], self.last[rows])
+        return values
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Remember the values of the step that was read last: the streams `rows` (n,) have taken it."""
+        if self._filled is not None:
+            self.last[rows] = self._filled
+
+    def error_at(self, place: int, values: Array, rows: NDArray[np.int64]) -> SequenceDataError:
+        """The error for the number at `place`, counted row by row, of the encoded `values` of the streams `rows`."""
+        row, column = divmod(place, values.shape[1])
+        names = getattr(self._model, "feature_names_in_", None)
+        named = self._plain and not self._spec.table and names is not None and column < len(names)
+        what, advice = "infinity, or a value too large for the type of the network", ""
+        if np.isnan(values[row, column]):
+            what = "NaN"
+            advice = (
+                ". Impute it (PerStep(SimpleImputer())), or fit with missing='mask' to carry the last value forward"
+            )
+        return SequenceDataError(
+            f"The step of stream {rows[row]} holds {what} in column {repr(names[column]) if named else column}: no "  # type: ignore[index]
+            f"stream has taken the step{advice}"
+        )
+
+    def _read_any(self, step: Any, n: int) -> Array:
+        for transformer in self._transformers:
+            step = _values_of(transformer.transform(_one_step_each(step, n, transformer.input_spec_)))
+        spec = self._spec
+        if spec.kind == "numeric":
+            return _numbers(step, n, spec.n_features)
+        encoding = self._model.encoding_
+        if spec.kind == "aligned":
+            inputs: Inputs = self._model._read_raw(_aligned(step, n, spec), reset=False)
+        else:
+            tokens = _tokens(step, n) if spec.kind == "text" else _ids(step, n)
+            if self._index is not None:
+                return np.array([self._index.get(token, 0) for token in tokens], dtype=np.int64)
+            inputs = Sequences(object_array(tokens), np.arange(n + 1))
+        return encoding.encode(inputs, spec, "float64").values
+
+    def _missing_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The columns of an encoded step that hold what may be missing, and those that say whether it was there."""
+        spec = self._spec
+        if spec.missing != "mask":
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        parts = [spec] if spec.kind == "numeric" else [part for part in spec.inputs.values() if part.kind == "numeric"]
+        sizes = [part.n_features for part in parts]
+        start = -2 * sum(sizes)  # numbers come last
+        values: list[int] = []
+        indicators: list[int] = []
+        for size in sizes:
+            values += range(start, start + size)
+            indicators += range(start + size, start + 2 * size)
+            start += 2 * size
+        return np.array(values, dtype=np.int64), np.array(indicators, dtype=np.int64)
+
+
+def _numbers(step: Any, n: int, n_features: int) -> Array:
+    """The numbers of a step in float64, (n, n_features)."""
+    x = step if type(step) is np.ndarray else _as_array(step)
+    if x.dtype != np.float64:
+        x = _as_floats(x)
+    if x.shape != (n, n_features):
+        if x.ndim > 1 or min(n, n_features) > 1 or x.size != n * n_features:
+            raise _wrong_shape(x, n, n_features)
+        x = x.reshape(n, n_features)
+    return x
+
+
+def _wrong_shape(x: Array, n: int, n_features: int) -> SequenceDataError:
+    alone = f", or ({n_features},)" if n == 1 else ""
+    return SequenceDataError(
+        f"step has shape {x.shape}, wanted ({n}, {n_features}){alone}: one row of the {n_features} feature(s) that fit "
+        f"saw for each of {n} stream(s)"
+    )
+
+
+def _as_array(step: Any) -> Array:
+    """A list, tensor, Series or frame as an array."""
+    check_not_masked(step, "step")
+    if hasattr(step, "detach"):
+        step = step.detach().cpu()
+    try:
+        return np.asarray(step)
+    except (TypeError, ValueError) as error:
+        raise SequenceDataError(f"step must hold as many numbers for each stream: {error}") from error
+
+
+def _as_floats(x: Array) -> Array:
+    if x.dtype.kind == "O" and not any(isinstance(value, (str, Mapping)) for value in x.flat):
+        try:
+            return x.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise SequenceDataError(f"step holds what is not a number: {error}") from error
+    if x.dtype.kind not in "biuf":
+        first = next(iter(x.flat), None)
+        raise SequenceDataError(f"step holds {first!r:.60} (dtype {x.dtype}), but numbers are wanted, as in fit")
+    return x.astype(np.float64)
+
+
+def _with_indicators(values: Array) -> Array:
+    """`values` (n, n_features), NaN of which become 0, and beside them whether each was there."""
+    observed = ~np.isnan(values)
+    return np.concatenate([np.where(observed, values, 0), observed], axis=1)
+
+
+def _items(step: Any, n: int, what: str) -> list[Any]:
+    """What is given for each of `n` streams, for which a single item may stand by itself."""
+    single = isinstance(step, (str, bytes, Mapping)) or not hasattr(step, "__len__") or np.ndim(step) == 0
+    items = [step] if single else list(items_of(step))
+    if len(items) != n:
+        raise SequenceDataError(f"step holds {len(items)} {what}(s), wanted one for each of {n} stream(s)")
+    return items
+
+
+def _tokens(step: Any, n: int) -> list[str]:
+    """The tokens of a step, one for each stream."""
+    items = _items(step, n, "token")
+    for item in items:
+        if not isinstance(item, str):
+            raise SequenceDataError(f"step holds {item!r:.60} where a token, a string as in fit, is wanted")
+    return items
+
+
+def _ids(step: Any, n: int) -> list[int]:
+    """The token ids of a step, one for each stream."""
+    ids = np.asarray(_items(step, n, "token id"))
+    if ids.dtype.kind not in "iu" or ids.ndim != 1:
+        raise SequenceDataError(f"step holds {ids.flat[0]!r:.60} where a token id, an integer as in fit, is wanted")
+    found: list[int] = ids.tolist()
+    return found
+
+
+def _aligned(step: Any, n: int, spec: Any) -> Any:
+    """Sequences of one step of several inputs, for the door: from dicts of inputs, or of features."""
+    names = list(spec.inputs)
+    if isinstance(step, Mapping) and n > 1:
+        if set(step) != set(names):
+            raise SequenceDataError(f"step has the inputs {list(step)!r}, wanted those of fit: {names!r}")
+        columns = {name: _items(step[name], n, f"value of {name!r}") for name in names}
+    else:
+        dicts = _items(step, n, "dict")
+        if not all(isinstance(item, Mapping) for item in dicts):
+            raise SequenceDataError(f"step is {step!r:.60}, wanted a dict of the inputs {names!r} for each stream")
+        if any(set(item) != set(names) for item in dicts):
+            return [[item] for item in dicts]  # the door completes what features lack
+        columns = {name: [item[name] for item in dicts] for name in names}
+    offsets = np.arange(n + 1)
+    return AlignedSequences(
+        {
+            name: Sequences(
+                object_array(_tokens(column, n))
+                if spec.inputs[name].kind == "text"
+                else _numbers(np.asarray(column).reshape(n, -1), n, spec.inputs[name].n_features),
+                offsets,
+            )
+            for name, column in columns.items()
+        }
+    )
+
+
+def _one_step_each(step: Any, n: int, spec: Any) -> Any:
+    """Sequences of one step as a transformer takes them, whose `spec` says what it was fitted on."""
+    if spec.kind == "numeric":
+        x = _as_array(step)
+        if x.dtype.kind == "U":  # NumPy makes strings of numbers beside a string
+            x = np.array(step, dtype=object)
+        if x.size != n * spec.n_features:
+            raise _wrong_shape(x, n, spec.n_features)
+        return x.reshape(n, 1, spec.n_features)
+    if spec.kind == "text" and spec.n_features == 1:
+        return [[token] for token in _tokens(step, n)]
+    single = isinstance(step, Mapping) or (len(step) > 0 and isinstance(step[0], str))
+    items = [step] if single else list(step)
+    if len(items) != n:
+        raise SequenceDataError(f"step holds {len(items)} step(s), wanted one for each of {n} stream(s)")
+    return [[item] for item in items]
+
+
+def _values_of(transformed: Any) -> Array:
+    """What a transformer has made of sequences of one step: a row, or a token, of each."""
+    if isinstance(transformed, Sequences):
+        return transformed.values
+    return np.asarray(transformed)[:, 0]

@@ -1,0 +1,359 @@
+"""A network that takes one step of many sequences at a time, and keeps where each of them is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sklearn_rnn.networks.engines import kernels_may_run
+from sklearn_rnn.networks.fused import weights_of
+from sklearn_rnn.networks.heads import ChainHead, PooledHead, StepHead
+from sklearn_rnn.networks.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.state import State
+
+Array = NDArray[Any]
+
+POOLINGS: dict[type, str | None] = {
+    type(None): None,
+    LastPooling: "last",
+    MeanPooling: "mean",
+    MaxPooling: "max",
+    AttentionPooling: "attention",
+}
+
+
+def make_stepper(network: Any, n_streams: int) -> Stepper:
+    """The network as it goes on step by step, by kernels where they compute all of it.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        In evaluation. Its weights must not change afterwards.
+    n_streams : int
+
+    Returns
+    -------
+    stepper : Stepper
+
+    Raises
+    ------
+    ValueError
+        If the network reads sequences from their end, too.
+    """
+    if network.backbone.bidirectional:
+        raise ValueError(
+            "a network of two directions cannot go on step by step: the second one reads a sequence from its end, "
+            "which in a stream has not come yet. Fit the estimator with bidirectional=False"
+        )
+    return CompiledStepper(network, n_streams) if CompiledStepper.serves(network) else TorchStepper(network, n_streams)
+
+
+def head_parts(network: Any) -> tuple[Any, nn.Linear, Any]:
+    """The pooling or None, the linear map and the chain or None that lie above the layers of a network."""
+    head = network.head
+    return getattr(head, "pooling", None), head.linear, getattr(head, "chain", None)
+
+
+class Stepper(ABC):
+    """Streams that go on through a network, each at its own pace.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+    n_streams : int
+
+    Attributes
+    ----------
+    pooling : {"last", "mean", "max", "attention"} or None
+    chain : LabelChain or None
+        Of the network.
+    dtype : dtype
+        Of the states.
+    state : State
+        The state of all layers after the last step of each stream.
+    sums : array of float64, shape (n_streams, n_sums)
+        What the pooling keeps of the steps so far: their sum, their maximum, or for attention the greatest score, and
+        over the exponential of it the sums of the weights and of the weighted states.
+    n_steps : array of int64, shape (n_streams,)
+        Steps that each stream has taken.
+    outputs : array of float64, shape (n_streams, n_outputs)
+        Outputs of the head after the last step of each stream.
+    """
+
+    state: State
+    pooling: str | None
+
+    def __init__(self, network: Any, n_streams: int) -> None:
+        pooling, linear, self.chain = head_parts(network)
+        self.pooling = POOLINGS[type(pooling)]
+        self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
+        units = linear.in_features
+        n_sums = {"mean": units, "max": units, "attention": units + 2}
+        self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
+        self.n_steps = np.zeros(n_streams, np.int64)
+        self.outputs = np.zeros((n_streams, linear.out_features))
+
+    @abstractmethod
+    def advance(self, values: Array, rows: Array) -> int:
+        """Take a step.
+
+        Parameters
+        ----------
+        values : array of shape (n, n_columns), or (n,) of token indices
+            An encoded step of each stream; numbers in float64.
+        rows : array of int64, shape (n,)
+            The streams, none of them twice.
+
+        Returns
+        -------
+        place : int
+            -1; or where in `values`, read row by row, the first number is that is not finite in the type of the
+            network. Nothing has changed then.
+        """
+
+    @abstractmethod
+    def reset(self, rows: Array) -> None:
+        """Take the streams `rows` (n,) back to before their first step."""
+
+    def to_arrays(self) -> dict[str, Array]:
+        """All that changes with a step, by name; each with a row a stream."""
+        layers = self.state.to_arrays()
+        states = {f"layer {k} part {p}": part[0] for k, layer in enumerate(layers) for p, part in enumerate(layer)}
+        return {**states, "sums": self.sums.copy(), "n_steps": self.n_steps.copy(), "outputs": self.outputs.copy()}
+
+    def from_arrays(self, arrays: dict[str, Array]) -> None:
+        """Go on from what :meth:`to_arrays` returned.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, or has another shape than that of this network.
+        """
+        own = self.to_arrays()
+        for name, array in own.items():
+            if name not in arrays or arrays[name].shape != array.shape:
+                found = "is missing" if name not in arrays else f"has shape {arrays[name].shape}"
+                raise ValueError(f"{name!r} {found}, wanted {array.shape}")
+        layers = self.state.layers
+        parts = [[arrays[f"layer {k} part {p}"][None] for p in range(len(layer))] for k, layer in enumerate(layers)]
+        self.state = State.from_arrays(parts, layers[0][0])
+        self.sums[:], self.n_steps[:], self.outputs[:] = arrays["sums"], arrays["n_steps"], arrays["outputs"]
+
+
+class CompiledStepper(Stepper):
+    """All layers, pooling and head in one call of a kernel."""
+
+    def __init__(self, network: Any, n_streams: int) -> None:
+        from sklearn_rnn.kernels.stepping import step
+
+        super().__init__(network, n_streams)
+        self._inputs = network.inputs
+        self._tables = None if network.inputs is None else _tables(network.inputs)
+        layers: list[Any] = list(network.backbone.layers)
+        narrow, wide, table = _Flat(), _Flat(), []
+        self._columns: list[list[slice]] = []  # of the parts of the state of each layer
+        width = 0
+        for k, layer in enumerate(layers):
+            n_parts = len(layer.state_sizes)
+            places = [width, width + layer.direction_size]
+            width += n_parts * layer.direction_size
+            self._columns.append([slice(start, start + layer.direction_size) for start in places[:n_parts]])
+            table.append([*_recurrence(layer, narrow), *places, *_surroundings(network.backbone, k, wide)])
+        self._states = np.zeros((n_streams, width), self.dtype)
+        network_parts = (
+            np.array(table, dtype=np.int64),
+            np.array(_head(network, wide), dtype=np.int64),
+            narrow.joined(self.dtype),
+            wide.joined(np.dtype(np.float64)),
+        )
+        self._step = step
+        self._parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
+        none = np.arange(0)
+        step(np.empty((0, layers[0].directions[0].input_size)), none, *self._parts)  # compiled now, not at a first step
+
+    @staticmethod
+    def serves(network: Any) -> bool:
+        """Whether kernels compute all of the network but its inputs, and the engine in use lets them."""
+        layers = network.backbone.layers
+        return (
+            kernels_may_run(layers[0].weight)
+            and all(_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
+            and type(network.head) in (PooledHead, StepHead, ChainHead)
+            and type(head_parts(network)[0]) in POOLINGS
+        )
+
+    @property
+    def state(self) -> State:
+        """The state of all layers."""
+        layers = [[self._states[None, :, columns] for columns in layer] for layer in self._columns]
+        return State.from_arrays(layers, torch.from_numpy(self._states))
+
+    @state.setter
+    def state(self, state: State) -> None:
+        for layer, parts in zip(self._columns, state.layers, strict=True):
+            for columns, part in zip(layer, parts, strict=True):
+                self._states[:, columns] = part[0].numpy()
+
+    def advance(self, values: Array, rows: Array) -> int:
+        return self._step(_behaved(self._read(_behaved(values))), rows, *self._parts)
+
+    def reset(self, rows: Array) -> None:
+        self._states[rows] = 0
+        self.n_steps[rows] = 0
+
+    def _read(self, values: Array) -> Array:
+        """What the layers read, (n, input_size) in float64."""
+        if self._inputs is None:
+            return values
+        if self._tables is None:
+            with torch.inference_mode():
+                return self._inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
+        if values.ndim == 1:
+            return self._tables[0][values]
+        indices = values[:, : len(self._tables)].astype(np.int64)
+        vectors = [table[indices[:, k]] for k, table in enumerate(self._tables)]
+        return np.concatenate([*vectors, values[:, len(self._tables) :]], axis=1)
+
+
+class TorchStepper(Stepper):
+    """The modules of the network, over sequences of one step."""
+
+    def __init__(self, network: Any, n_streams: int) -> None:
+        super().__init__(network, n_streams)
+        self.network = network
+        self._pooling, self._linear, _ = head_parts(network)
+        self.state = network.backbone.zero_state(n_streams)
+
+    def advance(self, values: Array, rows: Array) -> int:
+        like = self.state.layers[0][0]
+        steps = torch.from_numpy(_behaved(values)).to(like.device)
+        if values.dtype.kind == "f":
+            bad = ~torch.isfinite(steps.to(like.dtype))
+            if bad.any():
+                return int(bad.flatten().to(torch.int8).argmax())
+        with torch.inference_mode():
+            index = torch.from_numpy(rows).to(like.device)
+            lengths = torch.ones(len(rows), dtype=torch.int64, device=like.device)
+            hidden, state = self.network.advance(steps[:, None], lengths, self.state.take(index))
+            # shape: (n, 1, units)
+            pooled, sums = self._pool(hidden[:, 0], rows)
+            outputs = self._linear(pooled).double().cpu().numpy()
+            self._keep(state, index)
+        self.sums[rows], self.outputs[rows] = sums, outputs
+        self.n_steps[rows] += 1
+        return -1
+
+    def reset(self, rows: Array) -> None:
+        index = torch.from_numpy(rows).to(self.state.layers[0][0].device)
+        self._keep(self.network.backbone.zero_state(len(rows)), index)
+        self.n_steps[rows] = 0
+
+    def _keep(self, state: State, index: Tensor) -> None:
+        """Put the `state` of some streams in the place of what theirs was."""
+        with torch.inference_mode():  # which the states may have been made in
+            for own, new in zip(self.state.layers, state.layers, strict=True):
+                for part, source in zip(own, new, strict=True):
+                    part[:, index] = source.to(part.dtype)
+
+    def _pool(self, states: Tensor, rows: Array) -> tuple[Tensor, Array]:
+        """The vectors that the head reads, (n, units), given the `states` (n, units) of this step, and the new sums."""
+        before, n_steps = self.sums[rows], self.n_steps[rows][:, None] + 1
+        if self.pooling in (None, "last"):
+            return states, before
+        x, first = states.double().cpu().numpy(), n_steps == 1
+        if self.pooling == "mean":
+            sums = np.where(first, x, before + x)
+            pooled = sums / n_steps
+        elif self.pooling == "max":
+            sums = pooled = np.where(first, x, np.maximum(before, x))
+        else:
+            pooling = self._pooling
+            score = pooling.score(torch.tanh(pooling.project(states))).double().cpu().numpy()
+            # shape: (n, 1)
+            greatest = np.where(first, score, np.maximum(before[:, :1], score))
+            fading = np.where(first, 0, np.exp(before[:, :1] - greatest))
+            totals = fading * before[:, 1:] + np.exp(score - greatest) * np.hstack([np.ones_like(score), x])
+            sums, pooled = np.hstack([greatest, totals]), totals[:, 1:] / totals[:, :1]
+        return torch.from_numpy(pooled).to(states), sums
+
+
+def _behaved(x: Array) -> Array:
+    """`x`, or where it is read-only or not contiguous a copy: torch refuses it, and kernels would be compiled anew."""
+    return x if x.flags.carray else np.array(x, order="C")
+
+
+class _Flat:
+    """Arrays that end as one, one after the other."""
+
+    def __init__(self) -> None:
+        self._parts: list[Array] = []
+        self._size = 0
+
+    def add(self, *parts: Any) -> int:
+        """Where the first of the `parts` begins."""
+        start = self._size
+        for part in parts:
+            array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
+            self._parts.append(array.reshape(-1))
+            self._size += array.size
+        return start
+
+    def joined(self, dtype: np.dtype[Any]) -> Array:
+        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
+
+
+def _cell(layer: Any) -> str | None:
+    """What kernels call the cell of a layer; None if they do not have it."""
+    name: str | None = "relu" if layer.unbounded else layer.cell.kernel
+    return name
+
+
+def _recurrence(layer: Any, narrow: _Flat) -> Iterator[int]:
+    """Cell, sizes and places of the weights of a layer, which go to `narrow`."""
+    from sklearn_rnn.kernels.recurrence import CELLS, arrange
+
+    w_x, w_h, b_x, b_h = (weight.detach().contiguous().numpy() for weight in weights_of(layer.directions[0]))
+    cell, hidden, inputs = CELLS[_cell(layer) or ""], w_h.shape[1], w_x.shape[1]
+    n_gates = len(w_h) // hidden
+    shapes: list[tuple[int, ...]] = [(n_gates, inputs + 1, hidden), (n_gates, hidden, hidden), (hidden,)]
+    arrays = [np.empty(shape, w_x.dtype) for shape in shapes]
+    arrange(cell, w_x, w_h, b_x, b_h, *arrays)
+    yield from (cell, inputs, hidden, *(narrow.add(array) for array in arrays))
+
+
+def _surroundings(backbone: Any, k: int, wide: _Flat) -> tuple[int, int]:
+    """Places of the skip connection and the norm of layer `k`, whose weights go to `wide`."""
+    from sklearn_rnn.kernels.stepping import IDENTITY, NOTHING
+
+    skip, norm = NOTHING, NOTHING
+    if len(backbone.skips):
+        skip = IDENTITY if isinstance(backbone.skips[k], nn.Identity) else wide.add(backbone.skips[k].weight.t())
+    if len(backbone.norms):
+        norm = wide.add(backbone.norms[k].eps, backbone.norms[k].weight, backbone.norms[k].bias)
+    return skip, norm
+
+
+def _head(network: Any, wide: _Flat) -> list[int]:
+    """Pooling, number of outputs and places of what lies above the layers, whose weights go to `wide`."""
+    from sklearn_rnn.kernels import stepping
+
+    pooling, linear, _ = head_parts(network)
+    kind = POOLINGS[type(pooling)]
+    places = [wide.add(linear.weight.t()), wide.add(linear.bias), 0, 0, 0]
+    if kind == "attention":
+        project, score = pooling.project, pooling.score
+        places[2:] = [wide.add(project.weight.t()), wide.add(project.bias), wide.add(score.weight)]
+    return [stepping.POOLINGS[kind], linear.out_features, *places]
+
+
+def _tables(inputs: Any) -> list[Array] | None:
+    """The vectors of each embedded input; None where that is not all that is embedded."""
+    if inputs.character_encoder is not None:
+        return None
+    return [embedding.weight.detach().double().numpy() for embedding in inputs.embeddings]
