@@ -14,6 +14,8 @@ from sklearn_rnn.estimators import (
     RNNSequenceTagger,
     SequenceBaggingClassifier,
     SequenceBaggingRegressor,
+    Stream,
+    stream,
 )
 from sklearn_rnn.preprocessing import PerStep, SequenceTokenizer
 
@@ -29,8 +31,10 @@ __all__ = [
     "SequenceBaggingRegressor",
     "SequenceTokenizer",
     "Sequences",
+    "Stream",
     "__version__",
     "open_sequences",
     "save_sequences",
     "sequences_from_frame",
+    "stream",
 ]

@@ -40,6 +40,12 @@ def outputs(fitted, X):
     return np.concatenate([np.ravel(item) for item in says]).astype(float)
 
 
+def emissions_of(tagger, X):
+    """The logits of the labels that a fitted tagger decodes, as sequences."""
+    with tagger._predictor() as compute:
+        return tagger._emissions(compute, tagger._read_inputs(X))
+
+
 def weights(fitted):
     """All parameters of the network, in one flat array."""
     return np.concatenate([part.detach().double().numpy().ravel() for part in fitted.module_.parameters()])

@@ -54,6 +54,10 @@ class LastStepTagger(RNNSequenceTagger):
     """A tagger that takes and gives one label a row, so that the checks above can see all else that it does."""
 
     def fit(self, X, y, *, sample_weight=None):
+        if (
+            sample_weight is not None and np.asarray(sample_weight).ndim > 1
+        ):  # of a tagger a weight for each step, but here steps are columns
+            raise ValueError("sample_weight has more than one dimension, wanted one weight a row")
         return super().fit(X, repeat_over_steps(X, y), sample_weight=sample_weight)
 
     def partial_fit(self, X, y, *, sample_weight=None):

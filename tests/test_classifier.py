@@ -70,7 +70,7 @@ def test_log_probabilities_do_not_round_to_minus_infinity():
     X, y = problem(RNNClassifier)
     model = small(RNNClassifier, cell_type="rnn", nonlinearity="relu").fit(X, y)
     with torch.no_grad():
-        model.module_.head.weight.mul_(1e5)
+        model.module_.head.linear.weight.mul_(1e5)
     log_proba = model.predict_log_proba(X)
     assert (model.predict_proba(X) == 0).any()
     assert np.isfinite(log_proba).all()
@@ -186,7 +186,7 @@ def test_hidden_states_can_be_had(cell_type):
     assert (states.shape, states.dtype) == ((24,), object)
     assert [state.shape for state in states] == [(len(x), 8) for x in X]
     assert_allclose(model.transform(X), [state.mean(axis=0) for state in states])
-    head = model.module_.head
+    head = model.module_.head.linear
     by_hand = model.transform(X) @ head.weight.detach().double().numpy()[0] + head.bias.item()
     assert_allclose(model.decision_function(X), by_hand)
     assert model.get_feature_names_out().tolist() == [f"rnnclassifier{i}" for i in range(8)]
@@ -246,7 +246,7 @@ class Split(Callback):
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if training:
-            self.seen |= set(batch[0]["values"][:, 0, 0].double().tolist())
+            self.seen |= set(batch.values[:, 0, 0].double().tolist())
 
 
 def trained_on(X, y, **fit_parameters):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import ragged, small
+from samples import emissions_of, ragged, small
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -108,13 +108,13 @@ def test_entities_and_scores_are_those_of_all_paths(scheme, kinds, parameters, s
     tagger = small(RNNSequenceTagger, tag_scheme=scheme, **parameters, stride=None).fit(X, y)
     tagger.set_params(stride=stride)
     generator = torch.Generator().manual_seed(1)
-    for part in (tagger.module_.chain.scores, tagger.module_.head.weight):
+    for part in (tagger.module_.head.chain.scores, tagger.module_.head.linear.weight):
         if isinstance(part, torch.nn.Parameter):
             part.data.copy_(2 * torch.randn(part.shape, generator=generator))
     labels, chain = tagger.codec_.labels, tagger._chain_scores()
     found = tagger.predict_entities(X)
     assert found.shape == (len(X),)
-    for emissions, entities in zip(tagger._emissions(X), found, strict=True):
+    for emissions, entities in zip(emissions_of(tagger, X), found, strict=True):
         paths, probabilities = brute_force(emissions, chain)
         best = paths[probabilities.argmax()]
         wanted = spans_of(labels[best])
@@ -132,7 +132,7 @@ def test_entities_and_scores_are_those_of_all_paths(scheme, kinds, parameters, s
 def test_without_a_chain_scores_are_products_and_broken_tags_mark_nothing():
     X, y = problem("IOB2", ["x"])
     tagger = small(RNNSequenceTagger, decoder="softmax", constrain_transitions=False).fit(X, y)
-    tagger.module_.head.weight.data.copy_(3 * torch.randn(3, 8, generator=torch.Generator().manual_seed(0)))
+    tagger.module_.head.linear.weight.data.copy_(3 * torch.randn(3, 8, generator=torch.Generator().manual_seed(0)))
     codes = {tag: code for code, tag in enumerate(tagger.classes_.tolist())}
     n_broken = 0
     for tags, proba, entities in zip(

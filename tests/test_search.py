@@ -304,7 +304,7 @@ class FailLater(Callback):
         self.size = size
 
     def on_train_begin(self, net, **kwargs):
-        if net.optimizer_.state and net.module__hidden_sizes == [self.size]:
+        if net.optimizer_.state and net.module__spec.backbone.hidden_sizes == (self.size,):
             raise self.error
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from test_tag_schemes import LABELS, alphabet, container, segmentations, written
 
-from sklearn_rnn.data.tag_codec import TagCodec, tag_lists, warn_broken_tags
 from sklearn_rnn.data.tag_schemes import SCHEMES, convert_tags
 from sklearn_rnn.exceptions import BrokenTagsWarning, SequenceDataError
+from sklearn_rnn.targets.tag_codec import TagCodec, tag_lists, warn_broken_tags
 
 TRAIN_SCHEMES = (None, "BIOES", "BILOU")
 every_pair = pytest.mark.parametrize(("scheme", "train_scheme"), list(product(SCHEMES, TRAIN_SCHEMES)))

@@ -15,7 +15,6 @@ from sklearn_rnn.data.tag_schemes import (
     allowed_transitions,
     closest_scheme,
     convert_tags,
-    detect_scheme,
     span_table,
     unknown_tags,
     violations,
@@ -248,33 +247,30 @@ def test_conversion_keeps_what_else_the_container_holds():
 @every_scheme
 def test_a_scheme_is_known_from_its_tags(scheme):
     for string, spans in valid_strings(scheme).items():
-        assert detect_scheme(container([string])) == (scheme if spans else None)
-    both = container([*valid_strings(scheme), ()])
-    assert detect_scheme(both) == closest_scheme(both) == scheme
+        assert not spans or closest_scheme(container([string])) == scheme
+    assert closest_scheme(container([*valid_strings(scheme), ()])) == scheme
 
 
 @pytest.mark.parametrize(
-    ("tags", "detected", "closest"),
+    ("tags", "closest"),
     [
-        ("O O", None, "IOB2"),
-        ("", None, "IOB2"),
-        ("NOUN VERB", None, None),
-        ("O B-x B-y-z NOUN", None, None),
-        ("B-x E-x U-x", None, None),
-        ("B-x I-x O I-x O B-y", None, "IOB2"),
-        ("I-x O I-x O B-x O I-y", None, "IOB1"),
-        ("B-x E-x O S-x B-x O", None, "BIOES"),
-        ("B I O", "IOB2", "IOB2"),
+        ("O O", "IOB2"),
+        ("", "IOB2"),
+        ("NOUN VERB", None),
+        ("O B-x B-y-z NOUN", None),
+        ("B-x E-x U-x", None),
+        ("B-x I-x O I-x O B-y", "IOB2"),
+        ("I-x O I-x O B-x O I-y", "IOB1"),
+        ("B-x E-x O S-x B-x O", "BIOES"),
+        ("B I O", "IOB2"),
     ],
 )
-def test_schemes_of_examples(tags, detected, closest):
-    assert detect_scheme(container([tags.split()])) == detected
+def test_schemes_of_examples(tags, closest):
     assert closest_scheme(container([tags.split()])) == closest
 
 
 def test_integers_are_no_tags():
     tags = Sequences(np.array([0, 1, 1]), [0, 3])
-    assert detect_scheme(tags) is None
     assert unknown_tags(tags.values, "IOB2") == [0, 1]
     assert violations(tags, "IOB2").tolist() == [0, 1, 2]
 

@@ -265,7 +265,7 @@ class Split(Callback):
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if training:
-            self.seen |= set(batch[0]["values"][:, 0, 0].double().tolist())
+            self.seen |= set(batch.values[:, 0, 0].double().tolist())
 
 
 def test_groups_stay_whole_in_the_inner_split():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from chain_oracle import all_paths, log_sum
 from numpy.testing import assert_allclose, assert_array_equal
-from samples import small, weights
+from samples import emissions_of, small, weights
 from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNSequenceTagger, Sequences
@@ -97,7 +97,7 @@ def fitted(case):
 def distribution(case, i):
     """Every possible tag sequence of ``QUERY[i]``, and its probability."""
     model, (scheme, parameters) = fitted(case), CASES[case]
-    paths, scores = all_paths(torch.tensor(model._emissions([QUERY[i]]).values), torch.tensor(model._chain_scores()))
+    paths, scores = all_paths(torch.tensor(emissions_of(model, [QUERY[i]]).values), torch.tensor(model._chain_scores()))
     probabilities = {}
     for path, log_probability in zip(paths, scores - log_sum(scores), strict=True):
         if np.isfinite(log_probability):
@@ -214,7 +214,7 @@ def test_constrained_predictions_keep_to_the_scheme(scheme, decoder):
         model = fit(X, y, decoder=decoder, **parameters)
         if scheme == "IOB1":  # of which only a B- can break anything, and that is rare
             opens = [str(label).startswith("B") for label in model.codec_.labels]
-            model.module_.head.bias.data[opens] += 20
+            model.module_.head.linear.bias.data[opens] += 20
         tags = model.predict(shuffled).tolist()
         values = np.array([tag for labels in tags for tag in labels], dtype=object)
         return len(violations(Sequences(values, np.cumsum([0, *map(len, tags)])), scheme))
@@ -251,7 +251,7 @@ def test_constraints_teach_steps_without_a_label():
     for constrained, seed in itertools.product(said, range(5)):
         options = {"ignore_label": "?", "constrain_transitions": constrained, "random_state": seed}
         model = fit(X, y, max_epochs=40, learning_rate=0.03, **options)
-        emissions = model._emissions([["a", "b"]]).values[1]
+        emissions = emissions_of(model, [["a", "b"]]).values[1]
         said[constrained].append(emissions[model.classes_ == "E-x"] - emissions[model.classes_ != "E-x"].max())
         assert model.predict([["p", "q"], ["s", "o"]]).tolist() == [["B-x", "E-x"], ["S-x", "O"]]
     assert np.mean(said[True]) > max(0, np.mean(said[False]))
@@ -314,7 +314,7 @@ def test_transitions_are_a_table_of_all_scores(decoder):
         assert np.isfinite(table.loc[before, after]) == allowed
         if allowed and decoder == "softmax":
             assert table.loc[before, after] == 0
-    emissions = model._emissions([QUERY[3]]).values
+    emissions = emissions_of(model, [QUERY[3]]).values
     tags = ["B-y", "I-y", "O"]
     score = sum(emissions[t, labels.index(tag)] for t, tag in enumerate(tags))
     score += sum(table.loc[pair] for pair in itertools.pairwise(["<start>", *tags, "<end>"]))
@@ -340,11 +340,11 @@ def test_emissions_come_from_the_window_in_which_a_step_is_deepest(max_length, s
         best = [(-1, None)] * len(x)
         for start in sorted({min(s, max(0, len(x) - max_length)) for s in range(0, len(x), stride)}):
             part = x[start : start + max_length]
-            for t, row in enumerate(model._emissions([part]).values):
+            for t, row in enumerate(emissions_of(model, [part]).values):
                 depth = min(t, len(part) - 1 - t)
                 if depth > best[start + t][0]:
                     best[start + t] = (depth, row)
-        assert_allclose(model._emissions([x]).values, [row for _, row in best], atol=1e-9)
+        assert_allclose(emissions_of(model, [x]).values, [row for _, row in best], atol=1e-9)
 
 
 @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES", "BILOU"])
@@ -373,7 +373,7 @@ class Seen(Callback):
         return self
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-        first = batch[0]["values"][:, 0, 0].tolist()
+        first = batch.values[:, 0, 0].tolist()
         self.documents[training] |= set(first)
         self.n_windows = max(self.n_windows, len(first)) if training else self.n_windows
 

@@ -47,7 +47,7 @@ def test_backbone_vocabulary_and_embeddings_are_taken_over():
     for name in ("inputs", "backbone"):
         for key, value in parts(model, name).items():
             torch.testing.assert_close(value, source.module_.state_dict()[key], rtol=0, atol=1e-8)
-    assert model.module_.head.weight.shape == (1, 5)
+    assert model.module_.head.linear.weight.shape == (1, 5)
 
 
 def test_states_are_those_of_the_source():
@@ -79,7 +79,7 @@ def test_freeze(freeze, frozen, trained):
     for name in trained:
         assert len(unchanged(model, source, name)) < len(parts(source, name))
     fresh = small(RNNClassifier, pretrained=source, freeze=freeze, dropout=0.0, max_epochs=1).fit(TEXTS, LABELS)
-    assert not torch.equal(fresh.module_.head.weight, model.module_.head.weight)
+    assert not torch.equal(fresh.module_.head.linear.weight, model.module_.head.linear.weight)
 
 
 def test_layers_are_let_in_from_the_top():
@@ -142,8 +142,8 @@ def test_inputs_must_be_those_of_the_source():
 def test_training_goes_on_with_warm_start():
     source = language_model()
     model = fine_tuned(source, warm_start=True)
-    before = model.module_.head.weight.clone()
-    assert not torch.equal(model.fit(TEXTS, LABELS).module_.head.weight, before)
+    before = model.module_.head.linear.weight.clone()
+    assert not torch.equal(model.fit(TEXTS, LABELS).module_.head.linear.weight, before)
     assert model.vocabulary_ == source.vocabulary_
 
 

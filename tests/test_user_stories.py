@@ -70,9 +70,9 @@ class TestValidationData:
         X, y = ragged(40), np.array([0] * 30 + [1] * 10)
         model = RNNClassifier(**SMALL)
         model.fit(X, y)
-        data = model._read_training_set(X, y, None, None, reset=False, classes=None, keep_groups=False)
-        _, validation = split_validation(data, 0.2, data.target, np.random.RandomState(seed))
-        assert validation.target.sum() == 2
+        target, data = model._read_examples(X, y, None, reset=False)
+        _, validation = split_validation(data, 0.2, target.strata, np.random.RandomState(seed))
+        assert data.target[validation].sum() == 2
 
     def test_the_score_is_the_score_whatever_the_class_weights(self):
         X, y = ragged(), np.array([0] * 24 + [1] * 6)

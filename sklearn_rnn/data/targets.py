@@ -1,4 +1,4 @@
-"""The one door for y: labels of sequences, numbers, and labels of steps."""
+"""The one door for labels as targets, of sequences or of steps."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def validate_class_labels(y: Any, n_sequences: int) -> tuple[NDArray[Any], Targe
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     y = _as_array(y)
-    _check_count(y, n_sequences)
+    check_count(y, n_sequences)
     _check_class_labels(y)
     check_classification_targets(y)
     kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -50,41 +50,6 @@ def validate_class_labels(y: Any, n_sequences: int) -> tuple[NDArray[Any], Targe
             f"(sklearn.multioutput.MultiOutputClassifier), or give a binary indicator matrix"
         )
     return column_or_1d(y, warn=True), "binary" if kind == "binary" else "multiclass"
-
-
-def validate_numbers(y: Any, n_sequences: int) -> NDArray[np.float64]:
-    """Check the targets of a regressor.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-    n_sequences : int
-
-    Returns
-    -------
-    targets : array of float64 of the same shape
-    """
-    if y is None:
-        raise ValueError("requires y to be passed, but the target y is None")
-    y = _as_array(y)
-    _check_count(y, n_sequences)
-    if isinstance(y, (list, tuple, Sequences)) or getattr(y, "dtype", None) == np.dtype(object):
-        _refuse_ragged(y)
-    if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
-        raise SequenceDataError(
-            f"y has dtype {y.dtype}, but numbers are wanted: give the time since some moment, in a unit of your choice"
-        )
-    try:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True)
-    except (TypeError, ValueError) as error:
-        if "float" not in str(error) or "infinity" in str(error):
-            raise
-        raise SequenceDataError(
-            f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels"
-        ) from error
-    if y.ndim not in (1, 2):
-        raise SequenceDataError(f"y must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}")
-    return y
 
 
 def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, name: str = "y") -> Sequences:
@@ -111,13 +76,18 @@ def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, nam
         raise SequenceDataError(
             f"{name} holds labels for {len(labels)} sequences, X has {len(sequences)}: inconsistent numbers of samples"
         )
-    if not np.array_equal(labels.offsets, sequences.offsets):
-        i = int(np.argmax(labels.lengths != sequences.lengths))
-        raise SequenceDataError(
-            f"{name}[{i}] has {labels.lengths[i]} labels, but X[{i}] has {sequences.lengths[i]} steps: wanted one "
-            f"label for each step"
-        )
+    check_same_steps(labels, sequences, name, "label")
     return labels
+
+
+def check_same_steps(items: Sequences, sequences: Sequences | AlignedSequences, name: str, what: str) -> None:
+    """Raise unless there is one of `items` for each step."""
+    if not np.array_equal(items.offsets, sequences.offsets):
+        i = int(np.argmax(items.lengths != sequences.lengths))
+        raise SequenceDataError(
+            f"{name}[{i}] has {items.lengths[i]} {what}s, but X[{i}] has {sequences.lengths[i]} steps: wanted one "
+            f"{what} for each step"
+        )
 
 
 def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
@@ -127,8 +97,8 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     if hasattr(y, "columns") and hasattr(y, "to_numpy"):  # a frame, which would go by its column names
         y = y.to_numpy()
     if not isinstance(y, Sequences):
-        item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if _is_listlike(y) else y
-        if item is None and _is_listlike(y) and len(y):
+        item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if is_listlike(y) else y
+        if item is None and is_listlike(y) and len(y):
             return Sequences(np.empty(0, dtype=object), np.zeros(len(y) + 1))
         if item is None or isinstance(item, (str, bytes)) or np.ndim(item) == 0:
             raise SequenceDataError(
@@ -156,7 +126,7 @@ def labelled_steps(labels: Sequences, ignore_label: Any) -> NDArray[np.bool_]:
     return np.asarray(labels.values != ignore_label, dtype=bool)
 
 
-def _is_listlike(y: Any) -> bool:
+def is_listlike(y: Any) -> bool:
     return hasattr(y, "__len__") and hasattr(y, "__iter__") and not isinstance(y, (str, bytes))
 
 
@@ -201,23 +171,16 @@ def _check_class_labels(y: Any) -> None:
             )
 
 
-def _check_count(y: Any, n_sequences: int) -> None:
+def check_count(y: Any, n_sequences: int, *, name: str = "y") -> None:
+    """Raise unless there is one item of y for each sequence."""
     shape = getattr(y, "shape", None)
     if isinstance(y, (str, bytes, Mapping, Set)) or (not hasattr(y, "__len__") if shape is None else len(shape) == 0):
-        raise SequenceDataError(f"y must be array-like with one target for each sequence, got {y!r:.60}")
+        raise SequenceDataError(f"{name} must be array-like with one target for each sequence, got {y!r:.60}")
     count = len(y) if shape is None else shape[0]
     if count != n_sequences:
         raise SequenceDataError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_sequences} sequences, y has {count}"
-        )
-
-
-def _refuse_ragged(y: Any) -> None:
-    lengths = {len(item) if hasattr(item, "__len__") and not isinstance(item, str) else -1 for item in y}
-    if len(lengths) > 1:
-        raise SequenceDataError(
-            "y is ragged: its rows have unequal lengths. RNNRegressor predicts one number, or one vector of fixed "
-            "size, for each sequence; a label for each step is RNNSequenceTagger's work"
+            f"Found input variables with inconsistent numbers of samples: X has {n_sequences} sequences, {name} has "
+            f"{count}"
         )
 
 

@@ -3,6 +3,7 @@
 from sklearn_rnn.estimators._bagging import SequenceBaggingClassifier, SequenceBaggingRegressor
 from sklearn_rnn.estimators._classifier import RNNClassifier
 from sklearn_rnn.estimators._regressor import RNNRegressor
+from sklearn_rnn.estimators._stream import Stream, stream
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 
 __all__ = [
@@ -11,4 +12,6 @@ __all__ = [
     "RNNSequenceTagger",
     "SequenceBaggingClassifier",
     "SequenceBaggingRegressor",
+    "Stream",
+    "stream",
 ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,16 +18,16 @@ from sklearn_rnn._compat import CallbackSupportMixin
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.estimators._fit_callbacks import FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._splitting import split_validation
-from sklearn_rnn.estimators._tasks import FitTasks
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
+from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory, resolve_device
 from sklearn_rnn.training.distributed import current_world, join_world
-from sklearn_rnn.training.inference import compute_outputs
+from sklearn_rnn.training.inference import Predictor
 from sklearn_rnn.training.loop import TrainingOptions, TrainingResult, build_net, resume, train
 
 
@@ -61,7 +60,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         y : array-like
             The targets, as the class says.
         sample_weight : array-like of shape (n_sequences,), optional
-            A weight of 2 is a repeated sequence, a weight of 0 an absent one.
+            A weight of 2 is a repeated sequence, a weight of 0 an absent one. Where there is a target a step, also
+            ragged: for each sequence the weights of its steps.
         X_val, y_val : like X and y, optional
             Validation data: scored after each epoch, and what `early_stopping` looks at.
         sample_weight_val : array-like, optional
@@ -92,6 +92,30 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         with self._fitting():
             return self._fit(X, y, sample_weight, validation, groups, reset=not going_on)
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, classes: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None
+    ) -> Any:
+        """Run one epoch over more data, going on from the present weights.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+        y : array-like
+            The targets, as in ``fit``. Numbers are scaled as those of the first call are.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; wanted at the first call if its y lacks some. Numbers have none.
+        sample_weight : array-like, optional
+            As in ``fit``.
+
+        Returns
+        -------
+        self : estimator
+        """
+        going_on = hasattr(self, "net_")
+        with self._fitting():
+            return self._fit(X, y, sample_weight, None, None, reset=not going_on, classes=classes, partial=True)
+
     def transform_steps(self, X: Any) -> NDArray[Any]:
         """The hidden state after each step.
 
@@ -106,8 +130,15 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             A classifier or regressor has no states for steps beyond `max_length`.
         """
         sequences = self._read(X)
-        states = self._outputs(sequences, lambda net, x, n: net.hidden_states(x, n), per_step=True)
+        with self._predictor() as compute:
+            states = compute(lambda net, x, n: net.hidden_states(x, n), sequences, per_step=True)
         return object_array(list(sequences.with_values(states)))
+
+    @property
+    def _learned_target(self) -> Any:
+        """What outputs mean to a fitted estimator."""
+        check_is_fitted(self, "net_")
+        return self.target_
 
     @property
     def module_(self) -> RecurrentNetwork:
@@ -127,25 +158,24 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         classes: Any = None,
         partial: bool = False,
     ) -> Any:
-        """Validate, encode, build, train and store: all of ``fit`` and ``partial_fit``."""
+        """Validate, learn, encode, build, train and store: all of ``fit`` and ``partial_fit``."""
         random_state = current_world().shared(check_random_state(self.random_state))
         device = current_world().own_device(resolve_device(self.device))
         self._layer_sizes()
         tasks = FitTasks(self, X, y, sample_weight, 1 if partial else self.max_epochs)
-
-        splits = self.early_stopping and validation is None and not partial
-        data = self._read_training_set(X, y, sample_weight, groups, reset=reset, classes=classes, keep_groups=splits)
-        held_out = None if validation is None else self._read_validation_set(*validation)
-        if splits:
-            stratify = data.target if self._stratified else None
-            data, held_out = split_validation(data, self.validation_fraction, stratify, random_state)
-        data = self._cut(data).spread()
-        loss = self._loss(data) if held_out is None else self._loss(data, held_out)
+        splitting = random_state if self.early_stopping and validation is None and not partial else None
+        parts = self._learn(X, y, sample_weight, groups, reset=reset, classes=classes, splitting=splitting)
+        if validation is not None:
+            parts = parts[0], self._read_validation_set(*validation)
+        data, held_out = parts
+        target = self.target_
+        data = target.cut(data).spread()
+        criterion = target.criterion(data) if held_out is None else target.criterion(data, held_out)
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
-        options = self._training_options(loss, device, random_state, partial=partial)
+        options = self._training_options(device, random_state, partial=partial)
         with compute_settings(1, self.engine), explain_out_of_memory():
-            net = self._build_net(data, options, len(training), validation_set, reset=reset)
+            net = self._build_net(criterion, options, training, validation_set, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
         settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch)
         with settings, explain_out_of_memory():
@@ -154,11 +184,61 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         tasks.end(self.net_)
         return self
 
+    def _learn(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        *,
+        reset: bool,
+        classes: Any,
+        splitting: np.random.RandomState | None,
+    ) -> tuple[TrainingSet, TrainingSet | None]:
+        """Read, split, merge equal samples, learn the encoding and the target, and encode.
+
+        Returns
+        -------
+        training : TrainingSet
+        held_out : TrainingSet or None
+            The part set aside, if `splitting` is there to draw it.
+        """
+        target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
+        held_out = None
+        if splitting is None:
+            data = replace(whole, groups=None).merged()
+        else:
+            rows = split_validation(whole, self.validation_fraction, target.strata, splitting)
+            data, held_out = (whole.merged(part) for part in rows)
+        if reset:
+            self._learn_encoding(data)
+            target.learn(whole, data, classes)
+        else:
+            target.check_classes(classes)
+        target.refuse_unknown(whole.target)
+        self.target_: Any = target
+        for name, value in target.attributes().items():
+            setattr(self, name, value)
+        return self._encode_merged(data), None if held_out is None else self._encode_merged(held_out)
+
+    def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
+        """Encoded `data` as batches are cut from it, with the weights of the loss."""
+        weighed = self.target_.weighed(data, training=training)
+        dtype = getattr(torch, self._stored_dtype)
+        return SequenceDataset(weighed, self.target_.alignment, dtype=dtype, device=device)
+
+    def _loss_of(self, X: Any, y: Any) -> tuple[SequenceDataset, WeightedLoss]:
+        """X and y as batches, and the loss that training would compute of them; empty sequences are left out."""
+        _, data = self._read_examples(X, y, None, reset=False)
+        data = self._encode(data, self.target_)
+        batches = self._to_dataset(data, next(self.module_.parameters()).device, training=True)
+        return batches, WeightedLoss(*self.target_.criterion(data))
+
     def _build_net(
         self,
-        data: TrainingSet,
+        criterion: tuple[Loss, LossSettings],
         options: TrainingOptions,
-        n_samples: int,
+        training: SequenceDataset,
         validation: SequenceDataset | None,
         *,
         reset: bool,
@@ -169,18 +249,14 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         dim = None if vectors is None else vectors.dim
         if not reset and self.embedding_dim is None:
             dim = self.module_.token_dim
-        parameters = self._network_parameters(
-            n_features=data.sequences.n_features,
-            layout=self._input_layout(self.encoding_, dim),
-            n_outputs=self._n_outputs(),
-            seed=options.seed,
-        )
+        spec = self._network_spec(training.n_features, self.encoding_, dim, self.target_.head(), seed=options.seed)
         net = build_net(
-            parameters if source is None else {**parameters, **source.architecture()},
+            spec if source is None else source.taken_over(spec),
+            criterion,
             options,
-            n_batches=-(-n_samples // options.batch_size),
+            n_batches=-(-len(training) // options.batch_size),
             validation=validation,
-            score_outputs=self._score_outputs,
+            score=self.target_.score,
         )
         if not reset:
             resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
@@ -205,20 +281,14 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self.embedding_coverage_ = table.coverage
         return table
 
-    def _outputs(self, sequences: Sequences, compute: Any, *, per_step: bool) -> NDArray[np.float64]:
-        """What `compute` makes of the encoded `sequences`, as an array with a row a sequence or a step."""
-        return compute_outputs(
-            self.module_,
-            sequences,
-            compute,
-            per_step=per_step,
-            n_threads=self.n_threads,
-            engine=self.engine,
-            autocast=self.dtype == "bfloat16",
-        )
+    def _predictor(self) -> Predictor:
+        """What computes with the fitted network; a context."""
+        autocast = self.dtype == "bfloat16"
+        return Predictor(self.module_, n_threads=self.n_threads, engine=self.engine, autocast=autocast)
 
     def _store(self, result: TrainingResult, *, keep_optimizer: bool) -> None:
         self.net_ = result.net
+        self.target_.settle(self.module_.head)
         self.n_iter_ = result.n_iter
         self.best_epoch_ = result.best_epoch
         self.loss_curve_ = result.loss_curve
@@ -228,48 +298,29 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
-        """Keep the fitted attributes as they were if the fit fails or is interrupted; be joined by other processes."""
+        """Keep the fitted attributes as they were if the fit fails or is interrupted; be joined by other processes.
+
+        Blocks that the caller is in, without gradients or with autocast, do not reach inside.
+        """
 
         def fitted() -> dict[str, Any]:
             return {k: v for k, v in vars(self).items() if k.endswith("_") or k == "_optimizer_state"}
 
         before = fitted()
         try:
-            with join_world(enabled=self.data_parallel, device=resolve_device(self.device)):
+            device = resolve_device(self.device)
+            with (
+                torch.inference_mode(False),
+                torch.enable_grad(),
+                torch.autocast(device.type, enabled=False),
+                join_world(enabled=self.data_parallel, device=device),
+            ):
                 yield
         except BaseException:
             for name in fitted():
                 delattr(self, name)
             self.__dict__.update(before)
             raise
-
-    # What a subclass knows of its loss.
-
-    _stratified: ClassVar[bool] = False
-
-    def _cut(self, data: TrainingSet) -> TrainingSet:
-        """The parts of encoded training sequences that the network is shown."""
-        return data
-
-    @abstractmethod
-    def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
-        """`data` as tensors, its weights scaled to a mean of 1; in `training` they are those of the classes too."""
-
-    @abstractmethod
-    def _n_outputs(self) -> int:
-        """Outputs of the network a sequence, or a step."""
-
-    @abstractmethod
-    def _loss(self, *parts: TrainingSet) -> dict[str, Any]:
-        """What ``WeightedLoss`` is called with to train on and to validate on the encoded `parts`."""
-
-    @abstractmethod
-    def _score_outputs(self, outputs: Any, target: Any, weight: Any, lengths: Any) -> float:
-        """The validation score of outputs (n, n_outputs) against encoded targets (n, ...) with weights (n,).
-
-        Where there is one target a step, all steps of one sequence follow those of another, as `lengths` (n_sequences,)
-        has them.
-        """
 
     def __sklearn_clone__(self) -> Any:
         """A copy that is not fitted; `pretrained`, which is nothing without its fit, is shared."""

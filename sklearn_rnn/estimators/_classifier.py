@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.targets import validate_class_labels
-from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.estimators._class_weights import class_weight_vector, refuse_unknown_classes
-from sklearn_rnn.estimators._labelled import LabelledRNN
-from sklearn_rnn.estimators._parameters import fill_docs
+from sklearn_rnn.estimators._docs import documented
+from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
+from sklearn_rnn.estimators._task_groups import LabelParameters
+from sklearn_rnn.targets.classes import Classes, class_target
 
 
-@fill_docs()
+@documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
+class RNNClassifier(ClassifierMixin, LabelParameters, PooledRNN):
     """Recurrent network that classifies sequences.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), pooling over the steps
@@ -31,14 +30,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
 
     Parameters
     ----------
-    {backbone}
-    {pooling}
-    {training}
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes; ``"balanced"`` gives each class the same total weight. For multilabel targets the dict
-        is about the labels' positions, and weighs the sequences that carry them.
-    label_smoothing : float in [0, 1), default=0.0
-        Share of each label that is spread evenly over all classes.
+    {parameters}
 
     Attributes
     ----------
@@ -46,7 +38,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         The labels; for multilabel targets the positions of the columns.
     target_kind_ : {"multiclass", "multilabel"}
         Whether a sequence has one label, of two or more, or any number of labels.
-    {fitted}
+    {attributes}
 
     See Also
     --------
@@ -73,11 +65,11 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
     True
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **PooledRNN._parameter_constraints,
-        **LabelledRNN._parameter_constraints,
-    }
-    _stratified: ClassVar[bool] = True
+    class_weight: dict[Any, float] | str | None = extended(
+        LabelParameters,
+        "class_weight",
+        "For multilabel targets the dict is about the labels' positions, and weighs the sequences that carry them.",
+    )
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each sequence.
@@ -90,11 +82,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         -------
         labels : array of shape (n_sequences,), or of 0 and 1 and shape (n_sequences, n_labels)
         """
-        logits = self._raw_outputs(X)
-        if self._multilabel:
-            return (logits > 0).astype(np.int64)
-        codes = (logits[:, 0] > 0).astype(np.int64) if logits.shape[1] == 1 else logits.argmax(axis=1)
-        return self.classes_[codes]
+        return self._learned_target.labels(self._outputs(X))
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """The logits: of the second class for binary targets, else one for each class or label.
@@ -107,8 +95,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         -------
         logits : array of shape (n_sequences,) for binary targets, else (n_sequences, n_classes)
         """
-        logits = self._raw_outputs(X)
-        return logits[:, 0] if logits.shape[1] == 1 and not self._multilabel else logits
+        return self._learned_target.decision(self._outputs(X))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The probability of each class.
@@ -122,7 +109,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         probabilities : array of shape (n_sequences, n_classes)
             In the order of ``classes_``. Rows sum to 1, but for multilabel targets.
         """
-        return self._probabilities(self._raw_outputs(X))
+        return self._learned_target.probabilities(self._outputs(X))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the probability of each class, exact where the probability itself rounds to 0.
@@ -135,12 +122,7 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         -------
         log_probabilities : array of shape (n_sequences, n_classes)
         """
-        logits = self._raw_outputs(X)
-        if self._multilabel:
-            return log_expit(logits)
-        if logits.shape[1] == 1:
-            return log_expit(np.hstack([-logits, logits]))
-        return log_softmax(logits, axis=1)
+        return self._learned_target.log_probabilities(self._outputs(X))
 
     def staged_predict_proba(self, X: Any) -> Iterator[NDArray[np.float64]]:
         """The probabilities after each step: what would be predicted if the sequences ended there.
@@ -154,75 +136,38 @@ class RNNClassifier(ClassifierMixin, PooledRNN, LabelledRNN):
         probabilities : array of shape (n_sequences, n_classes)
             After the first step, the second, and so on; a sequence that has ended keeps its last.
         """
-        for logits in self._staged_outputs(X):
-            yield self._probabilities(logits)
+        for logits in self._staged_logits(X):
+            yield self._learned_target.probabilities(logits)
 
-    @property
-    def _multilabel(self) -> bool:
-        return self.target_kind_ == "multilabel"
+    def _staged_logits(self, X: Any) -> Iterator[NDArray[np.float64]]:
+        """The logits (n_sequences, n_outputs) after 1, 2, ... steps; a finished sequence keeps its last.
 
-    def _probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self._multilabel:
-            return expit(logits)
-        if logits.shape[1] == 1:
-            return np.hstack([expit(-logits), expit(logits)])
-        return softmax(logits, axis=1)
+        In one direction the states of a prefix are those of the whole sequence; in two they are computed anew.
+        """
+        sequences = self._read(X)
+        longest = int(sequences.lengths.max())
+        both_ways = self.module_.backbone.bidirectional
+        if not both_ways:
+            with self._predictor() as compute:
+                states = compute(lambda net, x, n: net.hidden_states(x, n), sequences, per_step=True)
+            sequences = sequences.with_values(states)
+        for t in range(1, longest + 1):
+            with self._predictor() as compute:  # not for all steps: between them the caller's settings hold
+                yield compute(
+                    lambda net, x, n: net(x, n) if both_ways else net.head(x, n),
+                    sequences.truncate(t),
+                    per_step=False,
+                )
 
-    def _validate_labels(self, y: Any, n_sequences: int) -> NDArray[Any]:
-        return validate_class_labels(y, n_sequences)[0]
-
-    def _learn_target(self, data: TrainingSet, classes: Any) -> None:
-        labels = data.target
-        self.target_kind_ = "multilabel" if labels.ndim == 2 else "multiclass"
-        if labels.ndim == 2:
-            self.classes_ = np.arange(labels.shape[1])
-            return
-        self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"y holds only 1 class, {self.classes_.tolist()[0]!r}, among the sequences of positive weight: "
-                f"{type(self).__name__} needs at least 2 classes"
-            )
-
-    def _encode_target(self, target: NDArray[Any], *, training: bool) -> NDArray[Any]:
-        if self._multilabel:
-            if target.ndim != 2 or target.shape[1] != len(self.classes_):
-                raise ValueError(f"y has shape {target.shape}, wanted the {len(self.classes_)} labels seen at first")
-            return target.astype(np.float64)
-        if target.ndim != 1:
-            raise ValueError(f"y has shape {target.shape}, wanted one label a sequence as seen at first")
-        refuse_unknown_classes(target, self.classes_)
-        codes = np.searchsorted(self.classes_, target)
-        return codes if len(self.classes_) > 2 else codes[:, None].astype(np.float64)
-
-    def _target_weights(self, data: TrainingSet) -> NDArray[np.float64]:
-        if self.class_weight is None:
-            return np.ones(len(data))
-        codes = data.target.astype(np.int64)
-        if not self._multilabel:
-            codes = codes.reshape(-1)
-            return class_weight_vector(self.class_weight, self.classes_, codes, data.weight)[codes]
-        if isinstance(self.class_weight, dict):
-            vector = class_weight_vector(self.class_weight, self.classes_, np.empty(0, np.int64), np.empty(0))
-            return np.where(codes > 0, vector, 1.0).prod(axis=1)
-        factors = np.ones(len(data))
-        for column in codes.T:
-            factors *= class_weight_vector(self.class_weight, np.arange(2), column, data.weight)[column]
-        return factors
-
-    def _n_outputs(self) -> int:
-        return len(self.classes_) if self._multilabel or len(self.classes_) > 2 else 1
-
-    def _loss(self, *parts: TrainingSet) -> dict[str, Any]:
-        binary = self._multilabel or len(self.classes_) == 2
-        return {
-            "loss": "binary_cross_entropy" if binary else "cross_entropy",
-            "label_smoothing": self.label_smoothing,
-        }
-
-    def _score_outputs(self, outputs: Any, target: Any, weight: Any, lengths: Any) -> float:
-        predicted = outputs > 0 if target.ndim == 2 else outputs.argmax(axis=1)
-        return float(accuracy_score(target.astype(np.int64), predicted.astype(np.int64), sample_weight=weight))
+    def _read_target(self, y: Any, inputs: Inputs, fitted: Classes | None) -> tuple[Classes, Any]:
+        labels = validate_class_labels(y, len(inputs))[0]
+        target = replace(
+            class_target(labels, fitted),
+            class_weight=self.class_weight,
+            label_smoothing=self.label_smoothing,
+            pooling=self.pooling,
+        )
+        return target, labels
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,11 +14,12 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_schemes import SCHEMES, SpanTable, span_table
 from sklearn_rnn.data.tokens import TokenSequences
-from sklearn_rnn.networks.chain import segment_log_probability
 
 
 class EntityMixin:
     """What a tagger offers that finds entities."""
+
+    _read_inputs: Any
 
     def predict_entities(self, X: Any) -> NDArray[Any]:
         """The entities that the most probable labels mark, with their probabilities.
@@ -62,11 +62,11 @@ class EntityMixin:
         ('city', 'Rome', 3, 7)
         """
         check_is_fitted(self, "net_")
-        return _find_entities(self, X)
+        return _find_entities(self, self._read_inputs(X))
 
 
-def _find_entities(tagger: Any, X: Any) -> NDArray[Any]:
-    """An object array (n_sequences,) of the lists of entities that a fitted tagger finds."""
+def _find_entities(tagger: Any, inputs: Inputs) -> NDArray[Any]:
+    """An object array (n_sequences,) of the lists of entities that a fitted tagger finds in checked inputs."""
     codec = tagger.codec_
     if codec.scheme is None:
         raise ValueError(
@@ -74,36 +74,21 @@ def _find_entities(tagger: Any, X: Any) -> NDArray[Any]:
             f"{str(codec.classes[0])!r}, were not recognised as tags of a scheme ({', '.join(SCHEMES)}). Name the "
             f"scheme with tag_scheme, or use predict"
         )
-    inputs = tagger._read_raw(X, reset=False)
-    emissions = tagger._emissions(X)
-    codes = tagger._best_labels(emissions)
-    spans = span_table(codec.decode(codes), codec.scheme)
-    return _in_lists(spans, _scores(tagger, emissions, codes, spans), inputs)
-
-
-def _scores(tagger: Any, emissions: Sequences, codes: Sequences, spans: SpanTable) -> NDArray[np.float64]:
-    """The probability (n_spans,) that the steps of each span have the labels `codes` (total_steps,)."""
-    first = emissions.offsets[spans.sequence] + spans.start
-    ends = np.zeros(len(codes.values))
-    ends[first] = spans.end
-    rows = emissions.with_values(np.column_stack([emissions.values, codes.values, ends]))
-    log_probabilities = tagger._outputs(rows, _span_log_probabilities, per_step=True)
-    return np.exp(log_probabilities[first])
-
-
-def _span_log_probabilities(network: Any, rows: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """The log-probability of the span that begins at each step, (batch, n_steps); 0 where none begins.
-
-    Of `rows` (batch, n_steps, n_labels + 2) the last two columns are the label, and the step after the end of the span
-    that begins there, or 0.
-    """
-    emissions, paths, ends = rows[:, :, :-2], rows[:, :, -2].long(), rows[:, :, -1].long()
-    sequence, start = torch.nonzero(ends, as_tuple=True)
-    found = torch.zeros_like(rows[:, :, 0])
-    found[sequence, start] = segment_log_probability(
-        emissions, network.chain(), paths, lengths, sequence, start, ends[sequence, start]
-    )
-    return found
+    with tagger._predictor() as compute:
+        emissions = tagger._emissions(compute, inputs)
+        codes = tagger._best_labels(compute, emissions)
+        spans = span_table(codec.decode(codes), codec.scheme)
+        first = emissions.offsets[spans.sequence] + spans.start
+        ends = np.zeros(len(codes.values), dtype=np.int64)
+        ends[first] = spans.end
+        log_probabilities = compute(
+            lambda net, x, n, labels, ends: net.head.span_log_probabilities(x, n, labels, ends),
+            emissions,
+            codes.values,
+            ends,
+            per_step=True,
+        )
+    return _in_lists(spans, np.exp(log_probabilities[first]), inputs)
 
 
 def _in_lists(spans: SpanTable, scores: NDArray[np.float64], inputs: Inputs) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,22 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataError
-
-ARCHITECTURE = (
-    "cell_type",
-    "bidirectional",
-    "nonlinearity",
-    "residual",
-    "layer_norm",
-    "hidden_sizes",
-    "proj_size",
-    "input_size",
-    "layout",
-    "character_encoder",
-    "character_embedding_dim",
-    "character_hidden_size",
-)
-"""What the backbone and the inputs of a network are built from."""
+from sklearn_rnn.networks.specs import NetworkSpec
 
 
 class PretrainedNetwork:
@@ -76,9 +62,10 @@ class PretrainedNetwork:
             )
         return copy.deepcopy(self.source.encoding_)
 
-    def architecture(self) -> dict[str, Any]:
-        """The parameters of its network that concern inputs and backbone."""
-        return {name: getattr(self.source.net_, f"module__{name}") for name in ARCHITECTURE}
+    def taken_over(self, spec: NetworkSpec) -> NetworkSpec:
+        """`spec` with its inputs and its backbone."""
+        own: NetworkSpec = self.source.net_.module__spec
+        return replace(spec, inputs=own.inputs, backbone=own.backbone)
 
     def load_into(self, network: torch.nn.Module) -> None:
         """Copy the weights of inputs and backbone."""

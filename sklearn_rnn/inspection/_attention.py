@@ -229,11 +229,8 @@ class AttentionDisplay:
 
 def _words(estimator: Any, X: Any) -> list[str] | None:
     """The words of the one sequence that X holds, as it reaches `estimator`; None where steps are numbers."""
-    inputs = estimator._read_raw(X, reset=False)
-    spec = estimator.input_spec_
-    if spec.max_length is not None:
-        inputs = inputs.truncate(spec.max_length, cut=spec.truncate)
-    tokens = inputs if spec.kind == "ids" else token_input(inputs)
+    inputs = estimator._read_inputs(X)
+    tokens = inputs if estimator.input_spec_.kind == "ids" else token_input(inputs)
     if tokens is None:
         return None
     surfaces = tokens.surfaces if isinstance(tokens, TokenSequences) else None

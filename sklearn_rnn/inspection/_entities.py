@@ -124,7 +124,7 @@ class RenderedEntities:
         check_is_fitted(estimator)
         tagger, X = final_estimator(estimator, X)
         entities = tagger.predict_entities(X)
-        tokens = token_input(tagger._read_raw(X, reset=False))
+        tokens = token_input(tagger._read_inputs(X))
         if tokens is None:
             raise SequenceDataError("X holds no tokens that are strings, so there is no text to mark entities in")
         names = {tag.partition("-")[2] for tag in tagger.classes_.tolist() if tag != "O"}

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.inspection._plotting import final_estimator, get_axes
-from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.training.gradients import hidden_gradient_norms, mean_by_step
 
 
@@ -156,14 +154,9 @@ class GradientFlowDisplay:
             raise ValueError(f"align={align!r} must be 'start' or 'end'")
         check_is_fitted(estimator)
         estimator, X = final_estimator(estimator, X)
-        data = _read(estimator, X, y)
-        norms = hidden_gradient_norms(
-            estimator.module_,
-            estimator._to_dataset(data, next(estimator.module_.parameters()).device, training=True),
-            WeightedLoss(**estimator._loss(data)),
-            n_threads=estimator.n_threads,
-        )
-        means = mean_by_step(norms, data.sequences.lengths, align=align)
+        batches, loss = estimator._loss_of(X, y)
+        norms = hidden_gradient_norms(estimator.module_, batches, loss, n_threads=estimator.n_threads)
+        means = mean_by_step(norms, batches.n_steps, align=align)
         first = 1 if align == "start" else 1 - means.shape[-1]
         display = cls(
             gradient_norms=means,
@@ -171,13 +164,3 @@ class GradientFlowDisplay:
             name=estimator.cell_type if name is None else name,
         )
         return display.plot(ax, line_kw=line_kw)
-
-
-def _read(estimator: Any, X: Any, y: Any) -> TrainingSet:
-    """X and y as the loss of a fitted estimator takes them, without empty sequences."""
-    sequences = estimator._read_raw(X, reset=False)
-    labels = estimator._validate_target(y, sequences)
-    data = TrainingSet(sequences, labels, np.ones(len(sequences))).take(np.flatnonzero(sequences.lengths > 0))
-    if len(data) == 0:
-        raise ValueError("X holds only empty sequences: a gradient needs at least one step")
-    return estimator._encode(estimator._shorten(data))

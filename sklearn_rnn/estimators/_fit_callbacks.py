@@ -23,7 +23,7 @@ class FitTasks:
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._context.call_on_fit_task_begin(**self._given)
 
-    def run_epoch(self, epoch: int, net: Any, work: Callable[[], None]) -> bool:
+    def run_epoch(self, net: Any, work: Callable[[], None]) -> bool:
         """Do the `work` of an epoch between its callbacks, and tell whether one of them wants to stop."""
         context = self._context.subcontext(task_name="epoch")
         context.call_on_fit_task_begin(**self._given)

@@ -1,0 +1,1 @@
+"""What y is: one class for each kind of target."""
