@@ -9,106 +9,20 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from sklearn_rnn._sequence_case import Case, answers_of, assert_same
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
-
-OUTPUT_METHODS = ("predict", "predict_proba", "decision_function", "transform")
-
-
-def make_sequences(estimator: Any) -> tuple[list[NDArray[np.float64]], Any]:
-    """Sequences of unequal length with 3 features, and targets for the kind of `estimator`: one a sequence, or a step.
-
-    The values are exact in float32, and the features are whole numbers in one sequence of four.
-    """
-    rng = np.random.RandomState(0)
-    lengths = [2, 7, 3, 5, 4, 6, 3, 2, 5, 7, 4, 3, 6, 2, 5, 4]
-    X = [np.round(rng.standard_normal((length, 3)) * 64) / 64 for length in lengths]
-    level = np.array([x.mean() for x in X])
-    if is_regressor(estimator):
-        return X, level
-    if is_classifier(estimator):
-        return X, np.where(
-            level < np.quantile(level, 0.34), "low", np.where(level < np.quantile(level, 0.67), "b", "c")
-        )
-    return X, [["up" if step > 0 else "down" for step in x[:, 0]] for x in X]
-
-
-@dataclass
-class Case:
-    """An estimator, the data to check it with, and what it says of them once fitted."""
-
-    original: Any
-    data: tuple[list[Any], Any]
-
-    @property
-    def X(self) -> list[Any]:  # noqa: N802
-        """The sequences, copied: what an estimator does to them is seen in one check alone."""
-        return copy.deepcopy(self.data[0])
-
-    @property
-    def y(self) -> Any:
-        return copy.deepcopy(self.data[1])
-
-    @property
-    def fresh(self) -> Any:
-        """A clone that is not fitted, with every random state fixed."""
-        estimator = clone(self.original)
-        names = estimator.get_params(deep=True)
-        seeds = {name: 0 for name in names if name == "random_state" or name.endswith("__random_state")}
-        return estimator.set_params(**seeds)
-
-    @cached_property
-    def fitted(self) -> Any:
-        return self.fresh.fit(self.X, self.y)
-
-    @cached_property
-    def outputs(self) -> dict[str, list[NDArray[Any]]]:
-        """For each method that the estimator has, the output for each sequence of X."""
-        return outputs_of(self.fitted, self.X)
-
-    @property
-    def tags_steps(self) -> bool:
-        return not is_classifier(self.original) and not is_regressor(self.original)
-
-    @property
-    def numeric(self) -> bool:
-        return all(isinstance(x, np.ndarray) and x.ndim == 2 and x.dtype.kind in "fiu" for x in self.data[0])
-
-
-def outputs_of(fitted: Any, X: Any) -> dict[str, list[NDArray[Any]]]:
-    """The outputs of each method of `fitted`, as one array a sequence."""
-    return {
-        method: [np.asarray(item) for item in getattr(fitted, method)(X)]
-        for method in OUTPUT_METHODS
-        if hasattr(fitted, method)
-    }
-
-
-def assert_same(
-    actual: dict[str, list[NDArray[Any]]], wanted: dict[str, list[NDArray[Any]]], index: Any = None, *, what: str
-) -> None:
-    """Outputs `actual` are those that the sequences at `index` have in `wanted`, numbers up to rounding."""
-    for method, items in wanted.items():
-        items = items if index is None else [items[i] for i in index]
-        assert len(actual[method]) == len(items), f"{method}: {len(actual[method])} outputs for {len(items)} sequences"
-        for i, (got, due) in enumerate(zip(actual[method], items, strict=True)):
-            same = got.shape == due.shape and (
-                np.allclose(got, due, rtol=1e-4, atol=1e-6) if due.dtype.kind in "fc" else np.array_equal(got, due)
-            )
-            assert same, f"{what}: {method} of sequence {i} is {got.tolist()!r:.120}, wanted {due.tolist()!r:.120}"
 
 
 def check_not_fitted(case: Case) -> None:
@@ -123,49 +37,50 @@ def check_not_fitted(case: Case) -> None:
 
 
 def check_output_format(case: Case) -> None:
-    """``fit`` returns the estimator; ``predict`` one item a sequence, of a tagger lists of a label a step."""
+    """``fit`` returns the estimator; ``predict`` one item a sequence, which holds one for each step if targets do."""
     estimator = case.fresh
     assert estimator.fit(case.X, case.y) is estimator, "fit does not return the estimator"
     predicted = estimator.predict(case.X)
     assert isinstance(predicted, np.ndarray), f"predict returns {type(predicted).__name__}, wanted an array"
     assert len(predicted) == len(case.X), f"predict returns {len(predicted)} items for {len(case.X)} sequences"
-    if not case.tags_steps:
+    if not case.targets_steps:
         return
-    assert predicted.dtype == object, f"predict of a tagger has dtype {predicted.dtype}, wanted an object array"
-    assert predicted.ndim == 1, f"predict of a tagger has shape {predicted.shape}, wanted one dimension"
-    for i, (labels, sequence) in enumerate(zip(predicted, case.X, strict=True)):
-        assert isinstance(labels, list), f"item {i} of predict is {type(labels).__name__}, wanted a list"
-        assert len(labels) == len(sequence), f"item {i} of predict has {len(labels)} labels for {len(sequence)} steps"
+    what, kind = ("labels", list) if case.tags_steps else ("values", np.ndarray)
+    assert predicted.dtype == object, f"predict of {what} has dtype {predicted.dtype}, wanted an object array"
+    assert predicted.ndim == 1, f"predict of {what} has shape {predicted.shape}, wanted one dimension"
+    for i, (item, sequence) in enumerate(zip(predicted, case.X, strict=True)):
+        assert isinstance(item, kind), f"item {i} of predict is {type(item).__name__}, wanted a {kind.__name__}"
+        assert len(item) == len(sequence), f"item {i} of predict has {len(item)} {what} for {len(sequence)} steps"
 
 
 def check_batch_mates(case: Case) -> None:
-    """Each sequence alone gets the output that it gets among all."""
+    """Each sequence alone gets the answer that it gets among all."""
     for i, sequence in enumerate(case.X):
-        assert_same(outputs_of(case.fitted, [sequence]), case.outputs, [i], what=f"sequence {i} alone")
+        assert_same(answers_of(case.fitted, [sequence]), case.answers, [i], what=f"sequence {i} alone")
 
 
 def check_padding(case: Case) -> None:
     """A much longer sequence in the batch changes nothing for the others."""
     first = case.X[0]
     longer = np.concatenate([first] * 40) if isinstance(first, np.ndarray) else list(first) * 40
-    alone = outputs_of(case.fitted, [*case.X, longer])
+    alone = answers_of(case.fitted, [*case.X, longer])
     shortened = {method: items[:-1] for method, items in alone.items()}
-    assert_same(shortened, case.outputs, what="beside a sequence 40 times as long")
+    assert_same(shortened, case.answers, what="beside a sequence 40 times as long")
 
 
 def check_order(case: Case) -> None:
-    """Sequences in another order give the same outputs in that order."""
+    """Sequences in another order give the same answers in that order."""
     order = np.random.RandomState(1).permutation(len(case.X))
-    assert_same(outputs_of(case.fitted, [case.X[i] for i in order]), case.outputs, order, what="in another order")
+    assert_same(answers_of(case.fitted, [case.X[i] for i in order]), case.answers, order, what="in another order")
 
 
 def check_batch_size(case: Case) -> None:
-    """Parts of any size together give the outputs of the whole."""
+    """Parts of any size together give the answers of the whole."""
     for size in (2, 3, len(case.X) - 1):
         for start in range(0, len(case.X), size):
             index = range(len(case.X))[start : start + size]
             part = [case.X[i] for i in index]
-            assert_same(outputs_of(case.fitted, part), case.outputs, index, what=f"in parts of {size}")
+            assert_same(answers_of(case.fitted, part), case.answers, index, what=f"in parts of {size}")
 
 
 def check_dtype(case: Case) -> None:
@@ -179,10 +94,10 @@ def check_dtype(case: Case) -> None:
         "big-endian": lambda x: x.astype(">f8"),
     }
     for what, change in shapes.items():
-        assert_same(outputs_of(case.fitted, [change(x) for x in case.X]), case.outputs, what=what)
+        assert_same(answers_of(case.fitted, [change(x) for x in case.X]), case.answers, what=what)
     whole = [np.round(x * 4) for x in case.X]
-    wanted = outputs_of(case.fitted, whole)
-    assert_same(outputs_of(case.fitted, [x.astype(np.int64) for x in whole]), wanted, what="integers")
+    wanted = answers_of(case.fitted, whole)
+    assert_same(answers_of(case.fitted, [x.astype(np.int64) for x in whole]), wanted, what="integers")
 
 
 def check_containers(case: Case) -> None:
@@ -191,18 +106,18 @@ def check_containers(case: Case) -> None:
     if case.numeric:
         containers["Sequences"] = Sequences.from_arrays(case.X)
     for what, X in containers.items():
-        assert_same(outputs_of(case.fitted, X), case.outputs, what=what)
+        assert_same(answers_of(case.fitted, X), case.answers, what=what)
 
 
 def check_time_matters(case: Case) -> None:
-    """Steps in another order give another output: for a step too, whose context has changed."""
-    method = next(name for name in ("predict_proba", "decision_function", "predict") if name in case.outputs)
-    turned = outputs_of(case.fitted, [x[::-1] for x in case.X])[method]
-    if case.tags_steps:
+    """Steps in another order give another answer: for a step too, whose context has changed."""
+    method = next(name for name in ("predict_proba", "decision_function", "predict") if name in case.answers)
+    turned = answers_of(case.fitted, [x[::-1] for x in case.X])[method]
+    if case.targets_steps:
         turned = [item[::-1] for item in turned]
     differs = [
         not np.allclose(got, before) if before.dtype.kind in "fc" else not np.array_equal(got, before)
-        for got, before in zip(turned, case.outputs[method], strict=True)
+        for got, before in zip(turned, case.answers[method], strict=True)
     ]
     assert any(differs), f"{method} does not change when the steps of the sequences are reversed"
 
@@ -220,11 +135,11 @@ def check_clone(case: Case) -> None:
         pass
     else:
         raise AssertionError("a clone is fitted")
-    assert_same(outputs_of(copied.fit(case.X, case.y), case.X), case.outputs, what="the clone, fitted")
+    assert_same(answers_of(copied.fit(case.X, case.y), case.X), case.answers, what="the clone, fitted")
 
 
 def check_pickle(case: Case) -> None:
-    """Pickle, joblib and deepcopy keep the outputs."""
+    """Pickle, joblib and deepcopy keep the answers."""
     file = io.BytesIO()
     joblib.dump(case.fitted, file)
     file.seek(0)
@@ -234,25 +149,25 @@ def check_pickle(case: Case) -> None:
         "deepcopy": copy.deepcopy(case.fitted),
     }
     for what, copied in copies.items():
-        assert_same(outputs_of(copied, case.X), case.outputs, what=f"after {what}")
+        assert_same(answers_of(copied, case.X), case.answers, what=f"after {what}")
 
 
 def check_fit_idempotent(case: Case) -> None:
-    """A second ``fit`` to the same data gives the same outputs."""
+    """A second ``fit`` to the same data gives the same answers."""
     estimator = case.fresh.fit(case.X, case.y)
-    assert_same(outputs_of(estimator.fit(case.X, case.y), case.X), case.outputs, what="after a second fit")
+    assert_same(answers_of(estimator.fit(case.X, case.y), case.X), case.answers, what="after a second fit")
 
 
 def check_input_untouched(case: Case) -> None:
     """``fit`` and the other methods neither change X and y nor need to write to them."""
     X, y = case.X, case.y
-    outputs_of(case.fresh.fit(X, y), X)
+    answers_of(case.fresh.fit(X, y), X)
     assert _equal(X, case.X), "X has changed"
     assert _equal(y, case.y), "y has changed"
     for x in [*X, y]:
         if isinstance(x, np.ndarray):
             x.flags.writeable = False
-    assert_same(outputs_of(case.fresh.fit(X, y), X), case.outputs, what="read-only data")
+    assert_same(answers_of(case.fresh.fit(X, y), X), case.answers, what="read-only data")
 
 
 def check_parameters_untouched(case: Case) -> None:
@@ -270,7 +185,7 @@ def check_random_state_untouched(case: Case) -> None:
     """Python's, NumPy's and torch's global generators stay as they are."""
     with _unusual_random_states():
         before = _random_states()
-        outputs_of(case.fresh.fit(case.X, case.y), case.X)
+        answers_of(case.fresh.fit(case.X, case.y), case.X)
         for name, state in _random_states().items():
             assert state == before[name], f"the global random state of {name} has changed"
 
@@ -281,7 +196,7 @@ def check_threads_untouched(case: Case) -> None:
     for limit in (1, 2):
         with threadpool_limits(limit):
             before = _threads()
-            outputs_of(case.fresh.fit(case.X, case.y), case.X)
+            answers_of(case.fresh.fit(case.X, case.y), case.X)
             after = _threads()
         for name, threads in before.items():
             change = f"from {threads} to {after[name]}"
@@ -302,8 +217,9 @@ def check_wrong_shapes(case: Case) -> None:
     bad_y: dict[str, Any] = {"y too short": y[:-1], "y too long": [*y, y[0]], "a number for y": 3.0, "None for y": None}
     if case.numeric:
         bad_X["sequences with unequal numbers of features"] = [np.hstack([X[0], X[0]]), *X[1:]]
+    if case.targets_steps:
+        bad_y["a target too few in one sequence"] = [y[0][:-1], *y[1:]]
     if case.tags_steps:
-        bad_y["a label too few in one sequence"] = [y[0][:-1], *y[1:]]
         bad_y["one label a sequence"] = [labels[0] for labels in y]
     for what, wrong in bad_X.items():
         _assert_refused(f"fit with {what}", case.fresh.fit, wrong, y)
@@ -322,7 +238,7 @@ def check_n_jobs(case: Case) -> None:
     parts = [case.X, case.X[::-1]]
     targets = [case.y, list(case.y)[::-1]]
     one, two = (
-        Parallel(n_jobs=n_jobs)(delayed(_fit_outputs)(case.fresh, X, y) for X, y in zip(parts, targets, strict=True))
+        Parallel(n_jobs=n_jobs)(delayed(_fit_answers)(case.fresh, X, y) for X, y in zip(parts, targets, strict=True))
         for n_jobs in (1, 2)
     )
     for alone, together in zip(one, two, strict=True):
@@ -351,8 +267,8 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
 )
 
 
-def _fit_outputs(estimator: Any, X: Any, y: Any) -> dict[str, list[NDArray[Any]]]:
-    return outputs_of(estimator.fit(X, y), X)
+def _fit_answers(estimator: Any, X: Any, y: Any) -> dict[str, list[NDArray[Any]]]:
+    return answers_of(estimator.fit(X, y), X)
 
 
 def _assert_refused(what: str, method: Callable[..., Any], *data: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import EstimatorCheckFailedWarning
 
-from sklearn_rnn._sequence_checks import CHECKS, Case, make_sequences
+from sklearn_rnn._sequence_case import Case, make_sequences
+from sklearn_rnn._sequence_checks import CHECKS
 
 __all__ = ["check_sequence_estimator"]
 
@@ -39,7 +40,8 @@ def check_sequence_estimator(
         Data to check with: for example token lists for a Pipeline that begins with a tokenizer. By default 16
         sequences of 2 to 7 steps with 3 features.
     y : array-like, optional
-        The targets of X. By default what fits the estimator: labels, numbers, or lists of labels.
+        The targets of X. By default what fits the estimator: labels, numbers, or lists of labels. A list of arrays of
+        numbers, each as long as its sequence, checks a regressor of steps.
     expected_failed_checks : dict, optional
         Names of checks that may fail, and why.
     on_fail : {"raise", "warn"} or None, default="raise"

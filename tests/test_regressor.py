@@ -202,3 +202,15 @@ def test_vectors_of_the_regressor():
     assert model.transform(X).shape == (24, 8)
     assert model.fit_transform(X, y).shape == (24, 8)
     assert model.get_feature_names_out()[0] == "rnnregressor0"
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_numbers_have_no_classes(per_step):
+    X, y = problem(RNNRegressor)
+    y = [x[:, 0] for x in X] if per_step else y
+    model = small(RNNRegressor)
+    with pytest.raises(ValueError, match="has no meaning for numbers"):
+        model.partial_fit(X, y, classes=[0, 1])
+    assert not hasattr(model, "net_")
+    with pytest.raises(ValueError, match="has no meaning for numbers"):
+        model.partial_fit(X, y).partial_fit(X, y, classes=[0, 1])

@@ -15,9 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.inputs import read
+from sklearn_rnn.data.number_targets import validate_numbers
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.targets import validate_numbers, validate_step_labels
-from sklearn_rnn.data.validation import validate_sequences
+from sklearn_rnn.data.targets import validate_step_labels
+from sklearn_rnn.data.validation import remember
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.preprocessing import PerStep
 from sklearn_rnn.testing import check_sequence_estimator
@@ -53,14 +55,19 @@ class Discounting(RegressorMixin, BaseEstimator):
         self.discount = discount
 
     def fit(self, X, y):
-        sequences = validate_sequences(self, X, reset=True, dtype="float64")
+        sequences = self.read_in_fit(X)
         self.mean_ = validate_numbers(y, len(sequences)).mean()
         return self
 
     def predict(self, X):
         check_is_fitted(self, "mean_")
-        sequences = validate_sequences(self, X, reset=False, dtype="float64")
+        sequences, _ = read(X, self.input_spec_, dtype="float64", reader=type(self).__name__)
         return np.array([self.mean_ + self.weigh(x) for x in sequences])
+
+    def read_in_fit(self, X):
+        sequences, spec = read(X, dtype="float64")
+        remember(self, spec)
+        return sequences
 
     def weigh(self, x):
         return float(self.discount ** np.arange(len(x))[::-1] @ x.sum(axis=1))
@@ -72,14 +79,14 @@ class DiscountingTagger(Discounting):
     _estimator_type = None
 
     def fit(self, X, y):
-        sequences = validate_sequences(self, X, reset=True, dtype="float64")
+        sequences = self.read_in_fit(X)
         validate_step_labels(y, sequences)
         self.mean_ = 0.0
         return self
 
     def predict(self, X):
         check_is_fitted(self, "mean_")
-        sequences = validate_sequences(self, X, reset=False, dtype="float64")
+        sequences, _ = read(X, self.input_spec_, dtype="float64", reader=type(self).__name__)
         return object_array([[int(self.weigh(x[: t + 1]) > 0) for t in range(len(x))] for x in sequences])
 
     def __sklearn_tags__(self):
@@ -168,11 +175,21 @@ class WantsLists(Discounting):
 
 
 class IgnoresTime(Discounting):
+    def read_in_fit(self, X):
+        sequences, spec = read(X, dtype="float64")
+        remember(self, spec)
+        return sequences
+
     def weigh(self, x):
         return float(x.sum())
 
 
 class TagsWithoutContext(DiscountingTagger):
+    def read_in_fit(self, X):
+        sequences, spec = read(X, dtype="float64")
+        remember(self, spec)
+        return sequences
+
     def weigh(self, x):
         return float(x[-1].sum())
 
