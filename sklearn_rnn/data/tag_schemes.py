@@ -93,40 +93,6 @@ class SpanTable(NamedTuple):
     """The labels of the tags that were read, sorted. A label may have no span."""
 
 
-def detect_scheme(tags: Sequences | TagSteps) -> str | None:
-    """The scheme that all tags keep to.
-
-    Parameters
-    ----------
-    tags : Sequences
-        Values of shape (total_steps,).
-
-    Returns
-    -------
-    scheme : {"IOB1", "IOB2", "BIOES", "BILOU"} or None
-        None where every step is outside of spans, for labels that are no tags, and for tags that break every scheme.
-        No sequences with a span are valid in two schemes: its first step tells IOB1 (``I-`` unless another span of the
-        label ends there) from the others, and its last step tells those from one another.
-
-    See Also
-    --------
-    closest_scheme : Also where some tags break the scheme.
-
-    Examples
-    --------
-    >>> from sklearn_rnn import Sequences
-    >>> from sklearn_rnn.data.tag_schemes import detect_scheme
-    >>> detect_scheme(Sequences(["B-city", "I-city", "O"], [0, 3]))
-    'IOB2'
-    >>> detect_scheme(Sequences(["NOUN", "VERB"], [0, 2])) is None
-    True
-    """
-    steps = TagSteps.read(tags)
-    scheme = closest_scheme(steps)
-    keeps_to_it = scheme is not None and any(steps.roles) and len(violations(steps, scheme)) == 0
-    return scheme if keeps_to_it else None
-
-
 def closest_scheme(tags: Sequences | TagSteps, weight: NDArray[np.float64] | None = None) -> str | None:
     """The scheme that tags belong to and break least often.
 

@@ -1,6 +1,6 @@
 """Sequences to try models on: generated, or published and fetched."""
 
-from sklearn_rnn.datasets._catalogue import clear_data_home
+from sklearn_rnn.datasets._clearing import clear_data_home
 from sklearn_rnn.datasets._fetching import get_data_home
 from sklearn_rnn.datasets._generators import make_adding_problem, make_tagging, make_temporal_order
 from sklearn_rnn.datasets._series import fetch_japanese_vowels
