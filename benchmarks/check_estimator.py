@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn_rnn import RNNClassifier, RNNRegressor
 
 ESTIMATORS = {"RNNClassifier": RNNClassifier, "RNNRegressor": RNNRegressor}
-CELLS = ("rnn", "lstm", "gru")
+CELLS = ("rnn", "lstm", "gru", "mgu")
 
 
 def run(name: str, cell_type: str, number: int) -> dict[str, Any]:

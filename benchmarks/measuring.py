@@ -186,7 +186,8 @@ def race(
     """Let contestants take turns at one problem.
 
     Each is built and warmed up first. Those with several seats run once more at each of them, and go on at the fastest.
-    The order of a round is turned around in the next one.
+    The order of a round is turned around in the next one. Those that have a seat of one thread then take turns at that:
+    one thread is what each job of a search has.
 
     Parameters
     ----------
@@ -198,7 +199,7 @@ def race(
     Returns
     -------
     record : dict
-        Seconds by contestant and round, ratios of ours to each, and the seats that were tried.
+        Seconds by contestant and round, ratios of ours to each, the seats that were tried, and ratios on one thread.
     """
     began = time.monotonic()
     workers.forget()
@@ -215,18 +216,12 @@ def race(
                 times[seat] = worker.call("peers.work:seconds_of", seat, work, 1)
         fastest[name] = min(times, key=times.__getitem__) if times else options[0]
         tried[name] = {str(seat): value for seat, value in times.items()}
-    took: dict[str, list[float]] = {name: [] for name in contestants}
-    order, rounds, first_round = list(contestants), FEWEST_ROUNDS, time.monotonic()
-    k = 0
-    while k < rounds:
-        for name in order:
-            seat = fastest[name]
-            time.sleep(PAUSE)
-            took[name].append(workers.of(seat).call("peers.work:seconds_of", seat, work, n_epochs))
-        order.reverse()
-        k += 1
-        if k == 1:
-            rounds = rounds_within(seconds - (first_round - began), time.monotonic() - first_round)
+    single = {name: seat for name, options in contestants.items() for seat in options if seat.threads == 1}
+    left = seconds - (time.monotonic() - began)
+    alone: dict[str, list[float]] = {}
+    if len(contestants) == len(single) and any(fastest[name] != seat for name, seat in single.items()):
+        alone = take_turns(workers, single, left / 3, work, n_epochs)
+    took = take_turns(workers, fastest, seconds - (time.monotonic() - began), work, n_epochs)
     return {
         "problem": asdict(problem),
         "work": work,
@@ -235,7 +230,26 @@ def race(
         "tried": tried,
         "seconds": took,
         "ratios": ratios_to_ours(took),
+        "ratios_one_thread": ratios_to_ours(alone or took) if len(contestants) == len(single) else {},
     }
+
+
+def take_turns(
+    workers: Workers, at: dict[str, Seat], seconds: float, work: str, n_epochs: int
+) -> dict[str, list[float]]:
+    """Seconds by contestant and round, each at its seat; about `seconds` in all, but some rounds at least."""
+    took: dict[str, list[float]] = {name: [] for name in at}
+    order, rounds, began, k = list(at), FEWEST_ROUNDS, time.monotonic(), 0
+    while k < rounds:
+        for name in order:
+            seat = at[name]
+            time.sleep(PAUSE)
+            took[name].append(workers.of(seat).call("peers.work:seconds_of", seat, work, n_epochs))
+        order.reverse()
+        k += 1
+        if k == 1:
+            rounds = rounds_within(seconds, time.monotonic() - began)
+    return took
 
 
 def rounds_within(seconds: float, seconds_of_round: float) -> int:

@@ -86,12 +86,12 @@ def rows() -> list[Row]:
     ]
 
 
-def result_of(row: Row, records: dict[str, Any]) -> tuple[float, float, float] | None:
+def result_of(row: Row, records: dict[str, Any], key: str = "ratios") -> tuple[float, float, float] | None:
     """Ratio and its spread: the quartiles of one record, or the smallest and the largest median of several.
 
-    None unless all records are there.
+    None unless all records are there. With the `key` "ratios_one_thread" it is that of one thread to one thread.
     """
-    found = [records.get(name, {}).get("ratios", {}).get(row.against) for name in row.names]
+    found = [records.get(name, {}).get(key, {}).get(row.against) for name in row.names]
     if not found or any(part is None for part in found):
         return None
     if len(found) == 1:
@@ -107,7 +107,7 @@ def number(value: float) -> str:
 
 def table(records: dict[str, Any]) -> list[list[str]]:
     """The header and a line for each row that was measured."""
-    lines = [["work", "against", "ratio (spread)", "aim", "reached"]]
+    lines = [["work", "against", "ratio (spread)", "aim", "reached", "one thread each"]]
     for row in rows():
         result = result_of(row, records)
         if result is None:
@@ -115,9 +115,15 @@ def table(records: dict[str, Any]) -> list[list[str]]:
         ratio, low, high = result
         aim = records[row.names[0]].get("aim", row.aim)
         reached = "" if aim is None else "yes" if ratio <= aim else "no"
-        shown = number(ratio) if low == high else f"{number(ratio)} ({number(low)} to {number(high)})"
-        lines.append([row.work, row.against, shown, "" if aim is None else number(aim), reached])
+        shown = _with_spread(ratio, low, high)
+        alone = result_of(row, records, "ratios_one_thread")
+        single = "" if alone is None else _with_spread(*alone)
+        lines.append([row.work, row.against, shown, "" if aim is None else number(aim), reached, single])
     return lines
+
+
+def _with_spread(ratio: float, low: float, high: float) -> str:
+    return number(ratio) if low == high else f"{number(ratio)} ({number(low)} to {number(high)})"
 
 
 def throughput_table(records: dict[str, Any]) -> list[list[str]]:

@@ -13,6 +13,8 @@ from peers.torch_loops import Network, Packed, Padded
 from scaling import AXES, grown, size_of
 from speed import measurements
 from speed_report import Row, number, result_of, rows, table
+from streams import measure as measure_streams
+from streams import table as table_of_streams
 from torch import nn
 
 from sklearn_rnn.networks.chain import log_partition, path_score
@@ -90,7 +92,7 @@ def test_table_shows_a_row_once_all_of_its_records_are_there():
     ratio, low, high = result_of(row, records)
     assert ratio == pytest.approx(0.0024**0.25)
     assert (low, high) == pytest.approx((0.1, 0.4))
-    assert table(records)[1:] == [[row.work, row.against, "0.221 (0.1 to 0.4)", "0.45", "yes"]]
+    assert table(records)[1:] == [[row.work, row.against, "0.221 (0.1 to 0.4)", "0.45", "yes", ""]]
     del records[row.names[-1]]
     assert table(records)[1:] == []
 
@@ -98,7 +100,7 @@ def test_table_shows_a_row_once_all_of_its_records_are_there():
 def test_aim_of_a_record_goes_before_that_of_its_row():
     records = {"memory": {"aim": 2.5, "ratios": {"bytes of the data set": {"median": 3.0, "low": 3.0, "high": 3.0}}}}
     assert table(records)[1:] == [
-        ["peak memory of fit above the imports", "bytes of the data set", "3", "2.5", "no"],
+        ["peak memory of fit above the imports", "bytes of the data set", "3", "2.5", "no", ""],
     ]
     single = Row("", "bytes of the data set", None, ("memory",))
     assert result_of(single, records) == (3.0, 3.0, 3.0)
@@ -180,3 +182,11 @@ def test_loss_of_the_plain_tagger_is_that_of_the_chain():
     chain = torch.cat([model.transitions, model.start[None], model.end[None]])
     likelihood = path_score(emissions, chain, labels, lengths) - log_partition(emissions, chain, lengths)
     torch.testing.assert_close(model.loss(emissions, labels, lengths), -likelihood.sum() / lengths.sum())
+
+
+def test_streams_are_measured_beside_torch():
+    record = measure_streams(2, rounds=1)
+    assert set(record["seconds"]) == {"Stream.update", *record["ratios"]}
+    header, row = table_of_streams({"2": record})
+    assert len(header) == len(row)
+    assert row[0] == "2"
