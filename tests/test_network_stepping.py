@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import MIXED, POOLINGS, TOKENS, make_network, random_values
+from streaming import ENGINES
 
-from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
+from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.stepping import CompiledStepper, TorchStepper, make_stepper
 
-ENGINES = ["torch", pytest.param("fused", marks=pytest.mark.skipif(not kernels_installed(), reason="no numba"))]
 networks = st.fixed_dictionaries(
     {
         "cell_type": st.sampled_from(["rnn", "lstm", "gru"]),

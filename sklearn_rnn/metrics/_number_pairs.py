@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,11 +34,6 @@ class NumberRows(NamedTuple):
             return f"[{row}]"
         sequence, step = locate(Sequences(self.values, self.offsets), row)
         return f"[{sequence}][{step}]"
-
-    def columns(self, weight: Array) -> Iterator[tuple[Array, NDArray[np.bool_]]]:
-        """Each output (n_rows,), and which of its rows hold a target that counts."""
-        for column in self.values.T:
-            yield column, ~np.isnan(column) & (weight > 0)
 
 
 def paired_numbers(y_true: Any, y_pred: Any, *, target: str) -> tuple[NumberRows, NumberRows]:
@@ -78,6 +73,17 @@ def spread_weights(sample_weight: Any, rows: NumberRows) -> Array:
         return validate_weights(sample_weight, n_rows)
     steps = Sequences(rows.values, rows.offsets)
     return validate_weights(spread_over_steps(sample_weight, steps, name="sample_weight"), n_rows)
+
+
+def mean_of_outputs(score: Callable[..., float], truth: Array, predicted: Array, weight: Array) -> float:
+    """The mean over outputs (n_rows, n_outputs) of a score of scikit-learn, of the targets that are there and count.
+
+    An output without such a target is left out; NaN if all are.
+    """
+    there = ~np.isnan(truth) & (weight > 0)[:, None]
+    columns = zip(truth.T, predicted.T, there.T, strict=True)
+    scores = [float(score(t[k], p[k], sample_weight=weight[k])) for t, p, k in columns if k.any()]
+    return float(np.mean(scores)) if scores else float("nan")
 
 
 def _is_per_step(layouts: list[Layout], target: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import mean_absolute_error, mean_pinball_loss, r2_score, root_mean_squared_error
 
-from sklearn_rnn.metrics._number_pairs import paired_numbers, read_numbers, spread_weights
+from sklearn_rnn.metrics._number_pairs import mean_of_outputs, paired_numbers, read_numbers, spread_weights
 
 
 def sequence_r2_score(
@@ -179,21 +179,16 @@ def sequence_mean_log_likelihood(
     """
     rows = read_numbers(log_likelihood, name="log_likelihood", target=target)
     weight = spread_weights(sample_weight, rows)
-    means = [
-        float(np.average(column[there], weights=weight[there])) for column, there in rows.columns(weight) if there.any()
-    ]
-    return float(np.mean(means)) if means else float("nan")
+
+    def average(values: NDArray[Any], _: NDArray[Any], *, sample_weight: NDArray[Any]) -> float:
+        return float(np.average(values, weights=sample_weight))
+
+    return mean_of_outputs(average, rows.values, rows.values, weight)
 
 
 def _mean_of_outputs(
     score: Callable[..., float], y_true: Any, y_pred: Any, sample_weight: ArrayLike | None, target: str
 ) -> float:
-    """The mean over outputs of a score of scikit-learn; outputs without a target are left out."""
+    """As :func:`mean_of_outputs`, of numbers in any format."""
     true, pred = paired_numbers(y_true, y_pred, target=target)
-    weight = spread_weights(sample_weight, true)
-    scores = [
-        float(score(column[there], pred.values[there, k], sample_weight=weight[there]))
-        for k, (column, there) in enumerate(true.columns(weight))
-        if there.any()
-    ]
-    return float(np.mean(scores)) if scores else float("nan")
+    return mean_of_outputs(score, true.values, pred.values, spread_weights(sample_weight, true))

@@ -17,6 +17,7 @@ from sklearn_rnn.data.number_targets import belongs_to_steps, plain_numbers, val
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.metrics._number_pairs import mean_of_outputs
 from sklearn_rnn.networks.heads import HeadSpec, PooledHeadSpec, StepHeadSpec
 from sklearn_rnn.networks.losses import Loss, LossSettings, loss_of_numbers
 from sklearn_rnn.targets.base import Target, sequences_with, step_weights
@@ -70,20 +71,18 @@ class Numbers(Target):
         return labels.reshape(len(labels), -1)
 
     def present(self, labels: Any) -> NDArray[np.bool_]:
-        there: NDArray[np.bool_] = ~np.isnan(labels.reshape(len(labels), -1)).all(axis=1)
-        return there
+        return _share_present(self.rows(labels)) > 0
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
         self.check_classes(classes)
-        rows = training.target.reshape(len(training), -1)
-        self.standard = self.loss.learn(rows, training.weight)
+        self.standard = self.loss.learn(self.rows(training.target), training.weight)
 
     def check_classes(self, classes: Any) -> None:
         if classes is not None:
             raise ValueError(f"classes={classes!r} has no meaning for numbers: leave it out")
 
     def encode(self, labels: Any, *, training: bool) -> Any:
-        return self.standard.encode(labels.reshape(len(labels), -1))
+        return self.standard.encode(self.rows(labels))
 
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
         shares = _share_present(data.target)
@@ -135,7 +134,7 @@ class Numbers(Target):
 
     def score_labels(self, labels: Any, outputs: Array, weight: Array, of_steps: Sequences | None) -> float:
         """R2 of checked `labels` and what raw `outputs` predict."""
-        return masked_r2(labels.reshape(len(labels), -1), self.predictions(outputs), weight)
+        return masked_r2(self.rows(labels), self.predictions(outputs), weight)
 
     def in_format(self, rows: Array, sequences: Sequences) -> Any:
         """`rows` (n, n_targets, ...) as y had them: without the dimension of targets if y had none."""
@@ -185,7 +184,7 @@ class StepNumbers(Numbers):
         return labels.values
 
     def present(self, labels: Any) -> NDArray[np.bool_]:
-        return sequences_with(labels, ~np.isnan(labels.values).all(axis=1))
+        return sequences_with(labels, super().present(labels))
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
         self.check_classes(classes)
@@ -193,7 +192,7 @@ class StepNumbers(Numbers):
         self.standard = self.loss.learn(training.target.values, step_weights(training, there))
 
     def encode(self, labels: Any, *, training: bool) -> Any:
-        return labels.with_values(super().encode(labels.values, training=training))
+        return labels.with_values(super().encode(labels, training=training))
 
     def cut(self, data: TrainingSet) -> TrainingSet:
         if self.max_length is None:
@@ -269,13 +268,9 @@ def read_numbers(
 
 def masked_r2(truth: Array, predicted: Array, weight: Array) -> float:
     """R2 of the numbers that are there, the mean over outputs (n, n_outputs); NaN if none is there."""
-    there = ~np.isnan(truth)
-    if there.all():
+    if not np.isnan(truth).any():
         return float(r2_score(truth, predicted, sample_weight=weight))
-    there &= (weight > 0)[:, None]
-    columns = zip(truth.T, predicted.T, there.T, strict=True)
-    scores = [r2_score(t[k], p[k], sample_weight=weight[k]) for t, p, k in columns if k.any()]
-    return float(np.mean(scores)) if scores else float("nan")
+    return mean_of_outputs(r2_score, truth, predicted, weight)
 
 
 def _share_present(rows: Array) -> Array:
