@@ -56,9 +56,12 @@ class Numbers(Target):
         return len(self.standard.scale)
 
     def read(self, y: Any, inputs: Inputs) -> Any:
-        labels = validate_numbers(y, len(inputs), allow_nan=True)
-        self._check(labels, 1 if labels.ndim == 1 else labels.shape[1])
-        return labels
+        return self.checked(validate_numbers(y, len(inputs), allow_nan=True))
+
+    def checked(self, numbers: Any) -> Any:
+        """The labels that valid `numbers` are, once outputs and loss are found to suit them."""
+        self._check(numbers, 1 if numbers.ndim == 1 else numbers.shape[1])
+        return numbers
 
     def _check(self, labels: Any, n_outputs: int) -> None:
         """Refuse `labels` with other outputs than those of the fit, or that the loss is not defined for."""
@@ -172,10 +175,11 @@ class StepNumbers(Numbers):
     alignment: ClassVar[Alignment] = "step"
 
     def read(self, y: Any, inputs: Inputs) -> Sequences:
-        return self._rows_of_steps(validate_step_numbers(y, inputs))
+        labels: Sequences = self.checked(validate_step_numbers(y, inputs))
+        return labels
 
-    def _rows_of_steps(self, numbers: Sequences) -> Sequences:
-        """Checked `numbers` with values (total_steps, n_targets)."""
+    def checked(self, numbers: Any) -> Any:
+        """As of :class:`Numbers`, with values (total_steps, n_targets)."""
         rows = numbers.with_values(numbers.values.reshape(len(numbers.values), -1))
         self._check(rows, rows.n_features)
         return rows
@@ -260,10 +264,10 @@ def read_numbers(
     if aligned == "step" or (aligned == "auto" and belongs_to_steps(y, inputs)):
         numbers = validate_step_numbers(y, inputs)
         target = StepNumbers(loss, n_dimensions > 1, numbers.values.ndim == 1, max_length=max_length, truncate=truncate)
-        return target, target.read(numbers, inputs)
+        return target, target.checked(numbers)
     labels = validate_numbers(y, len(inputs), allow_nan=True)
     target = Numbers(loss, flat=labels.ndim == 1)
-    return target, target.read(labels, inputs)
+    return target, target.checked(labels)
 
 
 def masked_r2(truth: Array, predicted: Array, weight: Array) -> float:
