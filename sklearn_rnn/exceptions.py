@@ -15,17 +15,21 @@ class OutOfMemoryError(MemoryError):
     """A batch did not fit into the memory of the device; the message names the parameters that shrink it."""
 
 
-class SwappedAxesWarning(UserWarning):
+class SequenceDataWarning(UserWarning):
+    """The data can be read, but hardly as it was meant; the message says what was found and what to do."""
+
+
+class SwappedAxesWarning(SequenceDataWarning):
     """The steps and the features of X look swapped."""
 
 
-class EmbeddingCoverageWarning(UserWarning):
+class EmbeddingCoverageWarning(SequenceDataWarning):
     """Pretrained vectors cover nothing of the vocabulary, or words of their file could not be read."""
 
 
-class UnseenLabelsWarning(DataConversionWarning):
+class UnseenLabelsWarning(SequenceDataWarning, DataConversionWarning):
     """Labels in scoring that training did not have."""
 
 
-class BrokenTagsWarning(UserWarning):
+class BrokenTagsWarning(SequenceDataWarning):
     """Tags of a training set break the scheme that they belong to; the message counts them."""
