@@ -92,6 +92,10 @@ class AlignedSequences(Collection):
         """Keep at most `max_length` steps of each sequence, as :meth:`Sequences.truncate` does."""
         return self._with_inputs({name: part.truncate(max_length, cut=cut) for name, part in self.inputs.items()})
 
+    def between(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> AlignedSequences:
+        """Keep some steps of each sequence, as :meth:`Sequences.between` does."""
+        return self._with_inputs({name: part.between(starts, lengths) for name, part in self.inputs.items()})
+
     def completed(self, wanted: dict[str, list[str] | None], *, name: str = "X") -> AlignedSequences:
         """The inputs that `wanted` names, with the columns that it lists; those of dicts are unknown, or 0, if absent.
 

@@ -17,11 +17,18 @@ class Collection:
     are picked, and with `_contents` what its repr tells of it. Its attributes are slots, which are what is pickled.
     """
 
-    __slots__ = ()
+    __slots__ = ("trimming",)
 
     offsets: NDArray[np.int64]
+    trimming: Any
+    """How padded steps were cut off where the door read the sequences; None where it cut none."""
 
     ndim = 1
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        container = super().__new__(cls)
+        container.trimming = None
+        return container
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
+from sklearn_rnn.data.padding import trim
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences, keep_stored
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
@@ -30,6 +31,7 @@ def read(
     dtype: str = "float32",
     embed: bool = False,
     missing: str = "error",
+    padding_value: Any = None,
     allow_empty: bool = False,
     reader: str = "the estimator",
     name: str = "X",
@@ -51,6 +53,9 @@ def read(
         Whether integers are token ids. Concerns ``fit`` and a single input alone: afterwards the spec says it.
     missing : {"error", "mask"}
         Refuse NaN, or carry the last value forward and add an indicator a feature.
+    padding_value : number, str, dict of str to those, or None
+        What all features of a step hold that is padding and no step, at both ends of a sequence. The inputs remember in
+        `trimming` what was cut off.
     allow_empty : bool
         Whether sequences without steps may be among the others.
     reader, name : str
@@ -75,21 +80,26 @@ def read(
         aligned = _aligned_without_steps(X, spec, name)
     read_one = partial(_read_one, dtype=dtype, missing=missing, allow_empty=allow_empty, name=name)
     if aligned is None:
-        return read_one(X, spec, embed=embed if spec is None else spec.kind == "ids", reader=reader)
+        embed = embed if spec is None else spec.kind == "ids"
+        return read_one(X, spec, embed=embed, padding_value=padding_value, reader=reader)
     names = tuple(aligned.inputs)
     found = InputSpec("aligned", len(names), False, None, missing, n_features_in=len(names), feature_names=names)
     if spec is not None:
         check_kind(found, spec, reader=reader, name=name)
         aligned = aligned.completed({key: _columns(part) for key, part in spec.inputs.items()}, name=name)
+    if padding_value is not None:
+        aligned = trim(aligned, padding_value, name=name)
     inputs, specs = {}, {}
     for key, part in aligned.inputs.items():
         fitted = None if spec is None else spec.inputs[key]
         try:
-            inputs[key], own = read_one(part, fitted, embed=False, reader="it")
+            inputs[key], own = read_one(part, fitted, embed=False, padding_value=None, reader="it")
         except (TypeError, ValueError) as error:
             raise SequenceDataError(f"In the input {key!r} of {name}: {error}") from error
         specs[key] = replace(own, columns=own.feature_names)
-    return AlignedSequences(inputs), replace(found, inputs=specs) if spec is None else spec
+    sequences = AlignedSequences(inputs)
+    sequences.trimming = aligned.trimming
+    return sequences, replace(found, inputs=specs) if spec is None else spec
 
 
 def _read_one(
@@ -99,6 +109,7 @@ def _read_one(
     dtype: str,
     embed: bool,
     missing: str,
+    padding_value: Any,
     allow_empty: bool,
     reader: str,
     name: str,
@@ -112,25 +123,42 @@ def _read_one(
         sequences = as_sequences(X, name=name)
         names = sequences.feature_names
     sequences = keep_stored(sequences)
+    width = _common_width(X, sequences)
+    if padding_value is not None:  # what is padded has rows of one length, but its sequences have not
+        sequences, table, names, width = trim(sequences, padding_value, name=name), False, sequences.feature_names, None
     if allow_empty and spec is not None and not sequences.lengths.any():
-        return _without_steps(sequences, spec, dtype), spec
+        return _like(_without_steps(sequences, spec, dtype), sequences), spec
     _check_lengths(sequences, allow_empty, name)
     kind = _kind(sequences, embed, name)
-    found = InputSpec.of(sequences, kind, table=table, names=names, width=_common_width(X, sequences), missing=missing)
+    found = InputSpec.of(sequences, kind, table=table, names=names, width=width, missing=missing)
     if spec is None:
         spec = found
     check_alike(found, spec, reader=reader, name=name)
+    read = _values_of_kind(X, sequences, found, spec, dtype=dtype, name=name)
+    return _like(read, sequences), spec
+
+
+def _values_of_kind(
+    X: Any, sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str
+) -> Sequences:
+    """Sequences with values of the kind that was found, and their missing values filled where `spec` says so."""
     if isinstance(sequences, TokenSequences):
-        return sequences, spec
-    if kind != "numeric":
-        return sequences.with_values(sequences.values.reshape(-1)), spec
-    columns = None if table or spec.table else spec.feature_names
-    sequences = as_numbers(sequences, dtype, allow_nan=missing == "mask", columns=columns, name=name)
-    if spec is found and not table:
+        return sequences
+    if found.kind != "numeric":
+        return sequences.with_values(sequences.values.reshape(-1))
+    columns = None if found.table or spec.table else spec.feature_names
+    sequences = as_numbers(sequences, dtype, allow_nan=spec.missing == "mask", columns=columns, name=name)
+    if spec is found and not found.table and sequences.trimming is None:
         warn_if_swapped(X, sequences, name)
-    if missing != "mask":
-        return sequences, spec
-    return sequences.filled() if isinstance(sequences, StoredSequences) else carry_forward(sequences), spec
+    if spec.missing != "mask":
+        return sequences
+    return sequences.filled() if isinstance(sequences, StoredSequences) else carry_forward(sequences)
+
+
+def _like(read: Sequences, given: Sequences) -> Sequences:
+    """`read`, which remembers how `given` was trimmed."""
+    read.trimming = given.trimming
+    return read
 
 
 def _aligned_without_steps(X: Any, fitted: InputSpec, name: str) -> AlignedSequences:
@@ -163,16 +191,17 @@ def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str) -> Seque
 
 def _check_lengths(sequences: Sequences, allow_empty: bool, name: str) -> None:
     lengths = sequences.lengths
+    padding = "" if sequences.trimming is None else " once padding_value is cut off"
     if not lengths.any():
         raise SequenceDataError(
-            f"{name} is empty: all {len(lengths)} sequences have length 0, found 0 step(s) while a minimum of 1 is "
-            f"required"
+            f"{name} is empty: all {len(lengths)} sequences have length 0{padding}, found 0 step(s) while a minimum of "
+            f"1 is required"
         )
     if not allow_empty and not lengths.all():
         empty = np.flatnonzero(lengths == 0)
         raise SequenceDataError(
-            f"{name}[{empty[0]}] is an empty sequence ({len(empty)} of {len(lengths)} have length 0): there is nothing "
-            f"to predict from. Leave such sequences out, or give them one step that stands for 'nothing'"
+            f"{name}[{empty[0]}] is an empty sequence{padding} ({len(empty)} of {len(lengths)} have length 0): there "
+            f"is nothing to predict from. Leave such sequences out, or give them one step that stands for 'nothing'"
         )
 
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
+from sklearn_rnn.data.padding import cut_alike, lengths_given
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import plain
 from sklearn_rnn.data.targets import check_count, check_same_steps, is_listlike
@@ -59,7 +60,7 @@ def belongs_to_steps(y: Any, sequences: Sequences | AlignedSequences) -> bool:
     if any(np.ndim(item) > 1 for item in nested if len(item)):
         return True
     lists = isinstance(y, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in nested)
-    return not lists and np.array_equal(lengths, sequences.lengths)
+    return not lists and np.array_equal(lengths, lengths_given(sequences))
 
 
 def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> NDArray[np.float64]:
@@ -121,7 +122,7 @@ def validate_step_numbers(y: Any, sequences: Sequences | AlignedSequences, *, na
     numbers : Sequences
         Values of float64, of shape (total_steps,) or (total_steps, n_outputs) as they came.
     """
-    y = plain_numbers(y)
+    y = cut_alike(plain_numbers(y), sequences)
     check_count(y, len(sequences), name=name)
     if not isinstance(y, Sequences) and is_table(y):
         y = check_array(y, dtype=np.float64, input_name=name, ensure_all_finite=False)

@@ -126,6 +126,10 @@ class Sequences(Collection):
         starts = self.offsets[1:] - kept if cut == "head" else self.offsets[:-1]
         return self._window(np.arange(len(self)), starts, kept)
 
+    def between(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sequences:
+        """Keep `lengths` (n_sequences,) steps of each sequence, from the row `starts` (n_sequences,) of `values` on."""
+        return self._window(np.arange(len(self)), starts, lengths)
+
     def with_values(self, values: ArrayLike, *, feature_names: list[str] | None = None) -> Sequences:
         """The same sequences with other values a step.
 

@@ -155,6 +155,12 @@ class StoredSequences(Sequences):
         """
         return self._window(sequence, starts, lengths)
 
+    def between(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> StoredSequences:
+        """As of :class:`~sklearn_rnn.Sequences`; what is cut off fills no missing value of what is kept."""
+        part = self._window(np.arange(len(self)), starts, lengths)
+        part._before = np.zeros_like(part._before)
+        return part
+
     def __iter__(self) -> Iterator[NDArray[Any]]:
         for _, part in self.blocks():
             yield from part

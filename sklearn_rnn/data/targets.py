@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.formats import as_sequences, is_text
+from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError, UnseenLabelsWarning
 
@@ -71,7 +72,7 @@ def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, nam
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
-    labels = read_step_labels(y, name=name)
+    labels = read_step_labels(cut_alike(y, sequences), name=name)
     if len(labels) != len(sequences):
         raise SequenceDataError(
             f"{name} holds labels for {len(labels)} sequences, X has {len(sequences)}: inconsistent numbers of samples"
@@ -85,8 +86,8 @@ def check_same_steps(items: Sequences, sequences: Sequences | AlignedSequences, 
     if not np.array_equal(items.offsets, sequences.offsets):
         i = int(np.argmax(items.lengths != sequences.lengths))
         raise SequenceDataError(
-            f"{name}[{i}] has {items.lengths[i]} {what}s, but X[{i}] has {sequences.lengths[i]} steps: wanted one "
-            f"{what} for each step"
+            f"{name}[{i}] has {items.lengths[i]} {what}s, but X[{i}] has {sequences.lengths[i]} steps"
+            f"{with_padding(sequences, i)}: wanted one {what} for each step"
         )
 
 

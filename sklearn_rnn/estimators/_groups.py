@@ -201,6 +201,14 @@ class InputParameters:
         "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (0 before the first) and "
         "add for each feature an indicator that is 1 where it was observed.",
     )
+    padding_value: Any = parameter(
+        None,
+        [Real, str, dict, None],
+        "number, str, dict of str to those, or None",
+        "What padding that came with the data holds: a number, NaN, a token or a token id. Steps at the end and at the "
+        "beginning of a sequence whose features all equal it are no steps, and what y has for them is left out. Where a "
+        "step has several inputs, a dict names those that tell padding.",
+    )
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -106,6 +106,7 @@ class ReadingRNN(Hyperparameters):
             dtype=self._stored_dtype,
             embed=self.embedding_dim is not None,
             missing=self.missing,
+            padding_value=self.padding_value,
             allow_empty=self._allow_empty,
             reader=type(self).__name__,
         )
