@@ -17,7 +17,7 @@ from sklearn_rnn.estimators import (
     Stream,
     stream,
 )
-from sklearn_rnn.preprocessing import PerStep, SequenceTokenizer
+from sklearn_rnn.preprocessing import PerStep, SequenceTokenizer, trim_padding
 
 __version__ = "0.1.0"
 
@@ -37,4 +37,5 @@ __all__ = [
     "save_sequences",
     "sequences_from_frame",
     "stream",
+    "trim_padding",
 ]

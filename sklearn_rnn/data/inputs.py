@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.constant_ends import warn_if_padded
 from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
@@ -81,7 +82,7 @@ def read(
     read_one = partial(_read_one, dtype=dtype, missing=missing, allow_empty=allow_empty, name=name)
     if aligned is None:
         embed = embed if spec is None else spec.kind == "ids"
-        return read_one(X, spec, embed=embed, padding_value=padding_value, reader=reader)
+        return read_one(X, spec, embed=embed, padding_value=padding_value, reader=reader, alone=True)
     names = tuple(aligned.inputs)
     found = InputSpec("aligned", len(names), False, None, missing, n_features_in=len(names), feature_names=names)
     if spec is not None:
@@ -93,13 +94,18 @@ def read(
     for key, part in aligned.inputs.items():
         fitted = None if spec is None else spec.inputs[key]
         try:
-            inputs[key], own = read_one(part, fitted, embed=False, padding_value=None, reader="it")
+            inputs[key], own = read_one(part, fitted, embed=False, padding_value=None, reader="it", alone=False)
         except (TypeError, ValueError) as error:
             raise SequenceDataError(f"In the input {key!r} of {name}: {error}") from error
         specs[key] = replace(own, columns=own.feature_names)
     sequences = AlignedSequences(inputs)
     sequences.trimming = aligned.trimming
-    return sequences, replace(found, inputs=specs) if spec is None else spec
+    if spec is not None:
+        return sequences, spec
+    for key, part in aligned.inputs.items():
+        if warn_if_padded(part, labels=specs[key].kind == "text", name=name, key=key):
+            break
+    return sequences, replace(found, inputs=specs)
 
 
 def _read_one(
@@ -112,6 +118,7 @@ def _read_one(
     padding_value: Any,
     allow_empty: bool,
     reader: str,
+    alone: bool,
     name: str,
 ) -> tuple[Sequences, InputSpec]:
     """What :func:`read` does, for one input a step."""
@@ -134,31 +141,33 @@ def _read_one(
     if spec is None:
         spec = found
     check_alike(found, spec, reader=reader, name=name)
-    read = _values_of_kind(X, sequences, found, spec, dtype=dtype, name=name)
-    return _like(read, sequences), spec
+    checked = _values_of_kind(sequences, found, spec, dtype=dtype, name=name)
+    if spec is found and alone:
+        warn_if_padded(sequences, labels=kind != "numeric", name=name)
+    if spec is found and kind == "numeric" and not table and sequences.trimming is None:
+        warn_if_swapped(X, checked, name)
+    if kind == "numeric" and spec.missing == "mask":
+        checked = checked.filled() if isinstance(checked, StoredSequences) else carry_forward(checked)
+    return _like(checked, sequences), spec
 
 
 def _values_of_kind(
-    X: Any, sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str
+    sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str
 ) -> Sequences:
-    """Sequences with values of the kind that was found, and their missing values filled where `spec` says so."""
+    """Sequences with values of the kind that was found, of one type."""
     if isinstance(sequences, TokenSequences):
         return sequences
     if found.kind != "numeric":
-        return sequences.with_values(sequences.values.reshape(-1))
+        values = sequences.values.reshape(-1)
+        return sequences.with_values(values if values.dtype.kind != "f" else values.astype(np.int64))
     columns = None if found.table or spec.table else spec.feature_names
-    sequences = as_numbers(sequences, dtype, allow_nan=spec.missing == "mask", columns=columns, name=name)
-    if spec is found and not found.table and sequences.trimming is None:
-        warn_if_swapped(X, sequences, name)
-    if spec.missing != "mask":
-        return sequences
-    return sequences.filled() if isinstance(sequences, StoredSequences) else carry_forward(sequences)
+    return as_numbers(sequences, dtype, allow_nan=spec.missing == "mask", columns=columns, name=name)
 
 
-def _like(read: Sequences, given: Sequences) -> Sequences:
-    """`read`, which remembers how `given` was trimmed."""
-    read.trimming = given.trimming
-    return read
+def _like(checked: Sequences, given: Sequences) -> Sequences:
+    """`checked`, which remembers how `given` was trimmed."""
+    checked.trimming = given.trimming
+    return checked
 
 
 def _aligned_without_steps(X: Any, fitted: InputSpec, name: str) -> AlignedSequences:
@@ -218,11 +227,15 @@ def _kind(sequences: Sequences, embed: bool, name: str) -> Kind:
         return "numeric"
     if values.dtype == object:
         values = np.asarray(values.tolist())
+    if sequences.trimming is not None and values.dtype.kind == "f" and np.all(np.mod(values, 1) == 0):
+        values = values.astype(np.int64)  # ids that were floats beside the NaN of their padding
     if values.dtype.kind not in "iu" or sequences.n_features != 1:
+        gaps = values.dtype.kind == "f" and bool(np.isnan(values).any())
         raise SequenceDataError(
             f"embedding_dim is set, so each step of {name} must be one token (a string or an integer id); got dtype "
             f"{values.dtype} with {sequences.n_features} feature(s) a step. Give integer sequences of shape (length,), "
             f"or leave embedding_dim=None for numeric features"
+            + (". If the NaN among them is padding, set padding_value=numpy.nan" if gaps else "")
         )
     return "ids"
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.formats import locate
+from sklearn_rnn.data.padding import outer_steps
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
@@ -57,11 +58,25 @@ def as_numbers(
         )
         advice = ""
         if np.isnan(values[row, column]):
-            advice = ". Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
+            advice = _advice_for_nan(sequences, values, name)
         raise SequenceDataError(
             f"Input {name} contains {what} at {place} ({int(bad.sum())} such value(s) in all){advice}"
         )
     return sequences.with_values(values, feature_names=sequences.feature_names)
+
+
+def _advice_for_nan(sequences: Sequences, values: NDArray[Any], name: str) -> str:
+    """What to do about NaN in `values` (total_steps, n_features): some may be steps at the ends that are padding."""
+    missing = np.isnan(values)
+    first, last = outer_steps(missing.all(axis=1), sequences.offsets)
+    kept = sequences.between(first, last - first)
+    impute = "Impute it (PerStep(SimpleImputer())), or set missing='mask' to carry the last value forward"
+    if len(kept.values) == len(values):
+        return f". {impute}"
+    advice = f"set padding_value=numpy.nan, or cut it off with trim_padding({name})"
+    if np.isnan(sequences.with_values(values).between(first, last - first).values).any():
+        return f". Whole steps of NaN at the ends of sequences are padding: {advice}. Of the rest: {impute}"
+    return f". All NaN are whole steps at the ends of sequences, which is padding: {advice}"
 
 
 def _not_a_number(sequences: Sequences, name: str, error: Exception) -> SequenceDataError:

@@ -42,7 +42,7 @@ class Trimming:
 
         Items of another length than that of the padded sequence stay as they are: they may have been cut already.
         """
-        rows = [row for row in _rows(items)]
+        rows = list(_rows(items))
         for i, (row, padded, first, kept) in enumerate(zip(rows, self.padded, self.first, self.kept, strict=False)):
             if kept < padded and _length(row) == padded:
                 rows[i] = row[first : first + kept]
@@ -69,7 +69,7 @@ def with_padding(sequences: Any, i: int) -> str:
     return "" if padded == sequences.lengths[i] else f" ({padded} with padding)"
 
 
-def trim(inputs: Inputs, value: Any, *, name: str = "X") -> Inputs:
+def trim(inputs: Inputs, value: Any, *, name: str = "X", parameter: str = "padding_value") -> Inputs:
     """Cut steps off both ends of each sequence as long as all that they hold equals `value`.
 
     Parameters
@@ -78,15 +78,15 @@ def trim(inputs: Inputs, value: Any, *, name: str = "X") -> Inputs:
         As they were given: of any type.
     value : number, str, or dict of str to those
         What padding holds; NaN equals NaN. A dict names the inputs that it looks at, where there are several.
-    name : str
-        What to call X in errors.
+    name, parameter : str
+        What to call X and `value` in errors.
 
     Returns
     -------
     trimmed : container of the same type
         It remembers in `trimming` what was cut off, if anything was.
     """
-    first, last = _bounds_of_steps(inputs, value, name)
+    first, last = _bounds_of_steps(inputs, _Value(value, parameter), name)
     kept = last - first
     if np.array_equal(kept, inputs.lengths):
         return inputs
@@ -112,55 +112,70 @@ def outer_steps(is_padding: NDArray[np.bool_], offsets: NDArray[np.int64]) -> tu
 
 def equals_padding(values: NDArray[Any], value: Any) -> NDArray[np.bool_]:
     """Whether all features of each step of `values` (total_steps, ...) equal `value`; NaN, and None, equal NaN."""
-    if value != value:
-        found = _is_missing(values)
-    elif isinstance(value, str) or values.dtype.kind not in "UST":
-        found = np.asarray(values == value, dtype=bool)
-    else:
-        found = np.zeros(values.shape, dtype=bool)
+    found = equals_value(values, value)
     return found if found.ndim == 1 else found.all(axis=1)
 
 
-def _bounds_of_steps(inputs: Any, value: Any, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def equals_value(values: NDArray[Any], value: Any) -> NDArray[np.bool_]:
+    """Which of `values` equal `value`, of the same shape; NaN, and None, equal NaN."""
+    if value != value:
+        return _is_missing(values)
+    if isinstance(value, str) or values.dtype.kind not in "UST":
+        return np.asarray(values == value, dtype=bool)
+    return np.zeros(values.shape, dtype=bool)
+
+
+@dataclass(frozen=True)
+class _Value:
+    """What padding holds, and the parameter that says it."""
+
+    value: Any
+    parameter: str
+
+    def of_inputs(self, inputs: AlignedSequences, name: str) -> dict[str, Any]:
+        """The value of each input that tells padding."""
+        named = dict(self.value) if isinstance(self.value, Mapping) else dict.fromkeys(inputs.inputs, self.value)
+        unknown = [key for key in named if key not in inputs.inputs]
+        if unknown or not named:
+            raise SequenceDataError(
+                f"{self.parameter}={self.value!r} names {repr(unknown[0]) if unknown else 'no input'}, wanted some of "
+                f"the inputs that {name} has: {list(inputs.inputs)}"
+            )
+        return {key: _Value(own, self.parameter).checked(inputs.inputs[key], key) for key, own in named.items()}
+
+    def checked(self, sequences: Sequences, key: str | None = None, *, name: str = "X") -> Any:
+        """The value as Python has it, once it can equal a step of `sequences`, the input `key`, at all."""
+        value = self.value.item() if hasattr(self.value, "item") else self.value
+        if isinstance(value, Mapping):
+            raise SequenceDataError(f"{self.parameter}={value!r} names inputs, but {name} is one input a step")
+        values = sequences.chunks[0] if isinstance(sequences, StoredSequences) else sequences.values
+        text = is_text(values.reshape(-1)[:1])
+        if values.size and value == value and text != isinstance(value, str):
+            what = f"the input {key!r} holds" if key is not None else f"{name} holds"
+            advice = f": a dict says which inputs tell padding, {self.parameter}={{'name': value}}" if key else ""
+            raise SequenceDataError(
+                f"{self.parameter}={value!r} can be none of the steps, as {what} {'strings' if text else 'numbers'}"
+                f"{advice}"
+            )
+        return value
+
+
+def _bounds_of_steps(inputs: Any, value: _Value, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """The rows at which the steps of each sequence that are no padding begin and end, (n_sequences,) each."""
-    if isinstance(inputs, StoredSequences):
-        value = _checked(value, inputs.chunks[0], name)
-        parts = [_within(part, value, int(inputs.offsets[begin])) for begin, part in inputs.blocks()]
-        return np.concatenate([first for first, _ in parts]), np.concatenate([last for _, last in parts])
-    if not isinstance(inputs, AlignedSequences):
-        value = _checked(value, inputs.values, name)
-        return _within(inputs, value, 0)
-    named = value if isinstance(value, Mapping) else dict.fromkeys(inputs.inputs, value)
-    unknown = [key for key in named if key not in inputs.inputs]
-    if unknown or not named:
-        raise SequenceDataError(
-            f"padding_value names the input {unknown[0]!r}, but {name} has {list(inputs.inputs)}"
-            if unknown
-            else f"padding_value={value!r} names no input of {name}, which has {list(inputs.inputs)}"
-        )
-    is_padding = np.ones(int(inputs.offsets[-1]), dtype=bool)
-    for key, own in named.items():
-        values = inputs.inputs[key].values
-        is_padding &= equals_padding(values, _checked(own, values, f"the input {key!r} of {name}"))
-    return outer_steps(is_padding, inputs.offsets)
-
-
-def _within(sequences: Sequences, value: Any, skipped: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    first, last = outer_steps(equals_padding(sequences.values, value), sequences.offsets)
-    return first + skipped, last + skipped
-
-
-def _checked(value: Any, values: NDArray[Any], name: str) -> Any:
-    """`value` as Python has it, once it can equal one of `values` at all."""
-    if isinstance(value, Mapping):
-        raise SequenceDataError(f"padding_value={value!r} names inputs, but {name} is one input a step: give its value")
-    value = value.item() if hasattr(value, "item") else value
-    text = is_text(values.reshape(-1)[:1])
-    missing = value != value and values.dtype == object
-    if values.size and text != isinstance(value, str) and not missing:
-        kind, wanted = ("strings", "one") if text else ("numbers", "a number, or NaN")
-        raise SequenceDataError(f"padding_value={value!r} can be no step: {name} holds {kind}, wanted {wanted} of them")
-    return value
+    if isinstance(inputs, AlignedSequences):
+        is_padding = np.ones(int(inputs.offsets[-1]), dtype=bool)
+        for key, own in value.of_inputs(inputs, name).items():
+            is_padding &= equals_padding(inputs.inputs[key].values, own)
+        return outer_steps(is_padding, inputs.offsets)
+    wanted = value.checked(inputs, name=name)
+    if not isinstance(inputs, StoredSequences):
+        return outer_steps(equals_padding(inputs.values, wanted), inputs.offsets)
+    bounds = [
+        np.add(outer_steps(equals_padding(part.values, wanted), part.offsets), inputs.offsets[begin])
+        for begin, part in inputs.blocks()
+    ]
+    first, last = np.concatenate(bounds, axis=1)
+    return first, last
 
 
 def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -168,6 +168,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         if validation is not None:
             parts = parts[0], self._read_validation_set(*validation)
         data, held_out = parts
+        self._look_at_scales(data, None if validation is None else held_out, reset=reset)
         target = self.target_
         data = target.cut(data).spread()
         criterion = target.criterion(data) if held_out is None else target.criterion(data, held_out)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs, read
+from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import remember, validate_groups
@@ -56,6 +57,13 @@ class ReadingRNN(Hyperparameters):
             return self._encode(data, target, training=False)
         except (TypeError, ValueError) as error:
             raise SequenceDataError(f"In the validation data, X_val and y_val: {error}") from error
+
+    def _look_at_scales(self, training: TrainingSet, validation: TrainingSet | None, *, reset: bool) -> None:
+        """Warn of numbers that a network hardly learns from, and of validation data on another scale."""
+        if reset:
+            warn_if_unscaled(training.sequences, self.input_spec_, reader=type(self).__name__)
+        if validation is not None:
+            warn_if_other_scale(training.sequences, validation.sequences, self.input_spec_)
 
     def _shorten(self, inputs: Inputs, target: Target) -> Inputs:
         """Cut sequences with one target each, before anything is learned of what is cut off."""
