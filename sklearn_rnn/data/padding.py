@@ -52,7 +52,7 @@ class Trimming:
 def cut_alike(items: Any, sequences: Any) -> Any:
     """What belongs to the steps of each sequence, cut where the padding of `sequences` was cut, if it was."""
     trimming = sequences.trimming
-    if trimming is None or items is None or len(items) != len(sequences):
+    if trimming is None or not hasattr(items, "__len__") or len(items) != len(sequences):
         return items
     return trimming.cut(items)
 

@@ -67,8 +67,8 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     whole = spec.kind == "numeric" and spec.n_features == 1 and bool(np.all(np.mod(values, 1) == 0))
     ids = ". If they are ids of tokens, set embedding_dim" if whole else ""
     warnings.warn(
-        f"Numbers of X are of a size that {reader} hardly learns from: {columns[shown].label} lies mostly between "
-        f"{low[shown]:.4g} and {high[shown]:.4g}{others}, wanted numbers around 0 of size 1. Scale them: "
+        f"X is not scaled, and networks learn less from such numbers, or nothing: {columns[shown].label} lies mostly "
+        f"between {low[shown]:.4g} and {high[shown]:.4g}{others}, wanted numbers around 0 of size 1. Scale them: "
         f"make_pipeline(PerStep(StandardScaler()), {reader}(...)){ids}",
         SequenceDataWarning,
         stacklevel=2,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.exceptions import SequenceDataError
 
 
 class Sequences(Collection):
@@ -104,6 +105,12 @@ class Sequences(Collection):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("an object array of the sequences cannot be made without a copy of the container")
+        if dtype is not None and np.dtype(dtype) != object:
+            raise SequenceDataError(
+                f"sequences are no table of numbers, which {np.dtype(dtype)} was wanted of: transformers of rows, such "
+                f"as StandardScaler or PCA, are applied to the steps of sequences by PerStep, as "
+                f"PerStep(StandardScaler())"
+            )
         array = np.empty(len(self), dtype=object)
         for i, sequence in enumerate(self):
             array[i] = sequence

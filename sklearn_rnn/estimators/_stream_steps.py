@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.formats import check_not_masked, items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.padding import trim
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -58,7 +59,11 @@ class StepReader:
             What came and what was wanted.
         """
         n = len(rows)
-        values = _numbers(step, n, self._spec.n_features) if self._plain else self._read_any(step, n)
+        if self._plain:
+            values = _numbers(step, n, self._spec.n_features)
+            self._refuse_padding(values, n)
+        else:
+            values = self._read_any(step, n)
         if self._rounds and values.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 values = values.astype(np.float32).astype(np.float64)
@@ -95,16 +100,33 @@ class StepReader:
             step = _values_of(transformer.transform(_one_step_each(step, n, transformer.input_spec_)))
         spec = self._spec
         if spec.kind == "numeric":
-            return _numbers(step, n, spec.n_features)
+            values = _numbers(step, n, spec.n_features)
+            self._refuse_padding(values, n)
+            return values
         encoding = self._model.encoding_
         if spec.kind == "aligned":
-            inputs: Inputs = self._model._read_raw(_aligned(step, n, spec), reset=False)
+            given = _aligned(step, n, spec)
+            self._refuse_padding(given, n)
+            inputs: Inputs = self._model._read_raw(given, reset=False)
         else:
             tokens = _tokens(step, n) if spec.kind == "text" else _ids(step, n)
+            self._refuse_padding(object_array(list(tokens)), n)
             if self._index is not None:
                 return np.array([self._index.get(token, 0) for token in tokens], dtype=np.int64)
             inputs = Sequences(object_array(tokens), np.arange(n + 1))
         return encoding.encode(inputs, spec, "float64").values
+
+    def _refuse_padding(self, steps: Any, n: int) -> None:
+        """Raise if a step, of those that `n` streams are to take, is what the model reads as padding."""
+        value = self._model.padding_value
+        if value is None or not n:
+            return
+        given = Sequences(steps, np.arange(n + 1)) if isinstance(steps, np.ndarray) else read_aligned(steps)
+        if given is not None and not trim(given, value).lengths.all():
+            raise SequenceDataError(
+                f"A step is padding, padding_value={value!r}, and no stream has taken one: streams need none, as `ids` "
+                f"names those that go on. To have such steps read, set padding_value=None before you make the stream"
+            )
 
     def _missing_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The columns of an encoded step that hold what may be missing, and those that say whether it was there."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.padding import cut_alike
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import validate_step_labels
 from sklearn_rnn.data.windows import Windows
@@ -191,7 +192,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         inputs = self._read_inputs(X)
         target, truth = self._read_target(y, inputs, self.target_)
         target.warn_unseen(truth, target.labelled(truth))
-        return target.score_labels(truth, self._predict(inputs), sample_weight)
+        return target.score_labels(truth, self._predict(inputs), cut_alike(sample_weight, inputs))
 
     @property
     def transitions_(self) -> Any:

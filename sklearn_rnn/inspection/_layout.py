@@ -8,23 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.formats import as_sequences, is_table, is_text
+from sklearn_rnn.data.padding import trim
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
 
-def read_features(X: Any, *, advice: str) -> Sequences:
+def read_features(X: Any, estimator: Any, *, advice: str) -> Sequences:
     """Read X into a container with values of shape (total_steps, n_features).
 
     Parameters
     ----------
     X : sequences in any supported format but the 2-D table
+    estimator : estimator
+        The one that X is for, which may take some of its steps for padding.
     advice : str
         What to use for a 2-D table.
 
     Raises
     ------
     SequenceDataError
-        If X cannot be read, or is a 2-D table.
+        If X cannot be read, is a 2-D table, or has padding, which must not be mixed with steps.
     """
     if is_table(X):
         raise SequenceDataError(
@@ -32,6 +35,12 @@ def read_features(X: Any, *, advice: str) -> Sequences:
             f"X[:, :, None] to change the whole series"
         )
     sequences = as_sequences(X)
+    padding = getattr(estimator, "padding_value", None)
+    if padding is not None and trim(sequences, padding).trimming is not None:
+        raise SequenceDataError(
+            f"X has padding, padding_value={padding!r} of the estimator, which would be mixed with steps: cut it off, "
+            f"trim_padding(X, {padding!r}), and what belongs to steps in y with it"
+        )
     values = sequences.values.reshape(len(sequences.values), -1)
     return sequences.with_values(values, feature_names=sequences.feature_names)
 

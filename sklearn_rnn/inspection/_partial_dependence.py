@@ -96,7 +96,7 @@ def sequence_partial_dependence(
     >>> bool(np.all(np.diff(result.average[0]) > 0))
     True
     """
-    sequences = read_features(X, advice="sklearn.inspection.partial_dependence takes it")
+    sequences = read_features(X, estimator, advice="sklearn.inspection.partial_dependence takes it")
     column = _column(estimator, sequences, feature)
     if grid_values is None:
         grid = _grid(sequences.values[:, column], grid_resolution, percentiles, mode)

@@ -95,7 +95,7 @@ def sequence_permutation_importance(
     >>> result.feature_names[result.importances_mean.argmax()]
     'x1'
     """
-    sequences = read_features(X, advice="sklearn.inspection.permutation_importance permutes them one by one")
+    sequences = read_features(X, estimator, advice="sklearn.inspection.permutation_importance permutes them one by one")
     weight = None if sample_weight is None else validate_weights(sample_weight, len(sequences))
     scorer = check_scoring(estimator, scoring=scoring)
     seeds = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=sequences.n_features)

@@ -1,6 +1,6 @@
 """Transformers of sequences, for pipelines."""
 
-from sklearn_rnn.preprocessing._padding import trim_padding
+from sklearn_rnn.preprocessing._trimming import trim_padding
 from sklearn_rnn.preprocessing._per_step import PerStep
 from sklearn_rnn.preprocessing._tokenizer import SequenceTokenizer
 
