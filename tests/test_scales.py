@@ -83,7 +83,11 @@ def test_small_numbers_among_tokens_or_as_single_ones(rng):
 @pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor, RNNSequenceTagger])
 def test_a_fit_warns_once(rng, estimator):
     X = [x * 1000 + 5000 for x in series(rng)]
-    y = [["a", "b"] * (len(x) // 2) + ["a"] * (len(x) % 2) for x in X] if estimator is RNNSequenceTagger else [0, 1] * 20
+    y = (
+        [["a", "b"] * (len(x) // 2) + ["a"] * (len(x) % 2) for x in X]
+        if estimator is RNNSequenceTagger
+        else [0, 1] * 20
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = estimator(warm_start=True, **SMALL).fit(X, y)

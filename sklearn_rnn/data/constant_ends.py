@@ -41,7 +41,7 @@ NEAR = 0.5
 
 
 def warn_if_padded(sequences: Sequences, *, labels: bool, name: str, key: str | None = None) -> bool:
-    """Warn, and return whether, many sequences of one common length end, or begin, in runs of the same value that data does not explain.
+    """Warn if many sequences of one common length end, or begin, in runs of one value that are no data; return whether.
 
     Parameters
     ----------
@@ -122,9 +122,7 @@ def _key(step: NDArray[Any]) -> tuple[Any, ...]:
     return tuple("nan" if x != x else x for x in step.tolist())
 
 
-def _message(
-    value: NDArray[Any], runs: NDArray[np.int64], end: str, labels: bool, name: str, key: str | None
-) -> str:
+def _message(value: NDArray[Any], runs: NDArray[np.int64], end: str, labels: bool, name: str, key: str | None) -> str:
     first = value.tolist()[0]
     shown = repr(first) if first == first else "numpy.nan"
     told = shown if key is None else f"{{{key!r}: {shown}}}"

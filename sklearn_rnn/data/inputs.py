@@ -151,9 +151,7 @@ def _read_one(
     return _like(checked, sequences), spec
 
 
-def _values_of_kind(
-    sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str
-) -> Sequences:
+def _values_of_kind(sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str) -> Sequences:
     """Sequences with values of the kind that was found, of one type."""
     if isinstance(sequences, TokenSequences):
         return sequences

@@ -113,7 +113,7 @@ def outer_steps(is_padding: NDArray[np.bool_], offsets: NDArray[np.int64]) -> tu
 def equals_padding(values: NDArray[Any], value: Any) -> NDArray[np.bool_]:
     """Whether all features of each step of `values` (total_steps, ...) equal `value`; NaN, and None, equal NaN."""
     found = equals_value(values, value)
-    return found if found.ndim == 1 else found.all(axis=1)
+    return found if found.ndim == 1 else np.asarray(found.all(axis=1))
 
 
 def equals_value(values: NDArray[Any], value: Any) -> NDArray[np.bool_]:

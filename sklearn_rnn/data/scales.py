@@ -15,7 +15,7 @@ from sklearn_rnn.exceptions import SequenceDataWarning
 LOOKED_AT = 1_000
 """Sequences that are looked at, at most; fewer of long ones, which have `NUMBERS` numbers together."""
 
-NUMBERS = 2**24
+NUMBERS = 2**19
 
 # Where fits with default parameters have been seen to lose accuracy, on series, motions, speech and images brought to
 # any scale. Accuracy fell on all of them from a mean of 15 on that is ten times the spread, on most from values of 60
@@ -59,8 +59,7 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     size = np.quantile(np.abs(values), 0.8, axis=0)
     far = (np.abs(middle) >= OFFSET) & (np.abs(middle) >= OFFSET_IN_SPREADS * (high - low) / 2)
     large = np.flatnonzero(far | (size >= LARGE))
-    tiny = not len(large) and 0 < np.quantile(np.abs(values).max(axis=1), 0.8) < SMALL and len(columns) == _width(spec)
-    if not len(large) and not tiny:
+    if not len(large) and not (_is_all_numbers(spec) and 0 < np.quantile(np.abs(values).max(axis=1), 0.8) < SMALL):
         return
     shown = int(large[np.argmax(size[large])]) if len(large) else int(np.argmax(size))
     others = f" ({len(large)} of {len(columns)} features are such)" if len(columns) > 1 and len(large) else ""
@@ -100,10 +99,10 @@ def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: Input
     k = int(other[np.argmax(np.abs(np.median(new, axis=0) - np.median(known, axis=0))[other])])
     inner, outer = (np.quantile(part, [0.05, 0.95], axis=0)[:, k] for part in (known, new))
     warnings.warn(
-        f"X_val is on another scale than X: {columns[k].label} lies mostly between {outer[0]:.4g} and {outer[1]:.4g}, "
-        f"in X between {inner[0]:.4g} and {inner[1]:.4g}. A Pipeline hands X_val to its last step untransformed, unless "
-        f"it is made with Pipeline(..., transform_input=['X_val']) and metadata routing is enabled; without a Pipeline, "
-        f"transform X_val as X is",
+        f"X_val is on another scale than X: {columns[k].label} lies mostly between {outer[0]:.4g} and "
+        f"{outer[1]:.4g}, in X between {inner[0]:.4g} and {inner[1]:.4g}. A Pipeline hands X_val to its last step "
+        f"untransformed, unless it is made with Pipeline(..., transform_input=['X_val']) and metadata routing is "
+        f"enabled; without a Pipeline, transform X_val as X is",
         SequenceDataWarning,
         stacklevel=2,
     )
@@ -127,15 +126,13 @@ def _of_other_width(training: Sequences, held_out: Sequences) -> NDArray[np.bool
 
 def _widths(sequences: Sequences) -> NDArray[np.float64]:
     """The standard deviation (n, n_features) of the steps of each sequence of two or more."""
-    lengths, starts = sequences.lengths, sequences.offsets[:-1]
-    long = lengths > 1
-    count = lengths[long, None]
-    sums = np.add.reduceat(sequences.values, starts[lengths > 0], axis=0)[long[lengths > 0]]
-    centred = sequences.take(np.flatnonzero(long)).values - np.repeat(sums / count, lengths[long], axis=0)
-    begin = np.concatenate([[0], np.cumsum(lengths[long])[:-1]])
-    if not long.any():
+    long = sequences.take(np.flatnonzero(sequences.lengths > 1))
+    if not len(long):
         return np.empty((0, sequences.n_features))
-    return np.asarray(np.sqrt(np.add.reduceat(centred**2, begin, axis=0) / count))
+    starts, count = long.offsets[:-1], long.lengths[:, None]
+    mean = np.add.reduceat(long.values, starts, axis=0) / count
+    centred = long.values - np.repeat(mean, long.lengths, axis=0)
+    return np.asarray(np.sqrt(np.add.reduceat(centred**2, starts, axis=0) / count))
 
 
 def _numeric_columns(spec: InputSpec, name: str) -> list[_Column]:
@@ -156,10 +153,9 @@ def _numeric_columns(spec: InputSpec, name: str) -> list[_Column]:
     return columns
 
 
-def _width(spec: InputSpec) -> int:
-    """Features a step, -1 where some are embedded."""
-    kinds = {spec.kind} if spec.kind != "aligned" else {part.kind for part in spec.inputs.values()}
-    return len(_numeric_columns(spec, "")) if kinds == {"numeric"} else -1
+def _is_all_numbers(spec: InputSpec) -> bool:
+    """Whether nothing of a step is embedded."""
+    return all(part.kind == "numeric" for part in spec.inputs.values()) if spec.inputs else spec.kind == "numeric"
 
 
 def _sampled(sequences: Sequences) -> Sequences:

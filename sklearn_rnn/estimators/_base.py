@@ -63,7 +63,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             A weight of 2 is a repeated sequence, a weight of 0 an absent one. Where there is a target a step, also
             ragged: for each sequence the weights of its steps.
         X_val, y_val : like X and y, optional
-            Validation data: scored after each epoch, and what `early_stopping` looks at.
+            Validation data: scored after each epoch, and what `early_stopping` looks at. In a Pipeline it is
+            transformed as X is only with ``Pipeline(..., transform_input=["X_val"])`` and metadata routing.
         sample_weight_val : array-like, optional
             Weights of the validation data.
         groups : array-like of shape (n_sequences,), optional

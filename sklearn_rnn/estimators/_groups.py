@@ -206,8 +206,8 @@ class InputParameters:
         [Real, str, dict, None],
         "number, str, dict of str to those, or None",
         "What padding that came with the data holds: a number, NaN, a token or a token id. Steps at the end and at the "
-        "beginning of a sequence whose features all equal it are no steps, and what y has for them is left out. Where a "
-        "step has several inputs, a dict names those that tell padding.",
+        "beginning of a sequence whose features all equal it are no steps, and what y has for them is left out. Where "
+        "a step has several inputs, a dict names those that tell padding.",
     )
 
 

@@ -121,7 +121,7 @@ class StepReader:
         value = self._model.padding_value
         if value is None or not n:
             return
-        given = Sequences(steps, np.arange(n + 1)) if isinstance(steps, np.ndarray) else read_aligned(steps)
+        given: Any = Sequences(steps, np.arange(n + 1)) if isinstance(steps, np.ndarray) else read_aligned(steps)
         if given is not None and not trim(given, value).lengths.all():
             raise SequenceDataError(
                 f"A step is padding, padding_value={value!r}, and no stream has taken one: streams need none, as `ids` "
