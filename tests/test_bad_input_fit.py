@@ -49,6 +49,7 @@ WRONG_VALUES = {
     "max_length": [0, -1, 2.5],
     "truncate": ["middle", None],
     "missing": ["ignore", np.nan],
+    "padding_value": [[0, 0], np.zeros(2), ...],
     "optimizer": ["lbfgs", object, torch.optim.lr_scheduler.StepLR, None],
     "learning_rate": [0.0, -1e-3, np.nan, np.inf, "auto"],
     "lr_schedule": ["linear", 3],

@@ -176,6 +176,19 @@ def test_max_length_is_truncation_by_hand(estimator, truncate, kept):
         assert [len(labels) for labels in model.predict(X)] == [len(x) for x in X]
 
 
+@shows("padding_value")
+@pytest.mark.parametrize("front", [False, True])
+def test_padding_is_no_step(estimator, front):
+    X, y = problem(estimator)
+    block = np.zeros((len(X), 9, 3))
+    for i, x in enumerate(X):
+        block[i, 9 - len(x) :] = x
+    if not front:
+        block = np.array([np.roll(padded, len(x), axis=0) for padded, x in zip(block, X, strict=True)])
+    model = fit(estimator, (block, y), padding_value=0)
+    np.testing.assert_array_equal(outputs(model, block), outputs(fit(estimator, (X, y)), X))
+
+
 @shows("missing")
 def test_missing_mask_carries_forward_and_indicates(estimator):
     X, y = problem(estimator)
