@@ -261,3 +261,8 @@ def test_permutations_refuse_padding():
     model = RNNClassifier(padding_value=0, **SMALL).fit(X, np.arange(8) % 2)
     with pytest.raises(SequenceDataError, match=r"trim_padding\(X, 0\)"):
         sequence_permutation_importance(model, X, np.arange(8) % 2)
+
+
+def test_tokens_that_are_none_at_the_ends():
+    with pytest.raises(SequenceDataError, match=r"X\[0\]\[1\] is NoneType None.*If it is padding, give it"):
+        read([["a", None], ["b", "c"]])

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, KFold, train_test_split
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import resample
 
 from sklearn_rnn import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
 
 LENGTHS = [2, 0, 3, 1]
 
@@ -226,3 +228,12 @@ def test_it_is_a_one_dimensional_collection():
     assert sequences.ndim == 1
     assert sequences.n_features == 2
     assert make(n_features=None)[0].n_features == 1
+
+
+def test_a_table_of_numbers_is_refused_with_the_way_out():
+    sequences = Sequences(np.arange(6.0).reshape(3, 2), [0, 1, 3])
+    assert np.asarray(sequences).dtype == np.asarray(sequences, dtype=object).dtype == object
+    with pytest.raises(SequenceDataError, match=r"float64 was wanted of: .*PerStep\(StandardScaler\(\)\)"):
+        np.asarray(sequences, dtype=np.float64)
+    with pytest.raises(SequenceDataError, match=r"PerStep\(StandardScaler\(\)\)"):
+        StandardScaler().fit(sequences)

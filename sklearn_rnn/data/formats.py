@@ -296,9 +296,11 @@ def check_tokens(sequences: Sequences, name: str) -> None:
     for step, token in enumerate(sequences.values.ravel()):
         if not isinstance(token, str):
             sequence, position = locate(sequences, step)
+            absent = token is None or (isinstance(token, float) and token != token)
+            padding = ". If it is padding, give it a token of its own, and set padding_value to that" if absent else ""
             raise SequenceDataError(
                 f"{name}[{sequence}][{position}] is {_describe(token)} where other steps are strings: give strings "
-                f"alone (str(value) makes them), or numbers alone"
+                f"alone (str(value) makes them), or numbers alone{padding}"
             )
 
 
