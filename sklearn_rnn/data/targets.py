@@ -12,45 +12,84 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklearn_rnn.data.aligned import AlignedSequences
-from sklearn_rnn.data.formats import as_sequences, is_text
+from sklearn_rnn.data.formats import as_sequences, is_sparse, is_text, items_of
 from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.step_shapes import as_wide_as_long
 from sklearn_rnn.exceptions import SequenceDataError, UnseenLabelsWarning
 
 TargetKind = Literal["binary", "multiclass", "multilabel"]
 
 
-def validate_class_labels(y: Any, n_sequences: int) -> tuple[NDArray[Any], TargetKind]:
+def validate_class_labels(
+    y: Any, n_sequences: int, lengths: NDArray[np.int64] | None = None
+) -> tuple[NDArray[Any], TargetKind]:
     """Check the labels of a classifier.
 
     Parameters
     ----------
     y : array-like of shape (n_sequences,), or a multilabel indicator of shape (n_sequences, n_labels)
     n_sequences : int
+    lengths : array of int, shape (n_sequences,), optional
+        The steps of each sequence, for the advice of an error.
 
     Returns
     -------
-    labels : array of shape (n_sequences,) of any dtype, or of int and shape (n_sequences, n_labels)
+    labels : array of shape (n_sequences,) of any dtype, or of 0 and 1 and shape (n_sequences, n_labels)
     kind : {"binary", "multiclass", "multilabel"}
         What scikit-learn's ``type_of_target`` says of the labels.
+
+    Raises
+    ------
+    SequenceDataError, ValueError
+        If y is neither, among them indicators that hold anything but 0 and 1.
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     y = _as_array(y)
     check_count(y, n_sequences)
     _check_class_labels(y)
-    check_classification_targets(y)
+    if is_sparse(y) and y.shape[1] == 1:  # one label a sequence, as the dense column is
+        y = y.toarray().ravel()
     kind = type_of_target(y, input_name="y", raise_unknown=True)
+    if kind not in ("binary", "multiclass"):
+        _check_no_steps(y, kind, lengths)
+    check_classification_targets(y)
     if kind == "multilabel-indicator":
-        dense = check_array(y, accept_sparse="csr", ensure_min_features=1)
-        dense = dense.toarray() if hasattr(dense, "toarray") else dense
-        return dense.astype(np.int64), "multilabel"
+        return _as_indicator(y), "multilabel"
     if kind == "multiclass-multioutput":
         raise ValueError(
             f"y holds {np.shape(y)[1]} multiclass targets a sequence; fit one classifier for each "
-            f"(sklearn.multioutput.MultiOutputClassifier), or give a binary indicator matrix"
+            f"(sklearn.multioutput.MultiOutputClassifier), or give a binary indicator matrix. A label for each step is "
+            f"RNNSequenceTagger's work"
         )
     return column_or_1d(y, warn=True), "binary" if kind == "binary" else "multiclass"
+
+
+def _check_no_steps(y: Any, kind: str, lengths: NDArray[np.int64] | None) -> None:
+    """Refuse rows that are as long as their sequences, and can be no sets of labels, with the way to fit them."""
+    shape = np.shape(y)
+    if kind == "multilabel-indicator" or lengths is None or not as_wide_as_long(shape, lengths):
+        return
+    way = "RNNRegressor(target='step')" if kind.startswith("continuous") else "RNNSequenceTagger"
+    raise SequenceDataError(
+        f"y has shape {shape}, and each sequence {shape[1]} steps: a value for each step is what {way} fits, while a "
+        f"classifier wants one label for each sequence, or a row of 0 and 1"
+    )
+
+
+def _as_indicator(y: Any) -> NDArray[np.int64]:
+    """An indicator (n_sequences, n_labels) of 0 and 1, dense."""
+    dense = check_array(y, accept_sparse="csr", ensure_min_features=1)
+    dense = dense.toarray() if is_sparse(dense) else dense
+    found = np.unique(dense).tolist()
+    if not set(found) <= {0, 1}:
+        present = found[-1] if found[-1] != 0 else found[0]
+        raise SequenceDataError(
+            f"y has shape {dense.shape} and holds {' and '.join(repr(value) for value in found)}, wanted 0 and 1 for "
+            f"each label of a sequence: give (y == {present!r}).astype(int) if {present!r} says that it has the label"
+        )
+    return dense.astype(np.int64)
 
 
 def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, name: str = "y") -> Sequences:
@@ -105,7 +144,11 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
             raise SequenceDataError(
                 f"{name} must hold one list of labels for each sequence, got {item!r} where such a list is due"
             )
-    labels = as_sequences(y, name=name)
+    try:
+        labels = as_sequences(y, name=name)
+    except SequenceDataError:
+        _refuse_missing_labels(y, name)
+        raise
     values = labels.values
     if labels.n_features != 1:
         raise SequenceDataError(f"{name} must hold one label a step, got {labels.n_features}")
@@ -116,8 +159,33 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
         if values.dtype.kind == "f" and np.all(np.mod(values, 1) == 0):
             values = values.astype(np.int64)
         if values.dtype.kind not in "iub":
+            _refuse_missing_labels(labels, name)
             raise SequenceDataError(f"{name} must hold strings or integers, got labels of dtype {values.dtype}")
     return labels.with_values(values)
+
+
+def _refuse_missing_labels(y: Any, name: str) -> None:
+    """Name the first label of label sequences that is NaN or None, if there is one."""
+    way = (
+        "Give steps without a label a value of their own, such as '?' or -1, and name it by ignore_label='?' or "
+        "ignore_label=-1"
+    )
+    for i, labels in enumerate(items_of(y) if not isinstance(y, (list, tuple, Sequences)) else y):
+        if _is_missing(labels):
+            raise SequenceDataError(f"{name}[{i}] is {labels}, where one label for each step is due. {way}")
+        for step, label in enumerate(labels if is_listlike(labels) else ()):
+            label = label[0] if is_listlike(label) and len(label) == 1 else label
+            if _is_missing(label):
+                raise SequenceDataError(
+                    f"{name}[{i}][{step}] is {label}, but {name} must hold strings or integers. {way}"
+                )
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether a label is None, NaN, or what pandas has for them."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, (float, np.floating)) and bool(np.isnan(label))
 
 
 def labelled_steps(labels: Sequences, ignore_label: Any) -> NDArray[np.bool_]:
@@ -146,7 +214,10 @@ def _check_class_labels(y: Any) -> None:
     """Name what scikit-learn's own checks of class labels stumble over: missing, mixed or nested labels."""
     shape = y.shape if hasattr(y, "shape") else (len(y),)
     if len(shape) > 2:
-        raise SequenceDataError(f"y has shape {shape}, wanted (n_sequences,), or (n_sequences, n_labels) of 0 and 1")
+        raise SequenceDataError(
+            f"y has shape {shape}, wanted (n_sequences,), or (n_sequences, n_labels) of 0 and 1. A label for each step "
+            f"is RNNSequenceTagger's work"
+        )
     if len(shape) == 2 or (isinstance(y, np.ndarray) and y.dtype.kind in "biuU"):
         return
     items = list(y)

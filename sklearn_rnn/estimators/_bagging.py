@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import get_tags
 
@@ -16,13 +16,14 @@ from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
 from sklearn_rnn.estimators._classifier import RNNClassifier
 from sklearn_rnn.estimators._docs import documented
+from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
 
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceBaggingClassifier(ClassifierMixin, BaseSequenceBagging):
+class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
     """Bagging [bagging]_ of classifiers of sequences: the mean probabilities of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingClassifier`, which takes 2-D data alone. Whole sequences are

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 
+from sklearn_rnn.data.formats import is_sparse
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._docs import documented
+from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
 from sklearn_rnn.estimators._task_groups import LabelParameters
@@ -21,7 +23,7 @@ from sklearn_rnn.targets.classes import Classes, class_target
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNClassifier(ClassifierMixin, LabelParameters, PooledRNN):
+class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
     """Recurrent network that classifies sequences.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), pooling over the steps
@@ -160,7 +162,9 @@ class RNNClassifier(ClassifierMixin, LabelParameters, PooledRNN):
                 )
 
     def _read_target(self, y: Any, inputs: Inputs, fitted: Classes | None) -> tuple[Classes, Any]:
-        labels = validate_class_labels(y, len(inputs))[0]
+        labels, kind = validate_class_labels(y, len(inputs), inputs.lengths)
+        if fitted is None and kind == "multilabel" and not is_sparse(y):
+            warn_of_label_columns(labels.shape, inputs.lengths)
         target = replace(
             class_target(labels, fitted),
             class_weight=self.class_weight,

@@ -15,6 +15,7 @@ from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import belongs_to_steps, plain_numbers, validate_numbers, validate_step_numbers
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.step_shapes import warn_of_output_columns
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.metrics._number_pairs import mean_of_outputs
@@ -266,6 +267,8 @@ def read_numbers(
         target = StepNumbers(loss, n_dimensions > 1, numbers.values.ndim == 1, max_length=max_length, truncate=truncate)
         return target, target.checked(numbers)
     labels = validate_numbers(y, len(inputs), allow_nan=True)
+    if aligned == "auto":
+        warn_of_output_columns(labels.shape, inputs.lengths)
     target = Numbers(loss, flat=labels.ndim == 1)
     return target, target.checked(labels)
 

@@ -1,0 +1,33 @@
+"""The score of classifiers, of labels and of sets of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+
+from sklearn_rnn.data.targets import validate_class_labels
+
+
+class LabelScoreMixin(ClassifierMixin):
+    """scikit-learn's classifiers, which compare indicators of labels with 0 and 1 alone."""
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of sequences with the right label, or of multilabel targets the right set of labels.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+        y : array-like of shape (n_sequences,), or an indicator of shape (n_sequences, n_labels)
+        sample_weight : array-like of shape (n_sequences,), optional
+
+        Returns
+        -------
+        score : float
+        """
+        predicted = self.predict(X)  # type: ignore[attr-defined]
+        if predicted.ndim == 2:
+            y = validate_class_labels(y, len(predicted))[0]
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
