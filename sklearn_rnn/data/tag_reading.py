@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.formats import is_text, locate, object_array
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.tag_schemes import allowed_transitions, closest_scheme, convert_tags, unknown_tags
+from sklearn_rnn.data.tag_schemes import (
+    COMMON_FIRST,
+    SCHEMES,
+    allowed_transitions,
+    closest_scheme,
+    convert_tags,
+    unknown_tags,
+)
+from sklearn_rnn.data.tag_spellings import PLAIN, Spelling, odd_ones, possible_spellings
 from sklearn_rnn.data.tag_steps import LETTERS
 from sklearn_rnn.data.vocabulary import factorize
 from sklearn_rnn.exceptions import BrokenTagsWarning, SequenceDataError
@@ -26,6 +34,8 @@ MARKS: dict[str, dict[str, tuple[int, int]]] = {
     "IOB2": {"B": (1, EITHER), "I": (0, EITHER)},
     "BIOES": {"B": (1, 0), "I": (0, 0), "E": (0, 1), "S": (1, 1)},
     "BILOU": {"B": (1, 0), "I": (0, 0), "L": (0, 1), "U": (1, 1)},
+    "BMES": {"B": (1, 0), "M": (0, 0), "E": (0, 1), "S": (1, 1)},
+    "BMEWO": {"B": (1, 0), "M": (0, 0), "E": (0, 1), "W": (1, 1)},
 }
 
 
@@ -87,20 +97,68 @@ def marks_of(tags: list[str], scheme: str) -> tuple[NDArray[Any], NDArray[np.int
     return object_array([kind_of(tag) for tag in tags]), np.array(marks, dtype=np.int64).reshape(-1, 2)
 
 
+def recognise_spelling(
+    tags: Sequences, labelled: NDArray[np.bool_], tag_scheme: str | None, ignore_label: Any = None
+) -> Spelling:
+    """How the labels are written that are tags; that of this package if none are, or if `tag_scheme` is None.
+
+    A spelling that is to be found out is held to be one only if the tags, read so, keep to a scheme, and if there is a
+    tag outside of spans among them: other labels may look alike.
+    """
+    if tag_scheme is None or not labelled.any() or not is_text(tags.values[labelled]):
+        return PLAIN
+    labels = tags.values[labelled].astype(object)
+    classes = np.array(sorted(set(labels.tolist())), dtype=object)
+    spellings = [
+        spelling for spelling in possible_spellings(classes.tolist()) if spelling.read(ignore_label) == ignore_label
+    ]
+    if spellings == [PLAIN]:
+        return PLAIN
+    for spelling in spellings:
+        read = spelling.read_all(classes)
+        if tag_scheme != "auto":
+            fits = not unknown_tags(read, tag_scheme)
+        else:
+            values = tags.values.astype(object)
+            values[labelled] = spelling.read_all(labels)
+            fits = (
+                "O" in read
+                and _best_scheme(tags.with_values(values), labelled, np.unique(read.astype(str))) is not None
+            )
+        if fits:
+            return spelling
+    return PLAIN
+
+
 def recognise_scheme(tags: Sequences, labelled: NDArray[np.bool_], classes: NDArray[Any]) -> str | None:
     """The scheme that the tags break least, if that is seldom; None for labels that are no tags."""
     if not is_text(classes):
         return None
+    best = _best_scheme(tags, labelled, classes)
+    if best is None and np.any(classes != "O"):
+        _warn_of_what_looks_like_tags(tags, labelled, classes)
+    return best
+
+
+def _best_scheme(tags: Sequences, labelled: NDArray[np.bool_], classes: NDArray[Any]) -> str | None:
+    """As :func:`recognise_scheme`, without a warning."""
     inside = np.count_nonzero(labelled & (tags.values != "O"))
     best, fewest = None, int(TOLERATED * inside) + 1
-    for scheme in ("IOB2", "BIOES", "BILOU", "IOB1"):
+    for scheme in COMMON_FIRST:
         if np.any(classes != "O") and not unknown_tags(classes, scheme):
             count = _count_breaks(tags, labelled, scheme)
             if count < fewest:
                 best, fewest = scheme, count
+    return best
+
+
+def _warn_of_what_looks_like_tags(tags: Sequences, labelled: NDArray[np.bool_], classes: NDArray[Any]) -> None:
+    """Warn of labels that are tags which break their scheme too often, and of some that keep the others from it."""
+    labels = classes.tolist()
     closest = None
-    if best is None and inside:
+    if any(len(label) > 1 for label in labels):  # letters alone may be anything
         closest = closest_scheme(tags.with_values(np.where(labelled, tags.values.astype(object), "O")))
+    odd = [] if closest is not None else odd_ones(labels)
     if closest is not None:
         warnings.warn(
             f"The labels of y look like tags of the scheme {closest}, but too many of them break it to be held to it: "
@@ -108,7 +166,14 @@ def recognise_scheme(tags: Sequences, labelled: NDArray[np.bool_], classes: NDAr
             BrokenTagsWarning,
             stacklevel=2,
         )
-    return best
+    elif odd:
+        warnings.warn(
+            f"The labels of y look like tags of spans, but {len(odd)} of {len(labels)} are none that is known, such as "
+            f"{odd[0]!r}: they are learned as they are, and mark no spans. Write all alike, as 'B-label', 'B_label' "
+            f"or 'label-B', beside 'O', in the prefixes of one scheme ({', '.join(SCHEMES)}), or set tag_scheme=None",
+            BrokenTagsWarning,
+            stacklevel=2,
+        )
 
 
 def _count_breaks(tags: Sequences, labelled: NDArray[np.bool_], scheme: str) -> int:

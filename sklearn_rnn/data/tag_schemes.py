@@ -1,12 +1,14 @@
 """Tags that mark spans: what each scheme allows, the spans that tags mark, and the tags that mark spans.
 
-A tag is ``"O"``, outside of every span, or a prefix and the label of a span: ``"B-city"``. Four schemes are known:
+A tag is ``"O"``, outside of every span, or a prefix and the label of a span: ``"B-city"``. Six schemes are known:
 
 ====== ================================================================================================================
 IOB1   ``I-`` on every step of a span; ``B-`` on its first only where a span of the same label ends just before [1]_
 IOB2   ``B-`` on the first step of a span, ``I-`` on the others [2]_
 BIOES  ``S-`` on a span of one step; else ``B-`` on its first, ``E-`` on its last and ``I-`` on those between
 BILOU  the same as BIOES in other letters: ``U-`` for ``S-``, ``L-`` for ``E-`` [3]_
+BMES   the same: ``M-`` for ``I-``; mostly without labels, for words made of characters
+BMEWO  the same: ``M-`` for ``I-``, ``W-`` for ``S-``
 ====== ================================================================================================================
 
 References
@@ -28,10 +30,10 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_steps import FIRST, INNER, LAST, LETTERS, OUTSIDE, ROLES, SINGLE, TagSteps, check_tags, wanted
 from sklearn_rnn.exceptions import SequenceDataError
 
-SCHEMES: tuple[str, ...] = ("IOB1", "IOB2", "BIOES", "BILOU")
+SCHEMES: tuple[str, ...] = ("IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO")
 """The names of the schemes."""
 
-_COMMON_FIRST = ("IOB2", "BIOES", "BILOU", "IOB1")
+COMMON_FIRST = ("IOB2", "BIOES", "BILOU", "BMES", "BMEWO", "IOB1")
 
 MODES: tuple[str, ...] = ("strict", "conlleval")
 """How tags that break their scheme are read, see :func:`span_table`."""
@@ -75,7 +77,8 @@ _READINGS = {
     "BIOES": _Reading(_pairs(f"{_ANY}>BS"), _pairs("BI>IE="), _pairs(f"ES>{_ANY}")),
     "conlleval": _Reading(_pairs(f"{_ANY}>BIES"), _pairs("BI>IE="), _pairs(f"{_ANY}>{_ANY}")),
 }
-_ALLOWED["BILOU"], _READINGS["BILOU"] = _ALLOWED["BIOES"], _READINGS["BIOES"]
+for _scheme in ("BILOU", "BMES", "BMEWO"):
+    _ALLOWED[_scheme], _READINGS[_scheme] = _ALLOWED["BIOES"], _READINGS["BIOES"]
 
 
 class SpanTable(NamedTuple):
@@ -105,9 +108,9 @@ def closest_scheme(tags: Sequences | TagSteps, weight: NDArray[np.float64] | Non
 
     Returns
     -------
-    scheme : {"IOB2", "BIOES", "BILOU", "IOB1"} or None
-        The first of this order where several are broken equally often, as by no tags but ``"O"``. None if there is no
-        scheme to which all tags belong.
+    scheme : str or None
+        The first of IOB2, BIOES, BILOU, BMES, BMEWO and IOB1 where several are broken equally often, as by no tags but
+        ``"O"``. None if there is no scheme to which all tags belong.
 
     Examples
     --------
@@ -117,9 +120,14 @@ def closest_scheme(tags: Sequences | TagSteps, weight: NDArray[np.float64] | Non
     'IOB2'
     """
     steps = TagSteps.read(tags)
-    candidates = [scheme for scheme in _COMMON_FIRST if not steps.foreign(scheme).any()]
+    candidates = closest_first(steps)
     counts = steps.pair_counts(weight)
     return min(candidates, key=lambda scheme: counts[~_ALLOWED[scheme].ravel()].sum(), default=None)
+
+
+def closest_first(steps: TagSteps) -> list[str]:
+    """The schemes to which all tags belong, the common ones first."""
+    return [scheme for scheme in COMMON_FIRST if not steps.foreign(scheme).any()]
 
 
 def violations(tags: Sequences | TagSteps, scheme: str) -> NDArray[np.int64]:
@@ -129,7 +137,7 @@ def violations(tags: Sequences | TagSteps, scheme: str) -> NDArray[np.int64]:
     ----------
     tags : Sequences
         Values of shape (total_steps,).
-    scheme : {"IOB1", "IOB2", "BIOES", "BILOU"}
+    scheme : one of `SCHEMES`
 
     Returns
     -------
@@ -165,7 +173,7 @@ def unknown_tags(values: ArrayLike, scheme: str) -> list[Any]:
     Parameters
     ----------
     values : array-like of shape (n_values,)
-    scheme : {"IOB1", "IOB2", "BIOES", "BILOU"}
+    scheme : one of `SCHEMES`
 
     Returns
     -------
@@ -197,7 +205,7 @@ def allowed_transitions(
     ----------
     classes : array-like of str, shape (n_classes,)
         Tags of the scheme.
-    scheme : {"IOB1", "IOB2", "BIOES", "BILOU"}
+    scheme : one of `SCHEMES`
 
     Returns
     -------
@@ -241,7 +249,7 @@ def span_table(tags: Sequences | TagSteps, scheme: str, mode: str = "strict", *,
     ----------
     tags : Sequences
         Values of shape (total_steps,).
-    scheme : {"IOB1", "IOB2", "BIOES", "BILOU"}
+    scheme : one of `SCHEMES`
         Of no account in the mode "conlleval", which reads the prefixes of all schemes.
     mode : {"strict", "conlleval"}, default="strict"
         How tags that break the scheme are read. "strict": only what the scheme allows marks a span, so that ``I-x``
@@ -302,7 +310,7 @@ def convert_tags(tags: Sequences, source: str, target: str) -> Sequences:
     ----------
     tags : Sequences
         Values of shape (total_steps,).
-    source, target : {"IOB1", "IOB2", "BIOES", "BILOU"}
+    source, target : one of `SCHEMES`
         The scheme of `tags`, and the scheme that is wanted.
 
     Returns

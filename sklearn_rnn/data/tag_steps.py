@@ -15,7 +15,14 @@ from sklearn_rnn.data.formats import locate
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
-LETTERS = {"IOB1": "OBI", "IOB2": "OBI", "BIOES": "OBIES", "BILOU": "OBILU"}
+LETTERS = {
+    "IOB1": "OBI",
+    "IOB2": "OBI",
+    "BIOES": "OBIES",
+    "BILOU": "OBILU",
+    "BMES": "OBMES",
+    "BMEWO": "OBMEW",
+}
 """The prefix letter of each role in each scheme. Roles are numbered 0 outside, 1 first, 2 inner, 3 last, 4 single."""
 
 ROLES = {letter: role for letters in LETTERS.values() for role, letter in enumerate(letters)}

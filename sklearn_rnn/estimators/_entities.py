@@ -71,7 +71,7 @@ def _find_entities(tagger: Any, inputs: Inputs) -> NDArray[Any]:
     if codec.scheme is None:
         raise ValueError(
             f"predict_entities needs labels that mark spans, but tag_scheme_ is None: those of y, such as "
-            f"{str(codec.classes[0])!r}, were not recognised as tags of a scheme ({', '.join(SCHEMES)}). Name the "
+            f"{str(codec.names[0])!r}, were not recognised as tags of a scheme ({', '.join(SCHEMES)}). Name the "
             f"scheme with tag_scheme, or use predict"
         )
     with tagger._predictor() as compute:

@@ -98,8 +98,8 @@ class TagAnswers(Answers):
 
     def predict(self, outputs: Array, rows: NDArray[np.int64]) -> Array:
         if self._filter is None:
-            return self._codec.labels[outputs.argmax(axis=1)]
-        return self._codec.classes[self.probabilities(outputs, rows).argmax(axis=1)]
+            return self._codec.label_names[outputs.argmax(axis=1)]
+        return self._codec.names[self.probabilities(outputs, rows).argmax(axis=1)]
 
     def probabilities(self, outputs: Array, rows: NDArray[np.int64]) -> Array:
         if self._filter is None:

@@ -98,7 +98,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         labels : object array of shape (n_sequences,)
             Items are lists of labels, one for each step; of an empty sequence an empty list.
         """
-        return self._predict(self._read_inputs(X))
+        return tag_lists(self._decide(self._read_inputs(X)), self.codec_.spelling)
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """The probability of each label at each step: its marginal over all label sequences (forward-backward).
@@ -165,6 +165,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         labelled = target.labelled(tags)
         if codec.scheme == "IOB1" and codec.train_scheme is not None and not labelled.all():
             raise ValueError("y has steps with ignore_label: with train_scheme every step of IOB1 tags needs a label")
+        target.warn_of_other_scheme(tags, labelled)
         codes = codec.encode(tags, labelled, repair=False).values
         sets = torch.from_numpy(target.code_sets(of_new=False))
         with self._predictor() as compute:
@@ -191,8 +192,10 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         """
         inputs = self._read_inputs(X)
         target, truth = self._read_target(y, inputs, self.target_)
-        target.warn_unseen(truth, target.labelled(truth))
-        return target.score_labels(truth, self._predict(inputs), cut_alike(sample_weight, inputs))
+        labelled = target.labelled(truth)
+        if not target.warn_of_other_scheme(truth, labelled):
+            target.warn_unseen(truth, labelled)
+        return target.score_labels(truth, self._decide(inputs), cut_alike(sample_weight, inputs))
 
     @property
     def transitions_(self) -> Any:
@@ -207,11 +210,11 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         """Scores (n_labels + 2, n_labels) of the fitted chain: transitions, then start, then end."""
         return np.array(self.net_.module_.head.chain().detach().cpu().double().numpy())
 
-    def _predict(self, inputs: Inputs) -> NDArray[Any]:
-        """The lists of labels (n_sequences,) of checked inputs."""
+    def _decide(self, inputs: Inputs) -> Sequences:
+        """The labels (total_steps,) of checked inputs, as the codec spells them."""
         with self._predictor() as compute:
             codes = self._best_labels(compute, self._emissions(compute, inputs))
-        return tag_lists(self.codec_.decode(codes))
+        return self.codec_.decode(codes)
 
     def _emissions(self, compute: Predictor, inputs: Inputs) -> Sequences:
         """Emissions of the labels at each step; of a long sequence from overlapping windows, if `stride` says so."""
@@ -240,7 +243,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
 
     def _read_target(self, y: Any, inputs: Inputs, fitted: Tags | None) -> tuple[Tags, Sequences]:
         target = record_of(Tags, self, codec=NO_CODEC if fitted is None else fitted.codec)
-        return target, validate_step_labels(y, inputs)
+        return target, target.read(validate_step_labels(y, inputs), fitted=fitted is not None)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -127,7 +127,7 @@ class RenderedEntities:
         tokens = token_input(tagger._read_inputs(X))
         if tokens is None:
             raise SequenceDataError("X holds no tokens that are strings, so there is no text to mark entities in")
-        names = {tag.partition("-")[2] for tag in tagger.classes_.tolist() if tag != "O"}
+        names = {tag.partition("-")[2] for tag in tagger.codec_.classes.tolist() if tag != "O"}
         return render_entities(tokens, entities, colors=_colors(names, colors), title=title)
 
 

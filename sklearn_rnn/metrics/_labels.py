@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.number_targets import validate_step_weights
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tag_spellings import read_steps
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, read_step_labels
 from sklearn_rnn.data.validation import validate_weights
@@ -47,11 +48,11 @@ def _as_flat(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(str) if is_text(labels) else labels
 
 
-def paired_tags(y_true: Any, y_pred: Any) -> tuple[TagSteps, TagSteps]:
-    """Read true and predicted tags as :func:`paired_labels` does, into codes."""
+def paired_tags(y_true: Any, y_pred: Any, ignore_label: Any = None) -> tuple[TagSteps, TagSteps]:
+    """Read true and predicted tags as :func:`paired_labels` does, into codes; in whatever spelling each of them is."""
     true, pred = _read_tags(y_true, "y_true"), _read_tags(y_pred, "y_pred")
     _check_same_lengths(true.offsets, pred.offsets)
-    return true, pred
+    return read_steps(true, ignore_label), read_steps(pred, ignore_label)
 
 
 def _read_tags(y: Any, name: str) -> TagSteps:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_rnn.data.tag_schemes import MODES, SCHEMES, SpanTable, closest_scheme, span_table
+from sklearn_rnn.data.tag_contrast import contrast_of
+from sklearn_rnn.data.tag_schemes import COMMON_FIRST, MODES, SCHEMES, SpanTable, closest_scheme, span_table
 from sklearn_rnn.data.tag_steps import TagSteps, check_tags
 from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics._labels import paired_tags
 
 _HINT = ". For labels that mark no spans use flat_accuracy_score or flat_f1_score"
@@ -51,18 +54,29 @@ class SpanCounts(NamedTuple):
 
 
 def paired_spans(
-    y_true: Any, y_pred: Any, *, scheme: str, mode: str, ignore_label: Any, sample_weight: ArrayLike | None = None
+    y_true: Any,
+    y_pred: Any,
+    *,
+    scheme: str,
+    mode: str,
+    ignore_label: Any,
+    sample_weight: ArrayLike | None = None,
+    contrasts: bool = True,
 ) -> SpanPair:
-    """Read the spans that true and predicted tags mark; ignored steps are outside of spans in both."""
+    """Read the spans that true and predicted tags mark; ignored steps are outside of spans in both.
+
+    With `contrasts`, tags in another scheme than the one that they are read in are warned of.
+    """
     if scheme not in ("auto", *SCHEMES):
         raise ValueError(f"scheme must be 'auto' or one of {SCHEMES}, got {scheme!r}")
     if mode not in MODES:
         raise ValueError(f"mode must be one of {MODES}, got {mode!r}")
-    true, pred = paired_tags(y_true, y_pred)
+    true, pred = paired_tags(y_true, y_pred, ignore_label)
     weight = None if sample_weight is None else validate_weights(sample_weight, len(true.offsets) - 1)
+    known = np.ones(len(true.codes), dtype=bool)
     if ignore_label in true.tags:
-        ignored = true.codes == true.tags.index(ignore_label)
-        true, pred = _without(true, ignored), _without(pred, ignored)
+        known = true.codes != true.tags.index(ignore_label)
+        true, pred = _without(true, ~known), _without(pred, ~known)
     found = _common_scheme(true, pred, weight) if (scheme, mode) == ("auto", "strict") else scheme
     if found == "auto":
         found = SCHEMES[0]  # in the other mode all are read alike
@@ -70,7 +84,40 @@ def paired_spans(
         guessed = scheme == "auto" and steps is pred and any(true.roles)
         hint = (" (as in y_true; if that is in another scheme, name it in scheme)" if guessed else "") + _HINT
         check_tags(steps, found if mode == "strict" else None, name=name, hint=hint)
-    return SpanPair(span_table(true, found, mode), span_table(pred, found, mode), true.offsets, weight)
+    pair = SpanPair(span_table(true, found, mode), span_table(pred, found, mode), true.offsets, weight)
+    if contrasts and mode == "strict":
+        _warn_of_schemes(true, pred, found, known, pair)
+    return pair
+
+
+def _warn_of_schemes(true: TagSteps, pred: TagSteps, scheme: str, known: NDArray[np.bool_], pair: SpanPair) -> None:
+    """Warn of true or predicted tags in another scheme, if that costs spans which would be right in their own."""
+    own = {name: contrast_of(steps, scheme, known) for name, steps in (("y_true", true), ("y_pred", pred))}
+    if not any(own.values()):
+        return
+    tables = [
+        span_table(steps, scheme if contrast is None else contrast.scheme)
+        for steps, contrast in zip((true, pred), own.values(), strict=True)
+    ]
+    as_meant = SpanPair(tables[0], tables[1], pair.offsets, None)
+    n_right, n_meant = _n_right(pair), _n_right(as_meant)
+    if n_meant <= n_right:
+        return
+    found = " and ".join(f"{name} looks like tags of {contrast.scheme}" for name, contrast in own.items() if contrast)
+    warnings.warn(
+        f"The spans are read in the scheme {scheme}, but {found}: {n_right} predicted span(s) are right, and "
+        f"{n_meant} would be with each in its own scheme. Give convert_tag_scheme(y, {scheme!r}) of "
+        f"sklearn_rnn.preprocessing, or score with mode='conlleval', which reads all prefixes",
+        SequenceDataWarning,
+        stacklevel=5,
+    )
+
+
+def _n_right(pair: SpanPair) -> int:
+    """How many spans have the same bounds and label in both."""
+    names = pair.names()
+    i, j = same_bounds(pair)
+    return int(np.count_nonzero(positions(pair.true, names)[i] == positions(pair.pred, names)[j]))
 
 
 def count_spans(
@@ -82,10 +129,17 @@ def count_spans(
     labels: ArrayLike | None,
     ignore_label: Any,
     sample_weight: ArrayLike | None,
+    contrasts: bool = True,
 ) -> SpanCounts:
     """Count true, predicted and right spans of `labels`, by default of all that any span has."""
     pair = paired_spans(
-        y_true, y_pred, scheme=scheme, mode=mode, ignore_label=ignore_label, sample_weight=sample_weight
+        y_true,
+        y_pred,
+        scheme=scheme,
+        mode=mode,
+        ignore_label=ignore_label,
+        sample_weight=sample_weight,
+        contrasts=contrasts,
     )
     names = pair.names() if labels is None else _check_labels(labels)
     i, j = same_bounds(pair)
@@ -130,7 +184,7 @@ def _common_scheme(true: TagSteps, pred: TagSteps, weight: NDArray[np.float64] |
     if scheme is not None:
         return scheme
     counts = np.bincount(judged.codes, minlength=len(judged.tags))
-    return min(("IOB2", "BIOES", "BILOU"), key=lambda scheme: counts[judged.foreign(scheme)].sum())
+    return min(COMMON_FIRST, key=lambda scheme: counts[judged.foreign(scheme)].sum())
 
 
 def _without(steps: TagSteps, ignored: NDArray[np.bool_]) -> TagSteps:

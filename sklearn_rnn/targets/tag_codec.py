@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,6 +22,7 @@ from sklearn_rnn.data.tag_reading import (
     refuse_unknown_tags,
 )
 from sklearn_rnn.data.tag_schemes import SCHEMES, allowed_transitions, convert_tags
+from sklearn_rnn.data.tag_spellings import PLAIN, Spelling
 from sklearn_rnn.exceptions import BrokenTagsWarning
 
 
@@ -43,6 +44,8 @@ class TagCodec:
         Whether only label sequences that the scheme allows are possible.
     open_ends : bool
         Whether sequences may be cut inside a span, so that any label may come first or last in training.
+    spelling : Spelling
+        How the user writes tags; here all are written in one way.
     """
 
     classes: NDArray[Any]
@@ -51,6 +54,7 @@ class TagCodec:
     train_scheme: str | None = None
     constrained: bool = False
     open_ends: bool = False
+    spelling: Spelling = PLAIN
     _index: dict[Any, int] = field(init=False, repr=False)
     _class_index: dict[Any, int] = field(init=False, repr=False)
 
@@ -69,6 +73,7 @@ class TagCodec:
         train_scheme: str | None = None,
         constrain: bool = True,
         open_ends: bool = False,
+        spelling: Spelling = PLAIN,
     ) -> TagCodec:
         """Learn from the tags (total_steps,) of a training set.
 
@@ -79,9 +84,12 @@ class TagCodec:
             Which steps carry a label at all.
         classes : array of shape (n_classes,), optional
             All labels that will ever come.
-        tag_scheme : {"auto", "IOB1", "IOB2", "BIOES", "BILOU"} or None
+        tag_scheme : str or None
+            One of `SCHEMES`, or "auto".
         train_scheme : {"BIOES", "BILOU"} or None
         constrain, open_ends : bool
+        spelling : Spelling
+            How the user writes what is spelled in one way here; labels are sorted by that.
 
         Returns
         -------
@@ -104,10 +112,12 @@ class TagCodec:
         if train_scheme is not None:
             _check_train_scheme(train_scheme, scheme, constrain=constrain, whole=bool(labelled.all()))
         if scheme is None or not constrain:
-            return cls(known, known, scheme)
+            known = _sorted(known, spelling)
+            return cls(known, known, scheme, spelling=spelling)
         if classes is None:
             mended = TagReading(tags, labelled, scheme).mended[labelled]
             known = np.unique(np.concatenate([known, mended.astype(str)]))
+        known = _sorted(known, spelling)
         codec = cls._constrained(known, scheme, train_scheme, open_ends=open_ends)
         if not codec._fills_any_length():
             if classes is not None:
@@ -115,8 +125,9 @@ class TagCodec:
                     f"classes={known.tolist()!r} leave some sequences without any valid labels in {scheme}: name all "
                     f"tags that may come, 'O' among them"
                 )
-            codec = cls._constrained(np.unique([*known, "O"]), scheme, train_scheme, open_ends=open_ends)
-        return codec
+            known = _sorted(np.unique([*known, "O"]), spelling)
+            codec = cls._constrained(known, scheme, train_scheme, open_ends=open_ends)
+        return replace(codec, spelling=spelling)
 
     @classmethod
     def _constrained(cls, classes: NDArray[Any], scheme: str, train_scheme: str | None, *, open_ends: bool) -> TagCodec:
@@ -129,6 +140,16 @@ class TagCodec:
         needed = codec.class_of_label().any(axis=1)
         codec = cls(classes, codec.labels[needed], scheme, train_scheme, True, open_ends)
         return cls(classes, codec.labels[codec._alive()], scheme, train_scheme, True, open_ends)
+
+    @property
+    def names(self) -> NDArray[Any]:
+        """`classes` as the user writes them, sorted."""
+        return _like(self.spelling.write_all(self.classes), self.classes)
+
+    @property
+    def label_names(self) -> NDArray[Any]:
+        """`labels` as the user writes them."""
+        return _like(self.spelling.write_all(self.labels), self.labels)
 
     @property
     def label_scheme(self) -> str | None:
@@ -327,6 +348,16 @@ def _drop_impossible(codes: NDArray[np.int64], sets: NDArray[np.bool_], allowed:
             here = following[here].any(axis=0)
 
 
+def _sorted(labels: NDArray[Any], spelling: Spelling) -> NDArray[Any]:
+    """Sorted labels (n_labels,) in the order of how the user writes them."""
+    return labels if spelling == PLAIN else np.array(sorted(labels.tolist(), key=spelling.write))
+
+
+def _like(tags: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
+    """Written `tags` (n_labels,) as an array of strings where `labels` are one."""
+    return tags.astype(str) if labels.dtype.kind == "U" else tags
+
+
 def _check_train_scheme(train_scheme: str, scheme: str | None, *, constrain: bool, whole: bool) -> None:
     if scheme == "IOB1" and not whole:
         raise ValueError(
@@ -355,6 +386,6 @@ def warn_broken_tags(count: int, scheme: str) -> None:
     )
 
 
-def tag_lists(tags: Sequences) -> NDArray[Any]:
-    """Tags as ``predict`` returns them: an object array (n_sequences,) of lists."""
-    return object_array([part.tolist() for part in tags])
+def tag_lists(tags: Sequences, spelling: Spelling = PLAIN) -> NDArray[Any]:
+    """Tags as ``predict`` returns them: an object array (n_sequences,) of lists, as the user writes tags."""
+    return object_array([part.tolist() for part in tags.with_values(spelling.write_all(tags.values))])

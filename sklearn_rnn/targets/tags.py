@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -11,12 +12,20 @@ import torch
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tag_contrast import contrast_of
+from sklearn_rnn.data.tag_reading import recognise_spelling
 from sklearn_rnn.data.tag_schemes import SCHEMES, closest_scheme
+from sklearn_rnn.data.tag_spellings import PLAIN
+from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, warn_unseen_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.windows import Windows
-from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
+from sklearn_rnn.exceptions import SequenceDataWarning
+from sklearn_rnn.metrics import flat_accuracy_score
+from sklearn_rnn.metrics._span_counts import count_spans
+from sklearn_rnn.metrics._span_scores import averaged
 from sklearn_rnn.networks.heads import ChainHead, ChainHeadSpec, Head, HeadSpec
 from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, Loss, LossSettings
 from sklearn_rnn.targets.base import Target, any_uneven, sequences_with, step_weights
@@ -65,8 +74,22 @@ class Tags(Target):
 
     @property
     def classes(self) -> NDArray[Any]:
-        """The labels of y."""
+        """The labels of y, tags spelled in one way."""
         return self.codec.classes
+
+    def read(self, labels: Sequences, *, fitted: bool) -> Sequences:
+        """Labels with tags spelled as the codec does, which learns how the user spells them unless it is `fitted`."""
+        labelled = self.labelled(labels)
+        spelling = self.codec.spelling
+        if not fitted or (self.codec.scheme is not None and not spelling.reads(set(labels.values[labelled].tolist()))):
+            spelling = recognise_spelling(labels, labelled, self.tag_scheme, self.ignore_label)
+        if not fitted:
+            self.codec = replace(self.codec, spelling=spelling)
+        if spelling == PLAIN:
+            return labels
+        values = labels.values.astype(object)
+        values[labelled] = spelling.read_all(values[labelled])
+        return labels.with_values(values)
 
     def present(self, labels: Sequences) -> NDArray[np.bool_]:
         labelled = self.labelled(labels)
@@ -80,25 +103,28 @@ class Tags(Target):
         self.codec = TagCodec.learn(
             tags,
             labelled,
-            classes=None if classes is None else np.unique(np.asarray(classes)),
+            classes=None if classes is None else np.unique(self.codec.spelling.read_all(np.asarray(classes))),
             tag_scheme=self.tag_scheme,
             train_scheme=self.train_scheme,
             constrain=self.constrain_transitions,
             open_ends=self.max_length is not None and bool(tags.lengths.max() > self.max_length),
+            spelling=self.codec.spelling,
         )
         spans = tags.with_values(np.where(labelled, tags.values.astype(object), "O"))
         if self.scoring == "span_f1" and closest_scheme(spans) is None:
             raise ValueError(
                 f"scoring='span_f1' needs labels that mark spans ({', '.join(SCHEMES)}), y holds "
-                f"{self.classes.tolist()[:5]!r}: set scoring='accuracy'"
+                f"{self.codec.names.tolist()[:5]!r}: set scoring='accuracy'"
             )
 
     def check_classes(self, classes: Any) -> None:
-        check_classes(classes, self.classes)
+        check_classes(classes, self.codec.names)
 
     def refuse_unknown(self, labels: Sequences) -> None:
         labelled = self.labelled(labels)
-        refuse_unknown_classes(labels.values[labelled], self.classes)
+        refuse_unknown_classes(self.codec.spelling.write_all(labels.values[labelled]), self.codec.names)
+        if self.warn_of_other_scheme(labels, labelled):
+            return
         broken = self.codec.count_broken(labels, labelled)
         if broken:
             warn_broken_tags(broken, str(self.codec.scheme))
@@ -107,14 +133,34 @@ class Tags(Target):
         """Codes of the labels; outside `training` -1 for one that is new, or may not stand where it does."""
         labelled = self.labelled(labels)
         codes = self.codec.encode(labels, labelled, repair=training)
-        self.warn_unseen(labels, labelled)
+        if training or not self.warn_of_other_scheme(labels, labelled):
+            self.warn_unseen(labels, labelled)
         return codes
+
+    def warn_of_other_scheme(self, labels: Sequences, labelled: NDArray[np.bool_]) -> bool:
+        """Warn if tags at the steps that are `labelled` (total_steps,) are in another scheme than that of the codec."""
+        scheme = self.codec.scheme
+        if scheme is None or not labelled.any() or not is_text(labels.values[labelled]):
+            return False
+        tags = labels if labelled.all() else labels.with_values(np.where(labelled, labels.values.astype(object), "O"))
+        contrast = contrast_of(TagSteps.read(tags), scheme, labelled)
+        if contrast is None:
+            return False
+        warnings.warn(
+            f"The labels of y look like tags of the scheme {contrast.scheme}, but the tagger reads them as {scheme}, "
+            f"which {contrast.broken} tag(s) break in {contrast.n_spans} span(s): they are mended in training, and "
+            f"count as errors in scores. Give convert_tag_scheme(y, {scheme!r}) of sklearn_rnn.preprocessing, or fit "
+            f"with tag_scheme='auto' to tags of {contrast.scheme}",
+            SequenceDataWarning,
+            stacklevel=3,
+        )
+        return True
 
     def warn_unseen(self, labels: Sequences, labelled: NDArray[np.bool_]) -> None:
         """Warn of labels at the steps that are `labelled` (total_steps,) that training did not have."""
         unseen = set(labels.values[labelled].tolist()) - set(self.classes.tolist())
         if unseen:
-            warn_unseen_labels(sorted(unseen))
+            warn_unseen_labels(sorted(map(self.codec.spelling.write, unseen)))
 
     def cut(self, data: TrainingSet) -> TrainingSet:
         """Windows of long sequences, or with `stride` None one end of each, as far as they hold a label."""
@@ -137,7 +183,7 @@ class Tags(Target):
         weight = step_weights(data, labelled)
         if training and self.class_weight is not None:
             of_step = self.codec.class_codes(data.target.with_values(codes))[labelled]
-            vector = class_weight_vector(self.class_weight, self.classes, of_step, weight[labelled])
+            vector = class_weight_vector(self.class_weight, self.codec.names, of_step, weight[labelled])
             weight[labelled] *= vector[of_step]
         if not weight.any():
             raise ValueError(
@@ -187,7 +233,7 @@ class Tags(Target):
             head.chain.allowed.copy_(torch.from_numpy(allowed))
 
     def attributes(self) -> dict[str, Any]:
-        return {"codec_": self.codec, "classes_": self.classes, "tag_scheme_": self.codec.scheme}
+        return {"codec_": self.codec, "classes_": self.codec.names, "tag_scheme_": self.codec.scheme}
 
     def labelled(self, labels: Sequences) -> NDArray[np.bool_]:
         """Which steps (total_steps,) carry a label."""
@@ -229,20 +275,21 @@ class Tags(Target):
         `paths` (total_steps, 2, n) are codes, and the log-probability of the path that they belong to.
         """
         tags = [self.codec.decode(sequences.with_values(codes)) for codes in paths[:, 0].astype(np.int64).T]
+        write = self.codec.spelling.write_all
         found: list[list[tuple[list[Any], float]]] = []
         for i, (begin, end) in enumerate(pairwise(sequences.offsets)):
             if begin == end:
                 found.append([([], 1.0)])
                 continue
             ranks = np.flatnonzero(paths[begin, 1] > -np.inf)  # of a long sequence a probability may round to 0
-            found.append([(tags[k][i].tolist(), float(np.exp(paths[begin, 1, k]))) for k in ranks])
+            found.append([(write(tags[k][i]).tolist(), float(np.exp(paths[begin, 1, k]))) for k in ranks])
         return found
 
     def transitions(self, scores: Array) -> Any:
         """The `scores` (n_labels + 2, n_labels) of a chain as a DataFrame: transitions, and those of start and end."""
         import pandas as pd
 
-        labels = [str(label) for label in self.codec.labels.tolist()]
+        labels = [str(label) for label in self.codec.label_names.tolist()]
         n_labels = len(labels)
         table = np.full((n_labels + 1, n_labels + 1), -np.inf)
         table[:, :n_labels] = scores[: n_labels + 1]
@@ -251,7 +298,14 @@ class Tags(Target):
 
     def span_f1(self, truth: Sequences, predicted: Any, weight: NDArray[np.float64] | None) -> float:
         """The F1 of spans; `weight` (n_sequences,) is that of the spans of a sequence."""
-        scheme = self.codec.scheme or "auto"
-        return float(
-            span_f1_score(truth, predicted, scheme=scheme, sample_weight=weight, ignore_label=self.ignore_label)
+        counts = count_spans(
+            truth,
+            predicted,
+            scheme=self.codec.scheme or "auto",
+            mode="strict",
+            labels=None,
+            ignore_label=self.ignore_label,
+            sample_weight=weight,
+            contrasts=False,
         )
+        return float(averaged(counts, "micro", 1.0, 0.0).fscore)
