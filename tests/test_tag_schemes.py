@@ -22,7 +22,7 @@ from sklearn_rnn.data.tag_schemes import (
 from sklearn_rnn.exceptions import SequenceDataError
 
 every_scheme = pytest.mark.parametrize("scheme", SCHEMES)
-PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
+PREFIXES = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO": "BMEW"}
 LABELS = ("x", "y")
 LONGEST = 4
 
@@ -60,7 +60,7 @@ def written(spans, length, scheme):
         elif end - start == 1:
             prefixes = [PREFIXES[scheme][3]]
         else:
-            prefixes = ["B"] + ["I"] * (end - start - 2) + [PREFIXES[scheme][2]]
+            prefixes = ["B"] + [PREFIXES[scheme][1]] * (end - start - 2) + [PREFIXES[scheme][2]]
         tags[start:end] = [f"{prefix}-{label}" for prefix in prefixes]
     return tuple(tags)
 
@@ -96,7 +96,7 @@ def ends_chunk(before, tag, same):
 
 def conlleval_spans(tags):
     """The chunks that the script counts, found step by step."""
-    prefix = {"L": "E", "U": "S"}
+    prefix = {"L": "E", "U": "S", "M": "I", "W": "S"}
     spans, begun, before, label_before = [], None, "O", ""
     for step, tag in enumerate([*tags, "O"]):
         letter, _, label = tag.partition("-")
@@ -178,11 +178,14 @@ def test_all_tags_are_read_as_seqeval_reads_them(scheme):
     strict = pytest.importorskip("seqeval.scheme")
     lenient = pytest.importorskip("seqeval.metrics.sequence_labeling")
     strings = [list(string) for string in all_strings(alphabet(scheme))]
-    expected = strict.Entities(strings, getattr(strict, {"BIOES": "IOBES"}.get(scheme, scheme))).entities
+    theirs, known = strings, getattr(strict, {"BIOES": "IOBES"}.get(scheme, scheme), strict.IOBES)
+    if known is strict.IOBES:  # which BMES and BMEWO are in other letters
+        theirs = [[tag.translate(str.maketrans("MW", "IS")) for tag in string] for string in strings]
+    expected = strict.Entities(theirs, known).entities
     found = spans_of(span_table(container(strings), scheme, "strict"), len(strings))
     assert found == [tuple((e.start, e.end, e.tag) for e in entities) for entities in expected]
     found = spans_of(span_table(container(strings), scheme, "conlleval"), len(strings))
-    letters = str.maketrans("LU", "ES")  # its lenient mode does not know the letters of BILOU
+    letters = str.maketrans("LUMW", "ESIS")  # its lenient mode knows those of BIOES alone
     with warnings.catch_warnings(action="ignore"):
         expected = [lenient.get_entities([tag.translate(letters) for tag in string]) for string in strings]
     assert found == [tuple((start, last + 1, label) for label, start, last in chunks) for chunks in expected]
@@ -192,7 +195,7 @@ def test_all_tags_are_read_as_seqeval_reads_them(scheme):
 def tag_strings(draw):
     """A few sequences of tags in any prefixes, some of them empty, with labels that hold dashes or nothing."""
     label = st.sampled_from(["x", "y", "x-y", ""])
-    tag = st.one_of(st.just("O"), st.builds(lambda p, s: f"{p}-{s}" if s else p, st.sampled_from("BIESLU"), label))
+    tag = st.one_of(st.just("O"), st.builds(lambda p, s: f"{p}-{s}" if s else p, st.sampled_from("BIESLUMW"), label))
     return draw(st.lists(st.lists(tag, max_size=9), min_size=1, max_size=5))
 
 
@@ -247,7 +250,9 @@ def test_conversion_keeps_what_else_the_container_holds():
 @every_scheme
 def test_a_scheme_is_known_from_its_tags(scheme):
     for string, spans in valid_strings(scheme).items():
-        assert not spans or closest_scheme(container([string])) == scheme
+        closest = closest_scheme(container([string]))
+        same = scheme in ("BMES", "BMEWO") and string == written(spans, len(string), closest)  # in either's letters
+        assert not spans or closest == scheme or same
     assert closest_scheme(container([*valid_strings(scheme), ()])) == scheme
 
 
