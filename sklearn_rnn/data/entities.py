@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tokens import TokenSequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,14 @@ def token_input(inputs: Inputs) -> Sequences | None:
     """
     parts = [inputs] if isinstance(inputs, Sequences) else inputs.inputs.values()
     return next((part for part in parts if part.values.ndim == 1 and is_text(part.values)), None)
+
+
+def place_in(tokens: Sequences | None, i: int, start: int, end: int) -> tuple[Any, Any, str | None]:
+    """Start and end in the characters of document `i`, as far as they are known, and the text there."""
+    if tokens is None:
+        return None, None, None
+    first, last = tokens.offsets[i] + start, tokens.offsets[i] + end - 1
+    if not isinstance(tokens, TokenSequences) or tokens.spans is None:
+        return None, None, " ".join(tokens.values[first : last + 1].tolist())
+    start_char, end_char = int(tokens.spans[first, 0]), int(tokens.spans[last, 1])
+    return start_char, end_char, tokens.documents[i][start_char:end_char]

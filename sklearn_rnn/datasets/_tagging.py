@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import validate_params
 
 from sklearn_rnn.datasets._catalogue import ATIS, CONLL2000, UD_ENGLISH_EWT, WNUT17
-from sklearn_rnn.datasets._fetching import Cache, lines_of
+from sklearn_rnn.datasets._columns import Layout, read_columns
+from sklearn_rnn.datasets._fetching import Cache, RemoteFile, lines_of
 from sklearn_rnn.datasets._packing import THREE_PARTS, TWO_PARTS, documented, pack, parts_of
 from sklearn_rnn.datasets._text import words
 
@@ -140,7 +141,7 @@ def fetch_conll2000(
             for part in parts_of(subset, "train", "test")
             for line in [*lines_of(archive.read(f"conll2000/{part}.txt")), ""]
         ]
-    tokens, pos, tags = _columns([line.split(" ") for line in lines], 0, 1, 2)
+    tokens, pos, tags = read_columns(lines, Layout((0, 1, 2), separator=" ")).columns
     return pack(CONLL2000, {"tokens": tokens, "tags": tags, "pos": pos}, return_X_y=return_X_y, as_frame=as_frame)
 
 
@@ -199,14 +200,9 @@ def fetch_ud_english_ewt(
     (['What', 'if', 'Google', 'Morphed'], ['PRON', 'SCONJ', 'PROPN', 'VERB'])
     """
     cache = Cache(data_home, download_if_missing, n_retries, delay, bool(verbose))
-    rows = [
-        line.split("\t")
-        for part in parts_of(subset, "train", "validation", "test")
-        for line in [*cache.lines(UD_ENGLISH_EWT.files[part]), ""]
-        if not line.startswith("#")
-    ]
-    # an id such as 1-2 is a token made of words that follow with their own ids, and 1.1 is an empty node
-    tokens, upos, xpos = _columns((row for row in rows if row == [""] or row[0].isdecimal()), 1, 3, 4)
+    lines = _lines_of_parts(cache, UD_ENGLISH_EWT.files, subset)
+    layout = Layout((1, 3, 4), separator="\t", comment="#", numbered=True)
+    tokens, upos, xpos = read_columns(lines, layout).columns
     columns = {"tokens": tokens, "tags": upos, "xpos": xpos}
     return pack(UD_ENGLISH_EWT, columns, return_X_y=return_X_y, as_frame=as_frame)
 
@@ -261,24 +257,12 @@ def fetch_wnut17(
     (['Empire', 'State', 'Building', '='], ['B-location', 'I-location', 'I-location', 'O'])
     """
     cache = Cache(data_home, download_if_missing, n_retries, delay, bool(verbose))
-    rows = [
-        line.split("\t") if line.strip() else [""]  # some of the blank lines hold a tab
-        for part in parts_of(subset, "train", "validation", "test")
-        for line in [*cache.lines(WNUT17.files[part]), ""]
-    ]
-    tokens, tags = _columns(rows, 0, 1)
+    lines = _lines_of_parts(cache, WNUT17.files, subset)
+    tokens, tags = read_columns(lines, Layout((0, 1), separator="\t")).columns
     return pack(WNUT17, {"tokens": tokens, "tags": tags}, return_X_y=return_X_y, as_frame=as_frame)
 
 
-def _columns(rows: Iterable[list[str]], *wanted: int) -> list[list[list[str]]]:
-    """For each wanted column its entries in each sequence; sequences end at a row whose only entry is empty."""
-    columns: list[list[list[str]]] = [[] for _ in wanted]
-    sequence: list[list[str]] = []
-    for row in rows:
-        if row != [""]:
-            sequence.append(row)
-        elif sequence:  # blank lines may follow one another
-            for column, place in zip(columns, wanted, strict=True):
-                column.append([entries[place] for entries in sequence])
-            sequence = []
-    return columns
+def _lines_of_parts(cache: Cache, files: Mapping[str, RemoteFile], subset: str) -> list[str]:
+    """The lines of the files of a subset, with an empty one after each file."""
+    parts = parts_of(subset, "train", "validation", "test")
+    return [line for part in parts for line in [*cache.lines(files[part]), ""]]

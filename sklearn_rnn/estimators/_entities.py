@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.entities import Entity, token_input
+from sklearn_rnn.data.entities import Entity, place_in, token_input
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_schemes import SCHEMES, SpanTable, span_table
-from sklearn_rnn.data.tokens import TokenSequences
 
 
 class EntityMixin:
@@ -97,18 +95,7 @@ def _in_lists(spans: SpanTable, scores: NDArray[np.float64], inputs: Inputs) -> 
     entities: list[list[Entity]] = [[] for _ in range(len(inputs))]
     columns = (spans.sequence, spans.label, spans.start, spans.end, scores)
     for i, label, start, end, score in zip(*(column.tolist() for column in columns), strict=True):
-        place = _place(tokens, i, start, end)
+        place = place_in(tokens, i, start, end)
         if place[0] is None or place[0] < place[1]:  # the one token of an empty document has no characters
             entities[i].append(Entity(spans.labels[label], start, end, score, *place))
     return object_array(entities)
-
-
-def _place(tokens: Sequences | None, i: int, start: int, end: int) -> tuple[Any, Any, str | None]:
-    """Start and end in the characters of document `i`, as far as they are known, and the text there."""
-    if tokens is None:
-        return None, None, None
-    first, last = tokens.offsets[i] + start, tokens.offsets[i] + end - 1
-    if not isinstance(tokens, TokenSequences) or tokens.spans is None:
-        return None, None, " ".join(tokens.values[first : last + 1].tolist())
-    start_char, end_char = int(tokens.spans[first, 0]), int(tokens.spans[last, 1])
-    return start_char, end_char, tokens.documents[i][start_char:end_char]

@@ -27,7 +27,7 @@ class LabelScoreMixin(ClassifierMixin):
         -------
         score : float
         """
-        predicted = self.predict(X)  # type: ignore[attr-defined]
+        predicted = self.predict(X)
         if predicted.ndim == 2:
             y = validate_class_labels(y, len(predicted))[0]
         return float(accuracy_score(y, predicted, sample_weight=sample_weight))
