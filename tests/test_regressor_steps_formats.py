@@ -1,5 +1,7 @@
 """RNNRegressor with a value or a vector for each step: formats of y and of weights, and what is refused."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -17,7 +19,7 @@ from sklearn_rnn import (
     Sequences,
 )
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
 
 @pytest.mark.parametrize(
@@ -70,7 +72,9 @@ def test_targets_in_any_container(make):
 @pytest.mark.parametrize("table", [False, True])
 def test_what_numbers_belong_to(y, options, alignment, shape, table):
     X = BLOCK[:, :, 0] if table else BLOCK
-    model = small(RNNRegressor, **options).fit(X, y)
+    unsure = alignment == "sequence" and shape == (8, 5) and not options
+    with pytest.warns(SequenceDataWarning, match="outputs of a whole") if unsure else nullcontext():
+        model = small(RNNRegressor, **options).fit(X, y)
     assert model.target_alignment_ == alignment
     predicted = model.predict(X)
     assert predicted.dtype == (object if shape is None else float)

@@ -112,8 +112,9 @@ class _Splitter:
         self.name = name
         self.separator = layout.separator
         self.width: int | None = None
-        self.wanted = max((column + 1 if column >= 0 else -column for column in layout.columns), default=1)
         self.from_last = any(column < 0 for column in layout.columns)
+        both_ends = self.from_last and any(column >= 0 for column in layout.columns)  # one column cannot be both
+        self.wanted = max(1 + both_ends, *(column + 1 if column >= 0 else -column for column in layout.columns))
 
     def __call__(self, line: str, number: int) -> list[str] | None:
         """The wanted entries of a line, None if it holds no word."""
