@@ -21,8 +21,9 @@ from matplotlib.colors import to_hex
 
 from sklearn_rnn import RNNSequenceTagger
 from sklearn_rnn.datasets import fetch_wnut17, make_tagging
-from sklearn_rnn.inspection import Entity, RenderedEntities, TransitionsDisplay, render_entities
+from sklearn_rnn.inspection import RenderedEntities, TransitionsDisplay, render_entities
 from sklearn_rnn.metrics import span_classification_report, span_confusion, span_f1_score
+from sklearn_rnn.preprocessing import spans_from_tags
 
 try:
     X_train, y_train = fetch_wnut17(download_if_missing=False, return_X_y=True)
@@ -75,20 +76,7 @@ RenderedEntities.from_estimator(tagger, [X_test[i] for i in shown], colors=color
 
 # %%
 # The same sentences as they were annotated. ``render_entities`` takes entities from wherever they come.
-
-
-def entities_of(tags):
-    """The entities that tags in IOB2 mark."""
-    found = []
-    for i, tag in enumerate(tags):
-        if tag.startswith("B-"):
-            found.append([tag[2:], i, i + 1])
-        elif tag.startswith("I-"):
-            found[-1][2] = i + 1
-    return [Entity(*span) for span in found]
-
-
-annotated = [entities_of(y_test[i]) for i in shown]
+annotated = spans_from_tags([y_test[i] for i in shown])
 render_entities([X_test[i] for i in shown], annotated, colors=colors, title="Annotated")
 
 # %%

@@ -44,7 +44,10 @@ every_score = pytest.mark.parametrize("score", SCORES)
 
 TAGS = ["O", "B-x", "I-x", "B-y", "I-y"]
 
-other_scheme = pytest.mark.filterwarnings("ignore:The spans are read in the scheme")  # as a few tags may look
+pytestmark = [  # as a few tags may look
+    pytest.mark.filterwarnings("ignore:The spans are read in the scheme"),
+    pytest.mark.filterwarnings("ignore:y_true looks like tags of the scheme"),
+]
 
 
 @st.composite
@@ -77,7 +80,6 @@ def spans_by_brute_force(tags):
     return found
 
 
-@other_scheme
 @given(pairs())
 @settings(deadline=None)
 def test_span_f1_is_that_of_brute_force(pair):
@@ -140,7 +142,6 @@ def test_flat_scores_are_those_of_the_flat_labels(pair):
         assert flat_f1_score(true, pred, sample_weight=weight, **options) == pytest.approx(expected)
 
 
-@other_scheme
 @every_score
 @given(pair=pairs())
 @settings(deadline=None, max_examples=50)
@@ -150,7 +151,6 @@ def test_a_weight_is_a_number_of_repeats(score, pair):
     assert score(true, pred, sample_weight=weight) == pytest.approx(expected)
 
 
-@other_scheme
 @every_score
 @given(pair=pairs(), order=st.randoms())
 @settings(deadline=None, max_examples=50)
@@ -161,7 +161,6 @@ def test_the_order_of_the_sequences_does_not_matter(score, pair, order):
     assert score([true[i] for i in index], [pred[i] for i in index]) == pytest.approx(score(true, pred))
 
 
-@other_scheme
 @every_score
 @given(pair=pairs())
 @settings(deadline=None, max_examples=50)

@@ -1,6 +1,7 @@
 """Tags in one scheme that are read in another: every pair of schemes that can be told apart."""
 
 import warnings
+from functools import partial
 from itertools import permutations
 
 import numpy as np
@@ -16,6 +17,10 @@ from sklearn_rnn.data.tag_steps import LETTERS, TagSteps
 from sklearn_rnn.datasets import make_tagging
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.metrics import (
+    flat_accuracy_score,
+    flat_classification_report,
+    flat_f1_score,
+    sequence_accuracy_score,
     span_classification_report,
     span_confusion,
     span_f1_score,
@@ -142,3 +147,21 @@ def test_the_scorer_says_so():
 def test_a_tagger_that_knows_little_is_not_warned_of(scheme, constrain):
     tagger = small(RNNSequenceTagger, max_epochs=2, constrain_transitions=constrain, scoring="span_f1")
     cross_val_score(tagger, X, IN[scheme], cv=3)
+
+
+@every_pair
+@pytest.mark.parametrize(
+    "score",
+    [
+        flat_accuracy_score,
+        flat_f1_score,
+        partial(flat_classification_report, zero_division=0),
+        sequence_accuracy_score,
+    ],
+)
+def test_scores_of_steps_warn_where_tags_differ(score, found, read):
+    with pytest.warns(SequenceDataWarning, match=rf"tags of the scheme {read} and y_pred of {found}") as record:
+        score(IN[read], IN[found])
+    assert len(record) == 1
+    score(IN[read], [["O"] * len(tags) for tags in IN[found]])
+    score(IN[read], [tags[::-1] for tags in IN[read]])

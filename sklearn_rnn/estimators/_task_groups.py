@@ -90,8 +90,9 @@ class TagParameters:
     tag_scheme: str | None = parameter(
         "auto",
         [StrOptions({"auto", *SCHEMES}), None],
-        '{"auto", "IOB1", "IOB2", "BIOES", "BILOU"} or None',
-        'How labels mark spans; ``"auto"`` finds out, and None says that they do not.',
+        '{"auto", "IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"} or None',
+        'How labels mark spans; ``"auto"`` finds out, and None says that they do not. Tags may be spelled '
+        '``"B-city"``, ``"B_city"``, ``"city-B"``, ``"b-city"`` and so on, all in the same way.',
     )
     train_scheme: str | None = parameter(
         None,

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import classification_report, f1_score
 
+from sklearn_rnn.data.targets import labelled_steps
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.metrics._labels import flat_labels
+from sklearn_rnn.metrics._labels import flat_labels, paired_labels
+from sklearn_rnn.metrics._tag_labels import warn_of_other_scheme
 
 
 def flat_accuracy_score(
@@ -42,8 +44,8 @@ def flat_accuracy_score(
     >>> flat_accuracy_score([["A", "B"], ["B"]], [["A", "A"], ["B"]])
     0.6666666666666666
     """
-    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
-    return float(np.average(true == pred, weights=weight)) if weight.sum() > 0 else float("nan")
+    true, pred, weight = _read(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    return share_of_right(true, pred, weight)
 
 
 def flat_f1_score(
@@ -89,7 +91,7 @@ def flat_f1_score(
     >>> flat_f1_score(y_true, y_pred, labels=["A", "B"], average="macro")
     0.5
     """
-    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    true, pred, weight = _read(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     if weight.sum() == 0:
         return float("nan")
     score = f1_score(true, pred, average=average, labels=labels, sample_weight=weight)
@@ -145,7 +147,7 @@ def flat_classification_report(
     weighted avg       0.83      0.67      0.67         3
     <BLANKLINE>
     """
-    true, pred, weight = flat_labels(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
+    true, pred, weight = _read(y_true, y_pred, ignore_label=ignore_label, sample_weight=sample_weight)
     if len(true) == 0:
         raise SequenceDataError(f"y_true holds no label to report on: none differs from ignore_label={ignore_label!r}")
     return classification_report(
@@ -157,3 +159,17 @@ def flat_classification_report(
         output_dict=output_dict,
         zero_division=zero_division,
     )
+
+
+def share_of_right(true: NDArray[Any], pred: NDArray[Any], weight: NDArray[np.float64]) -> float:
+    """The weighted share of labels (n_labelled_steps,) that are right."""
+    return float(np.average(true == pred, weights=weight)) if weight.sum() > 0 else float("nan")
+
+
+def _read(
+    y_true: Any, y_pred: Any, *, ignore_label: Any, sample_weight: ArrayLike | None
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
+    true, pred = paired_labels(y_true, y_pred)
+    warn_of_other_scheme(true, pred, labelled_steps(true, ignore_label))
+    return flat_labels(true, pred, ignore_label=ignore_label, sample_weight=sample_weight)

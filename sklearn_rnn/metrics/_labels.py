@@ -31,10 +31,9 @@ def paired_labels(y_true: Any, y_pred: Any) -> tuple[Sequences, Sequences]:
 
 
 def flat_labels(
-    y_true: Any, y_pred: Any, *, ignore_label: Any, sample_weight: ArrayLike | None
+    true: Sequences, pred: Sequences, *, ignore_label: Any, sample_weight: ArrayLike | None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
     """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
-    true, pred = paired_labels(y_true, y_pred)
     counted = labelled_steps(true, ignore_label)
     of_steps = None if sample_weight is None else validate_step_weights(sample_weight, true, name="sample_weight")
     weight = (

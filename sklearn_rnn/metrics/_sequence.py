@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn_rnn.data.targets import labelled_steps
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.metrics._labels import paired_labels
+from sklearn_rnn.metrics._tag_labels import warn_of_other_scheme
 
 
 def sequence_accuracy_score(
@@ -42,7 +43,9 @@ def sequence_accuracy_score(
     0.5
     """
     true, pred = paired_labels(y_true, y_pred)
-    wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled_steps(true, ignore_label)
+    labelled = labelled_steps(true, ignore_label)
+    warn_of_other_scheme(true, pred, labelled)
+    wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled
     sequence = np.repeat(np.arange(len(true)), true.lengths)
     right = np.bincount(sequence[wrong], minlength=len(true)) == 0
     return float(np.average(right, weights=validate_weights(sample_weight, len(true))))

@@ -100,12 +100,12 @@ def _warn_of_schemes(true: TagSteps, pred: TagSteps, scheme: str, known: NDArray
         for steps, contrast in zip((true, pred), own.values(), strict=True)
     ]
     as_meant = SpanPair(tables[0], tables[1], pair.offsets, None)
-    n_right, n_meant = _n_right(pair), _n_right(as_meant)
-    if n_meant <= n_right:
+    n_read, n_meant = n_right(pair), n_right(as_meant)
+    if n_meant <= n_read:
         return
     found = " and ".join(f"{name} looks like tags of {contrast.scheme}" for name, contrast in own.items() if contrast)
     warnings.warn(
-        f"The spans are read in the scheme {scheme}, but {found}: {n_right} predicted span(s) are right, and "
+        f"The spans are read in the scheme {scheme}, but {found}: {n_read} predicted span(s) are right, and "
         f"{n_meant} would be with each in its own scheme. Give convert_tag_scheme(y, {scheme!r}) of "
         f"sklearn_rnn.preprocessing, or score with mode='conlleval', which reads all prefixes",
         SequenceDataWarning,
@@ -113,7 +113,7 @@ def _warn_of_schemes(true: TagSteps, pred: TagSteps, scheme: str, known: NDArray
     )
 
 
-def _n_right(pair: SpanPair) -> int:
+def n_right(pair: SpanPair) -> int:
     """How many spans have the same bounds and label in both."""
     names = pair.names()
     i, j = same_bounds(pair)

@@ -37,8 +37,9 @@ def span_precision_recall_fscore(
     Parameters
     ----------
     y_true, y_pred : sequences of tags
-        ``"O"`` is outside of every span; other tags are a prefix and the label of a span, ``"B-city"``.
-    scheme : {"auto", "IOB1", "IOB2", "BIOES", "BILOU"}, default="auto"
+        ``"O"`` is outside of every span; other tags are a prefix and the label of a span, ``"B-city"``, or in another
+        spelling ``"B_city"``, ``"city-B"`` or ``"b-city"``.
+    scheme : {"auto", "IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO"}, default="auto"
         What the prefixes mean. "auto" takes the scheme that the true tags break least often, and where none of them
         marks a span goes by the predicted ones; of no account in the mode "conlleval".
     mode : {"strict", "conlleval"}, default="strict"
@@ -73,6 +74,11 @@ def span_precision_recall_fscore(
         where.
     ValueError
         If `scheme`, `mode`, `average`, `labels`, `beta` or `zero_division` is none of these.
+
+    Warns
+    -----
+    SequenceDataWarning
+        If tags are in another scheme than they are read in, and spans count as wrong for it.
 
     Notes
     -----

@@ -23,7 +23,8 @@ from sklearn_rnn.data.targets import labelled_steps, warn_unseen_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.windows import Windows
 from sklearn_rnn.exceptions import SequenceDataWarning
-from sklearn_rnn.metrics import flat_accuracy_score
+from sklearn_rnn.metrics._flat import share_of_right
+from sklearn_rnn.metrics._labels import flat_labels
 from sklearn_rnn.metrics._span_counts import count_spans
 from sklearn_rnn.metrics._span_scores import averaged
 from sklearn_rnn.networks.heads import ChainHead, ChainHeadSpec, Head, HeadSpec
@@ -250,11 +251,11 @@ class Tags(Target):
             raise ValueError(f"stride={self.stride!r} needs a max_length of at least as much, got {self.max_length!r}")
         return self.stride
 
-    def score_labels(self, truth: Sequences, predicted: Any, weight: Any) -> float:
+    def score_labels(self, truth: Sequences, predicted: Sequences, weight: Any) -> float:
         """What `scoring` says of predicted labels."""
         if self.scoring == "span_f1":
             return self.span_f1(truth, predicted, weight)
-        return flat_accuracy_score(truth, predicted, sample_weight=weight, ignore_label=self.ignore_label)
+        return share_of_right(*flat_labels(truth, predicted, ignore_label=self.ignore_label, sample_weight=weight))
 
     def class_probabilities(self, marginals: Array, of_pairs: list[Array]) -> Array:
         """The probability (total_steps, n_classes) of each label of y, given those of the decoder's labels.
