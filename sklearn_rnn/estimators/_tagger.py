@@ -165,7 +165,6 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         labelled = target.labelled(tags)
         if codec.scheme == "IOB1" and codec.train_scheme is not None and not labelled.all():
             raise ValueError("y has steps with ignore_label: with train_scheme every step of IOB1 tags needs a label")
-        target.warn_of_other_scheme(tags, labelled)
         codes = codec.encode(tags, labelled, repair=False).values
         sets = torch.from_numpy(target.code_sets(of_new=False))
         with self._predictor() as compute:
