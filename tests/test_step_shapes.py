@@ -15,7 +15,9 @@ from sklearn_rnn import (
     RNNSequenceTagger,
     SequenceBaggingClassifier,
     SequenceBaggingRegressor,
+    Sequences,
 )
+from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
 rng = np.random.default_rng(0)
@@ -54,6 +56,8 @@ def test_labels_that_are_said_to_be_some():
         (STEPS, "RNNSequenceTagger"),
         (STEPS.astype(str), "RNNSequenceTagger"),
         (STEPS.tolist(), "RNNSequenceTagger"),
+        (object_array(STEPS.astype(str).tolist()), "RNNSequenceTagger"),
+        (pd.Series(list(STEPS)), "RNNSequenceTagger"),
         (X[:, :, 0], r"RNNRegressor\(target='step'\)"),
     ],
 )
@@ -108,7 +112,7 @@ def test_indicators_hold_0_and_1(values, sparse):
         with pytest.raises(ValueError, match="4 multiclass targets"):
             small(RNNClassifier).fit(X, given)
         return
-    present = values[1] or values[0]
+    present = int(values[1] or values[0])
     message = rf"holds .*wanted 0 and 1 for each label.*\(y == {present}.*\)\.astype\(int\)"
     good = small(RNNClassifier, max_epochs=1).fit(X, SETS)
     for call in (
@@ -134,6 +138,10 @@ def test_indicators_hold_0_and_1(values, sparse):
         lambda y: y.tolist(),
         pd.DataFrame,
         lambda y: pd.DataFrame(y).astype(bool),
+        lambda y: y.astype(object),
+        lambda y: object_array(y.tolist()),
+        lambda y: pd.Series(list(y)),
+        lambda y: pd.DataFrame(y).astype("Int64"),
         scipy.sparse.csr_array,
         scipy.sparse.csc_array,
         lambda y: scipy.sparse.csr_matrix(y.astype(bool)),
@@ -184,6 +192,14 @@ def test_missing_labels_in_blocks_and_of_whole_sequences():
     for y in (block, block.astype(object), pd.DataFrame(block), list(block)):
         with pytest.raises(SequenceDataError, match=r"is nan, but y must hold strings or integers.*ignore_label=-1"):
             small(RNNSequenceTagger).fit(X, y)
+    words = np.where(STEPS > 1, None, "O")
+    words[0] = "B-x"
+    for y in (words, pd.DataFrame(words), words.tolist(), Sequences(words.ravel(), np.arange(13) * 6)):
+        with pytest.raises(SequenceDataError, match=r"y\[\d\]\[\d\] is (None|nan), .*ignore_label='\?'"):
+            small(RNNSequenceTagger).fit(X, y)
+    words[words == None] = 3  # noqa: E711
+    with pytest.raises(SequenceDataError, match=r"is int 3 where other steps are strings"):
+        small(RNNSequenceTagger).fit(X, words)
     with pytest.raises(SequenceDataError, match=r"y\[1\] is None, where .*ignore_label='\?'"):
         small(RNNSequenceTagger).fit(X[:2], [["O"] * 6, None])
     model = small(RNNSequenceTagger, ignore_label=-1).fit(X, np.where(STEPS > 1, -1, STEPS))

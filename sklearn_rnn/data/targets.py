@@ -12,7 +12,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklearn_rnn.data.aligned import AlignedSequences
-from sklearn_rnn.data.formats import as_sequences, is_sparse, is_text, items_of
+from sklearn_rnn.data.formats import as_sequences, check_tokens, is_sparse, is_text, items_of
 from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.step_shapes import as_wide_as_long
@@ -49,6 +49,7 @@ def validate_class_labels(
     y = _as_array(y)
     check_count(y, n_sequences)
     _check_class_labels(y)
+    y = _in_block(y)
     if is_sparse(y) and y.shape[1] == 1:  # one label a sequence, as the dense column is
         y = y.toarray().ravel()
     kind = type_of_target(y, input_name="y", raise_unknown=True)
@@ -64,6 +65,22 @@ def validate_class_labels(
             f"RNNSequenceTagger's work"
         )
     return column_or_1d(y, warn=True), "binary" if kind == "binary" else "multiclass"
+
+
+def _in_block(y: Any) -> Any:
+    """Rows of labels of one length, which may be objects, as an array of the type that NumPy finds for them."""
+    if is_sparse(y) or hasattr(y, "columns") or (hasattr(y, "dtype") and y.dtype != object):
+        return y
+    if len(getattr(y, "shape", (0,))) == 1:
+        items = y if isinstance(y, (list, tuple, Sequences)) else items_of(y)
+        if not all(is_listlike(item) for item in items):
+            return y
+        y = [list(item) for item in items]
+    rows = np.asarray(y.tolist() if isinstance(y, np.ndarray) else y)
+    if rows.dtype == object:
+        odd = next(cell for cell in rows.ravel() if not isinstance(cell, (int, float)))
+        raise SequenceDataError(f"y holds {odd!r:.60} in its rows, wanted 0 and 1 for each label of a sequence")
+    return rows
 
 
 def _check_no_steps(y: Any, kind: str, lengths: NDArray[np.int64] | None) -> None:
@@ -82,7 +99,7 @@ def _as_indicator(y: Any) -> NDArray[np.int64]:
     """An indicator (n_sequences, n_labels) of 0 and 1, dense."""
     dense = check_array(y, accept_sparse="csr", ensure_min_features=1)
     dense = dense.toarray() if is_sparse(dense) else dense
-    found = np.unique(dense).tolist()
+    found = [int(value) for value in np.unique(dense)]
     if not set(found) <= {0, 1}:
         present = found[-1] if found[-1] != 0 else found[0]
         raise SequenceDataError(
@@ -153,7 +170,11 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     if labels.n_features != 1:
         raise SequenceDataError(f"{name} must hold one label a step, got {labels.n_features}")
     values = values.reshape(-1)
-    if not is_text(values):
+    if is_text(values):
+        if values.dtype == object and not {str, np.str_}.issuperset(map(type, values.tolist())):
+            _refuse_missing_labels(labels, name)
+            check_tokens(labels, name)
+    else:
         if values.dtype == object:
             values = np.asarray(values.tolist())
         if values.dtype.kind == "f" and np.all(np.mod(values, 1) == 0):

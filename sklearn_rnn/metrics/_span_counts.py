@@ -83,6 +83,12 @@ def paired_spans(
     for steps, name in ((true, "y_true"), (pred, "y_pred")):
         guessed = scheme == "auto" and steps is pred and any(true.roles)
         hint = (" (as in y_true; if that is in another scheme, name it in scheme)" if guessed else "") + _HINT
+        other = closest_scheme(steps)
+        if other is not None and any(steps.roles):
+            hint = (
+                f"{' (as in y_true)' if guessed else ''}. {name} looks like tags of {other}: give "
+                f"convert_tag_scheme({name}, {found!r}) of sklearn_rnn.preprocessing"
+            )
         check_tags(steps, found if mode == "strict" else None, name=name, hint=hint)
     pair = SpanPair(span_table(true, found, mode), span_table(pred, found, mode), true.offsets, weight)
     if contrasts and mode == "strict":
