@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import small
 
-from sklearn_rnn import RNNSequenceTagger
+from sklearn_rnn import RNNSequenceTagger, stream
 from sklearn_rnn.data.tag_schemes import SCHEMES
 from sklearn_rnn.data.tag_spellings import PLAIN, Spelling, odd_ones, possible_spellings
 from sklearn_rnn.datasets import make_tagging
@@ -145,3 +145,15 @@ def test_other_labels_are_let_be(labels):
         tagger = small(RNNSequenceTagger).fit([["x"] * len(labels)] * 5, y)
         assert tagger.tag_scheme_ is None
         assert tagger.classes_.tolist() == sorted(labels)
+
+
+@every_spelling
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+def test_a_stream_answers_in_the_spelling_of_y(spelling, decoder):
+    words = [["fly", "to", "Oslo"], ["from", "Rome", "to", "Oslo"], ["Rome"]] * 4
+    y = respelled([["O", "O", "B-city"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4, spelling)
+    tagger = small(
+        RNNSequenceTagger, hidden_size=8, max_epochs=30, learning_rate=0.05, bidirectional=False, decoder=decoder
+    )
+    live = stream(tagger.fit(words, y))
+    assert [live.update(word)[0] for word in ["from", "Oslo"]] == [spelling.outside, spelling.write("B-city")]
