@@ -12,9 +12,9 @@ from sklearn_rnn import RNNSequenceTagger, stream
 from sklearn_rnn.data.tag_schemes import SCHEMES
 from sklearn_rnn.data.tag_spellings import PLAIN, Spelling, odd_ones, possible_spellings
 from sklearn_rnn.datasets import make_tagging
-from sklearn_rnn.exceptions import BrokenTagsWarning
+from sklearn_rnn.exceptions import BrokenTagsWarning, SequenceDataWarning
 from sklearn_rnn.inspection import RenderedEntities
-from sklearn_rnn.metrics import span_classification_report, span_f1_score
+from sklearn_rnn.metrics import flat_accuracy_score, span_classification_report, span_f1_score
 from sklearn_rnn.preprocessing import convert_tag_scheme, spans_from_tags
 
 SPELLINGS = {
@@ -157,3 +157,13 @@ def test_a_stream_answers_in_the_spelling_of_y(spelling, decoder):
     )
     live = stream(tagger.fit(words, y))
     assert [live.update(word)[0] for word in ["from", "Oslo"]] == [spelling.outside, spelling.write("B-city")]
+
+
+@every_spelling
+def test_scores_of_steps_say_that_tags_are_spelled_in_two_ways(spelling):
+    y = respelled(Y, spelling)
+    with pytest.warns(SequenceDataWarning, match="spelled in another way than those of y_pred") as record:
+        assert flat_accuracy_score(y, Y) < 1
+    assert len(record) == 1
+    assert flat_accuracy_score(y, y) == 1
+    assert flat_accuracy_score(Y, [["O"] * len(tags) for tags in Y]) < 1

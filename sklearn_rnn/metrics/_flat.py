@@ -11,7 +11,7 @@ from sklearn.metrics import classification_report, f1_score
 from sklearn_rnn.data.targets import labelled_steps
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.metrics._labels import flat_labels, paired_labels
-from sklearn_rnn.metrics._tag_labels import warn_of_other_scheme
+from sklearn_rnn.metrics._tag_labels import warn_of_other_tags
 
 
 def flat_accuracy_score(
@@ -171,5 +171,5 @@ def _read(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
     """True labels, predicted labels and weights (n_labelled_steps,) of the steps that carry a label."""
     true, pred = paired_labels(y_true, y_pred)
-    warn_of_other_scheme(true, pred, labelled_steps(true, ignore_label))
+    warn_of_other_tags(true, pred, labelled_steps(true, ignore_label))
     return flat_labels(true, pred, ignore_label=ignore_label, sample_weight=sample_weight)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn_rnn.data.targets import labelled_steps
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.metrics._labels import paired_labels
-from sklearn_rnn.metrics._tag_labels import warn_of_other_scheme
+from sklearn_rnn.metrics._tag_labels import warn_of_other_tags
 
 
 def sequence_accuracy_score(
@@ -44,7 +44,7 @@ def sequence_accuracy_score(
     """
     true, pred = paired_labels(y_true, y_pred)
     labelled = labelled_steps(true, ignore_label)
-    warn_of_other_scheme(true, pred, labelled)
+    warn_of_other_tags(true, pred, labelled)
     wrong = np.asarray(true.values != pred.values, dtype=bool) & labelled
     sequence = np.repeat(np.arange(len(true)), true.lengths)
     right = np.bincount(sequence[wrong], minlength=len(true)) == 0

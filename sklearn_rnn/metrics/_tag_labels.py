@@ -1,4 +1,4 @@
-"""Labels of steps that are compared as they are, though they may be tags in different schemes."""
+"""Labels of steps that are compared as they are, though they may be tags in different schemes or spellings."""
 
 from __future__ import annotations
 
@@ -17,34 +17,43 @@ from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics._span_counts import SpanPair, n_right
 
 
-def warn_of_other_scheme(true: Sequences, pred: Sequences, known: NDArray[np.bool_]) -> None:
-    """Warn if labels are tags in another scheme than the true ones, at the steps that are `known` (total_steps,).
+def warn_of_other_tags(true: Sequences, pred: Sequences, known: NDArray[np.bool_]) -> None:
+    """Warn if labels are tags in another scheme or spelling than the true ones, where `known` (total_steps,).
 
     Predictions of a tagger that knows little look like anything: some of the spans must be the same ones.
     """
     if not (known.any() and is_text(true.values) and is_text(pred.values)):
         return
-    steps, others = (
-        read_steps(TagSteps.read(labels.with_values(np.where(known, labels.values.astype(object), "O"))))
-        for labels in (true, pred)
-    )
+    given = [
+        TagSteps.read(labels.with_values(np.where(known, labels.values.astype(object), "O"))) for labels in (true, pred)
+    ]
+    steps, others = map(read_steps, given)
     scheme = closest_scheme(steps)
-    if scheme is None or not any(steps.roles) or others.foreign(None).any():
+    if scheme is None or not any(steps.roles) or not any(others.roles) or others.foreign(None).any():
         return
     contrast = contrast_of(others, scheme, known)
-    if contrast is None:
+    own = scheme if contrast is None else contrast.scheme
+    respelled = _shared(given) < _shared([steps, others])
+    if (contrast is None and not respelled) or others.foreign(own).any():
         return
     spans = span_table(steps, scheme)
-    n_meant = n_right(SpanPair(spans, span_table(others, contrast.scheme), true.offsets, None))
+    n_meant = n_right(SpanPair(spans, span_table(others, own), true.offsets, None))
     n_read = 0
-    if not others.foreign(scheme).any():
+    if not respelled and not others.foreign(scheme).any():
         n_read = n_right(SpanPair(spans, span_table(others, scheme), true.offsets, None))
-    if n_meant <= n_read:
-        return
-    warnings.warn(
-        f"y_true looks like tags of the scheme {scheme} and y_pred of {contrast.scheme}: labels that mark the same "
-        f"span count as different. Give convert_tag_scheme(y_pred, {scheme!r}) of sklearn_rnn.preprocessing, or score "
-        f"spans with mode='conlleval'",
-        SequenceDataWarning,
-        stacklevel=4,
-    )
+    if n_meant > n_read:
+        which = (
+            f"of the scheme {scheme} and y_pred of {own}" if contrast else "spelled in another way than those of y_pred"
+        )
+        warnings.warn(
+            f"y_true looks like tags {which}: labels that mark the same span count as different. Give "
+            f"convert_tag_scheme(y, {scheme!r}) of sklearn_rnn.preprocessing of both, or score spans with "
+            f"mode='conlleval'",
+            SequenceDataWarning,
+            stacklevel=4,
+        )
+
+
+def _shared(pair: list[TagSteps]) -> int:
+    """How many distinct tags are the same in both."""
+    return len(set(pair[0].tags) & set(pair[1].tags))
