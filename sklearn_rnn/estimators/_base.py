@@ -179,7 +179,9 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
-        settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch)
+        settings = compute_settings(
+            self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose)
+        )
         with settings, explain_out_of_memory():
             result = train(net, training, options, validated=validation_set is not None, run_epoch=tasks.run_epoch)
         self._store(result, keep_optimizer=partial or self.warm_start)

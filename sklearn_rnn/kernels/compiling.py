@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.dispatcher import Dispatcher
+
+from sklearn_rnn.kernels.announcing import ANNOUNCER
 
 FAST = {"contract", "nsz", "arcp"}
 """What the compiler may assume: products and sums fuse, zeros have no sign, a division may be a product."""
@@ -20,11 +26,10 @@ def kernel(function: Callable[..., Any]) -> Any:
     The cache lies beside this file, or where that folder cannot be written to, in the user's own; where there is
     neither, each process compiles anew.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": FAST}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder that it may write to
-        return njit(**options)(function)
+    compiled = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    if isinstance(compiled, Dispatcher):  # not so where NUMBA_DISABLE_JIT is set
+        compiled._cache = _cache_of(function)
+    return compiled
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -35,3 +40,72 @@ def inlined(function: Callable[..., Any]) -> Any:
 def placed(function: Callable[..., Any]) -> Any:
     """A part of a kernel that stands by itself to be read: numba puts it where it is called before it compiles that."""
     return njit(nogil=True, error_model="numpy", fastmath=FAST, inline="always")(function)
+
+
+def _cache_of(function: Callable[..., Any]) -> KernelCache | NoCache:
+    try:
+        return KernelCache(function)
+    except (RuntimeError, OSError):  # numba found no folder that it may write to
+        return NoCache()
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+    """numba's cache of one kernel. What cannot be read from it is compiled, and what cannot be kept is not kept."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled kernel for the types `sig`, or None, after which numba compiles it."""
+        found = None
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:  # whatever comes of reading a file that is cut short, or another's
+            _CACHE_FAULTS.warn("read", self.cache_path, error)
+            self._forget()
+        if found is None:
+            ANNOUNCER.compiling(self.cache_path)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for the types `sig`, if that can be."""
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _CACHE_FAULTS.warn("written to", self.cache_path, error)
+            self.disable()
+
+    def _forget(self) -> None:
+        """Begin the cache of this kernel anew, or where that cannot be, do without it."""
+        try:
+            self.flush()
+        except Exception:
+            self.disable()
+
+
+class NoCache(NullCache):  # type: ignore[misc]
+    """That of a kernel that each process compiles anew."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> None:
+        """Nothing, after which numba compiles."""
+        ANNOUNCER.compiling(None)
+
+
+class _CacheFaults:
+    """Warns of the first thing in a process that is wrong with the cache: what comes after has the same cause."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._warned = False
+
+    def warn(self, what: str, folder: str, error: Exception) -> None:
+        with self._lock:
+            warned, self._warned = self._warned, True
+        if not warned:
+            warnings.warn(
+                f"The cache of compiled kernels in {folder} cannot be {what} ({type(error).__name__}: {error}): they "
+                f"are compiled anew, which takes some seconds. If this comes back, delete that folder, or set "
+                f"NUMBA_CACHE_DIR to another",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+
+
+_CACHE_FAULTS = _CacheFaults()

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_rnn.kernels.announcing import ANNOUNCER
+
 Part = tuple[Any, ...]
 
 WORTH_KEEPING = 2**18
@@ -105,24 +107,32 @@ def current_engine() -> Engine:
 
 
 @contextmanager
-def using_engine(engine: Engine) -> Iterator[None]:
-    """Compute with `engine` inside the block, and close it after that."""
+def using_engine(engine: Engine, *, watched: bool = False) -> Iterator[None]:
+    """Compute with `engine` inside the block, and close it after that; if `watched`, print when kernels are compiled."""
     token = _engine.set(engine)
     try:
-        yield
+        with ANNOUNCER.computing(watched=watched):
+            yield
     finally:
         _engine.reset(token)
         engine.close()
 
 
 @functools.cache
-def kernels_installed() -> bool:
-    """Whether there is a numba that loads."""
+def why_no_kernels() -> str | None:
+    """What keeps the kernels from being compiled, and what to do about it; None where nothing does."""
     try:
-        import numba  # noqa: F401
+        from numba import config
     except ImportError:
-        return False
-    return True
+        return "numba, which cannot be imported: install it"
+    if config.DISABLE_JIT:  # numba would run the kernels as Python, a thousand times slower
+        return "numba's compiler, which NUMBA_DISABLE_JIT switches off: unset that variable"
+    return None
+
+
+def kernels_installed() -> bool:
+    """Whether there is a numba that loads and compiles."""
+    return why_no_kernels() is None
 
 
 def kernels_may_run(x: torch.Tensor) -> bool:

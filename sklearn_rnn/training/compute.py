@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from sklearn_rnn.exceptions import OutOfMemoryError
-from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
+from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine, why_no_kernels
 from sklearn_rnn.training.workers import OneBlasThread, in_worker
 
 MOST_THREADS = 8
@@ -82,7 +82,7 @@ def threads_to_use(n_threads: int | None) -> int:
 
 @contextmanager
 def compute_settings(
-    n_threads: int | None, engine: str = "auto", *, recurrent_by_torch: bool = False
+    n_threads: int | None, engine: str = "auto", *, recurrent_by_torch: bool = False, verbose: int = 0
 ) -> Iterator[None]:
     """Compute with `engine` on `n_threads`, subnormal numbers flushed to zero, and restore the caller's settings after.
 
@@ -100,16 +100,16 @@ def compute_settings(
     engine : {"auto", "fused", "torch"}
     recurrent_by_torch : bool
         Whether there are recurrences that the kernels leave to torch, whatever the engine.
+    verbose : int
+        Whether to print a line when kernels are compiled.
 
     Raises
     ------
     ValueError
-        If `engine` is "fused", and numba is not installed.
+        If `engine` is "fused", and numba is not installed or does not compile.
     """
     if engine == "fused" and not kernels_installed():
-        raise ValueError(
-            "engine='fused' needs numba, which cannot be imported: install it, or set engine='auto' or engine='torch'"
-        )
+        raise ValueError(f"engine='fused' needs {why_no_kernels()}, or set engine='auto' or engine='torch'")
     threads_before, flushing_before = torch.get_num_threads(), flushes_subnormals()
     by_torch = recurrent_by_torch or engine == "torch" or not kernels_installed()
     threads = min(n_threads or 1, available_threads()) if by_torch and not _in_fork else 1
@@ -117,7 +117,8 @@ def compute_settings(
         if threads != threads_before:
             torch.set_num_threads(threads)
         torch.set_flush_denormal(True)
-        with _one_thread_a_product(engine), using_engine(Engine(engine, threads_to_use(n_threads))):
+        own = Engine(engine, threads_to_use(n_threads))
+        with _one_thread_a_product(engine), using_engine(own, watched=verbose > 0):
             yield
     finally:
         torch.set_flush_denormal(flushing_before)
