@@ -8,7 +8,7 @@ class SequenceDataError(ValueError):
 
 
 class TrainingDivergedError(ArithmeticError, ValueError):
-    """The training loss became NaN or infinite; the estimator keeps the state it had before ``fit``."""
+    """The loss, weights or predictions became NaN or infinite in training; the estimator keeps the state it had before ``fit``."""
 
 
 class OutOfMemoryError(MemoryError):

@@ -109,7 +109,7 @@ def test_an_optimizer_without_weight_decay():
 
 
 def test_no_schedule_no_callback():
-    assert schedule_callbacks(None, 0.1, n_steps=10, patience=1, monitor="train_loss") == []
+    assert schedule_callbacks(None, 0.1, n_steps=10, patience=1, monitor="train_loss", optimizer="adam") == []
 
 
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])

@@ -183,7 +183,14 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose)
         )
         with settings, explain_out_of_memory():
-            result = train(net, training, options, validated=validation_set is not None, run_epoch=tasks.run_epoch)
+            result = train(
+                net,
+                training,
+                options,
+                validated=validation_set is not None,
+                run_epoch=tasks.run_epoch,
+                predict=getattr(target, "predictions", None),
+            )
         self._store(result, keep_optimizer=partial or self.warm_start)
         tasks.end(self.net_)
         return self

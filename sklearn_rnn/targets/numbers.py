@@ -104,7 +104,10 @@ class Numbers(Target):
         return loss, LossSettings(gaps=gaps)
 
     def score(self, decided: Any, target: Any, weight: Any, lengths: Any) -> float:
-        predicted = self.loss.predict(self._by_target(decided), self.standard)
+        with np.errstate(over="ignore"):
+            predicted = self.loss.predict(self._by_target(decided), self.standard)
+        if not np.isfinite(predicted).all():
+            raise FloatingPointError("predictions are not finite")
         return masked_r2(self.standard.decode(target), predicted, weight)
 
     def attributes(self) -> dict[str, Any]:

@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback
 
 from sklearn_rnn.networks.pooling import step_mask
+from sklearn_rnn.training.divergence import NonFiniteOutputs
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
-
-
-def check_callbacks(callbacks: Any) -> None:
-    """Raise ValueError unless all of `callbacks`, a list or None, are what skorch takes for one."""
-    for i, callback in enumerate(callbacks or []):
-        named = isinstance(callback, tuple) and len(callback) == 2 and isinstance(callback[0], str)
-        part = callback[1] if named else callback
-        if not all(hasattr(part, method) for method in ("initialize", "set_params", "on_epoch_end")):
-            raise ValueError(
-                f"callbacks[{i}] is {callback!r:.60}, wanted a skorch callback: an instance, a class, or a pair of a "
-                f"name and one of those. scikit-learn's own callbacks are given to set_callbacks"
-            )
-        if isinstance(part, EpochScoring) and part.use_caching:
-            raise ValueError(
-                f"callbacks[{i}] is an EpochScoring that collects predictions, which it cannot of padded batches: look "
-                f"at validation_scores_, set scikit-learn's ScoringMonitor, or give it use_caching=False"
-            )
-        try:
-            copy.deepcopy(part)
-        except Exception as error:
-            raise ValueError(f"callbacks[{i}], a {type(part).__name__}, cannot be copied: {error}") from error
 
 
 class GradientClipping(Callback):
@@ -117,7 +96,13 @@ class ValidationScore(Callback):
     ----------
     score : callable
         Takes what the loss decides (n, ...), targets (n, ...), weights (n,) and the lengths of the sequences
-        (n_sequences,), padding left out, and returns a float.
+        (n_sequences,), padding left out, and returns a float. A FloatingPointError says that
+        predictions are not finite.
+
+    Raises
+    ------
+    NonFiniteOutputs
+        At the end of an epoch whose predictions are no finite numbers.
     """
 
     def __init__(self, score: Score) -> None:
@@ -144,6 +129,12 @@ class ValidationScore(Callback):
         if self.inside:  # only now: to look for the steps that are no padding is to wait for the device
             inside = torch.cat(self.inside).cpu()
             joined[:3] = [part[inside] for part in joined[:3]]
+        if joined[0].is_floating_point() and not bool(torch.isfinite(joined[0]).all()):
+            raise NonFiniteOutputs
         parts = (part.double().numpy() for part in joined)
-        net.history.record("valid_score", float(self.score(*parts)))
+        try:
+            score = float(self.score(*parts))
+        except FloatingPointError:
+            raise NonFiniteOutputs from None
+        net.history.record("valid_score", score)
         self.batches, self.inside = [], []

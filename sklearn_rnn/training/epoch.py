@@ -19,6 +19,7 @@ from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
 from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.truncated import TruncatedPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
+from sklearn_rnn.training.given_callbacks import NamedHistory
 from sklearn_rnn.training.optimization import FusedStep
 from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
 
@@ -125,6 +126,10 @@ class Net(NeuralNet):
     """A skorch net whose own loop reads batches, and computes gradients, as that of this module does."""
 
     carried_: Any = None  # the state that the next batch goes on from
+
+    def initialize_history(self) -> None:
+        """Begin a history that names what it has."""
+        self.history_ = NamedHistory()
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Loss and outputs of a batch, whose gradients are left in the parameters."""

@@ -9,6 +9,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,16 @@ from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from sklearn_rnn.data.batching import BatchIterator, Buckets, Order, SequenceDataset
-from sklearn_rnn.exceptions import TrainingDivergedError
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import NetworkSpec
-from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore, check_callbacks
+from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
+from sklearn_rnn.training.divergence import NonFiniteOutputs, Predict, check_epoch, check_outputs, diverged
 from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
+from sklearn_rnn.training.given_callbacks import EstimatorScoring, Evaluate, callbacks_of_fit, check_callbacks
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
 
 VALIDATION_STEPS = 2**12
@@ -127,6 +129,7 @@ def build_net(
     order: Order | None = None,
     validation: SequenceDataset | None = None,
     score: Score | None = None,
+    evaluate: Evaluate | None = None,
 ) -> NeuralNet:
     """A fresh, initialised skorch net.
 
@@ -142,6 +145,8 @@ def build_net(
     validation : SequenceDataset, optional
     score : callable, optional
         Of the validation data; see :class:`ValidationScore`.
+    evaluate : callable, optional
+        What scores whole sequences for an EpochScoring among the callbacks.
 
     Returns
     -------
@@ -165,6 +170,7 @@ def build_net(
         n_steps=options.max_epochs * n_batches,
         patience=max(1, options.n_iter_no_change // 2),
         monitor="train_loss" if validation is None else "valid_loss",
+        optimizer=options.optimizer,
     )
     net = Net(
         module=build_network,
@@ -179,7 +185,7 @@ def build_net(
         iterator_valid__batch_size=_validation_batch_size(validation, options),
         batch_size=options.batch_size,
         train_split=None if validation is None else predefined_split(validation),
-        callbacks=[*callbacks, *copy.deepcopy(options.callbacks or [])],  # skorch changes what it is given
+        callbacks=[*callbacks, *callbacks_of_fit(options.callbacks, evaluate)],
         device=options.device,
         verbose=options.verbose if world.rank == 0 else 0,
         **silent,
@@ -223,7 +229,13 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
 
 
 def train(
-    net: NeuralNet, training: SequenceDataset, options: TrainingOptions, *, validated: bool, run_epoch: RunEpoch
+    net: NeuralNet,
+    training: SequenceDataset,
+    options: TrainingOptions,
+    *,
+    validated: bool,
+    run_epoch: RunEpoch,
+    predict: Predict | None = None,
 ) -> TrainingResult:
     """Train for at most ``options.max_epochs``.
 
@@ -237,6 +249,8 @@ def train(
         Whether `net` has validation data.
     run_epoch : callable
         Takes the net and the work of an epoch, does the work, and tells whether to stop.
+    predict : callable, optional
+        Maps outputs (n, n_outputs) to the numbers that they stand for.
 
     Returns
     -------
@@ -247,7 +261,7 @@ def train(
     ValueError
         If skorch's ``EarlyStopping`` is to look at validation data, and there is none.
     TrainingDivergedError
-        If the loss turns NaN or infinite.
+        If the loss, weights or outputs turn NaN or infinite.
     KeyboardInterrupt
         If the user interrupts; skorch's own ``EarlyStopping`` merely ends the training.
     """
@@ -262,19 +276,22 @@ def train(
     net.notify("on_train_begin", X=training, y=None)
     for epoch in range(1, options.max_epochs + 1):
         try:
-            stop = run_epoch(net, lambda: train_epoch(net, training, autocast=options.autocast))
+            stop = run_epoch(net, partial(_train_epoch, net, training, epoch, options))
         except KeyboardInterrupt:
             if not _stopped_by_callback(net):
                 raise
+            check_epoch(net, epoch, options)
             stop = True
         record = net.history[-1]
-        _check_finite(record, epoch, options)
         monitored = record["valid_score"] if restore_best else -record["train_loss"]
         loss = record["valid_loss"] if restore_best else record["train_loss"]
         if progress.update(epoch, monitored, loss) and restore_best:
             best_weights = {name: value.clone() for name, value in net.module_.state_dict().items()}
         if world.any(stop) or progress.exhausted:
             break
+    if best_weights:
+        net.module_.load_state_dict(best_weights)  # which callbacks may save
+    check_outputs(net, training, epoch, options, predict)
     net.notify("on_train_end", X=training, y=None)
     if best_weights:
         net.module_.load_state_dict(best_weights)
@@ -296,6 +313,15 @@ def train(
     return result
 
 
+def _train_epoch(net: NeuralNet, training: SequenceDataset, epoch: int, options: TrainingOptions) -> None:
+    """Train for one epoch, and see that it has not diverged before anybody looks at what it has left."""
+    try:
+        train_epoch(net, training, autocast=options.autocast)
+    except NonFiniteOutputs:
+        raise diverged("Predictions of the validation data became infinite or NaN", epoch, options) from None
+    check_epoch(net, epoch, options)
+
+
 def _on_cpu(state: Any) -> Any:
     """The state of an optimizer with its tensors on the CPU, so that it can be read where there is no other device."""
     if isinstance(state, dict):
@@ -314,16 +340,6 @@ def _refuse_to_monitor_validation(net: NeuralNet) -> None:
             )
 
 
-def _check_finite(record: dict[str, Any], epoch: int, options: TrainingOptions) -> None:
-    for loss in (float(record["train_loss"]), float(record.get("valid_loss", 0.0))):
-        if not math.isfinite(loss):
-            raise TrainingDivergedError(
-                f"The loss became {loss!r} in epoch {epoch}. Try a lower learning_rate "
-                f"(now {options.learning_rate!r}), a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), "
-                f"nonlinearity='tanh', or inputs and targets on a common scale, for example PerStep(StandardScaler())"
-            )
-
-
 def _stopped_by_callback(net: NeuralNet) -> bool:
     """Whether a KeyboardInterrupt is skorch's own EarlyStopping, which stops in that way, or the user's."""
     return any(
@@ -335,8 +351,9 @@ def _stopped_by_callback(net: NeuralNet) -> bool:
 def _strip(net: NeuralNet) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
     own = (Freezing, GradientClipping, ValidationScore, SharedGradients, SharedFigures)
-    net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not isinstance(callback, own)]
-    net.callbacks = [callback for callback in net.callbacks or [] if not isinstance(callback, own)]
+    kept = [part for part in net.callbacks_ if not isinstance(part[1], own)]
+    net.callbacks_ = [EstimatorScoring.unwrapped(part) for part in kept]
+    net.callbacks = [EstimatorScoring.unwrapped(part) for part in net.callbacks or [] if not isinstance(part, own)]
     for _, callback in net.callbacks_:
         if isinstance(callback, LRScheduler):
             callback.__dict__.pop("lr_scheduler_", None)  # it holds the optimizer

@@ -33,7 +33,13 @@ def optimizer_parameters(
 
 
 def schedule_callbacks(
-    lr_schedule: str | None, learning_rate: float, *, n_steps: int, patience: int, monitor: str
+    lr_schedule: str | None,
+    learning_rate: float,
+    *,
+    n_steps: int,
+    patience: int,
+    monitor: str,
+    optimizer: str | type[torch.optim.Optimizer],
 ) -> list[LRScheduler]:
     """The callback that drives the learning rate, in a list that is empty without a schedule.
 
@@ -48,6 +54,8 @@ def schedule_callbacks(
         Epochs without improvement before "plateau" halves the rate.
     monitor : str
         What "plateau" looks at.
+    optimizer : str or subclass of torch.optim.Optimizer
+        One with momentum has it lowered by "onecycle" while the rate rises.
     """
     if lr_schedule is None:
         return []
@@ -55,7 +63,15 @@ def schedule_callbacks(
         return [LRScheduler(ReduceLROnPlateau, monitor=monitor, factor=0.5, patience=patience)]
     if lr_schedule == "cosine":
         return [LRScheduler(CosineAnnealingLR, T_max=n_steps, step_every="batch")]
-    return [LRScheduler(OneCycleLR, max_lr=learning_rate, total_steps=n_steps + 1, step_every="batch")]
+    options = {"max_lr": learning_rate, "total_steps": n_steps + 1, "cycle_momentum": _has_momentum(optimizer)}
+    return [LRScheduler(OneCycleLR, **options, step_every="batch")]
+
+
+def _has_momentum(optimizer: str | type[torch.optim.Optimizer]) -> bool:
+    """Whether an optimizer by name or class has momentum that a schedule may move: not one that is 0 all along."""
+    cls, options = OPTIMIZERS[optimizer] if isinstance(optimizer, str) else (optimizer, {})
+    known = inspect.signature(cls).parameters
+    return "betas" in known or ("momentum" in known and bool(options.get("momentum", known["momentum"].default)))
 
 
 class FusedStep:

@@ -1,0 +1,97 @@
+"""Whether a training has diverged: losses, weights and outputs that are no finite numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from torch import Tensor
+
+from sklearn_rnn.data.batching import SequenceDataset, batches_by_steps
+from sklearn_rnn.exceptions import TrainingDivergedError
+from sklearn_rnn.networks.pooling import step_mask
+
+Predict = Callable[[NDArray[Any]], NDArray[Any]]
+
+HARMLESS = 1e3
+"""Weights up to which only the longest sequences are looked at in the end: a step that spoils others is seen in them."""
+
+STEPS_LOOKED_AT = 2**12
+"""Padded steps of one batch of those that are looked at in the end, and the most of one sequence."""
+
+
+class NonFiniteOutputs(ArithmeticError):
+    """Predictions of the validation data are no finite numbers: of no use to a score."""
+
+
+def diverged(what: str, epoch: int, options: Any) -> TrainingDivergedError:
+    """The error that says that `what` is no finite number after `epoch`, and what to try."""
+    return TrainingDivergedError(
+        f"{what} in epoch {epoch}. Try a lower learning_rate "
+        f"(now {options.learning_rate!r}), a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), "
+        f"nonlinearity='tanh', or inputs and targets on a common scale, for example PerStep(StandardScaler())"
+    )
+
+
+def check_epoch(net: NeuralNet, epoch: int, options: Any) -> None:
+    """Raise TrainingDivergedError unless the losses of an epoch and the weights that it has left are finite.
+
+    The loss of a batch is that before the step which it leads to: the last step of all shows in the weights alone.
+    """
+    record = net.history[-1]
+    for loss in (float(record["train_loss"]), float(record.get("valid_loss", 0.0))):
+        if not math.isfinite(loss):
+            raise diverged(f"The loss became {loss!r}", epoch, options)
+    if not math.isfinite(greatest_weight(net.module_)):
+        raise diverged("Weights became infinite or NaN", epoch, options)
+
+
+@torch.no_grad()
+def check_outputs(
+    net: NeuralNet, training: SequenceDataset, epoch: int, options: Any, predict: Predict | None = None
+) -> None:
+    """Raise TrainingDivergedError unless the network that a fit has left has finite outputs for what it learned from.
+
+    Weights may be finite, and what they make of a sequence not. Where they are of a usual size the longest sequences are
+    looked at, a batch of them, and else all.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+    training : SequenceDataset
+    epoch : int
+    options : TrainingOptions
+    predict : callable, optional
+        Maps outputs (n, n_outputs) to the numbers that they stand for, which have to be finite too.
+    """
+    lengths = training.n_steps
+    rows = np.arange(len(lengths))
+    if greatest_weight(net.module_) <= HARMLESS:
+        rows = np.argsort(lengths, kind="stable")[-options.batch_size :]
+    net.module_.eval()
+    for index in batches_by_steps(lengths[rows], STEPS_LOOKED_AT):
+        batch = training.batch(rows[index])
+        lengths_seen = batch.lengths.clamp(max=STEPS_LOOKED_AT)
+        outputs = net.module_(batch.values[:, :STEPS_LOOKED_AT], lengths_seen)
+        if outputs.ndim > 2:  # one at each step; on padding anything
+            outputs = outputs[step_mask(lengths_seen, outputs.shape[1])]
+        if not _finite(outputs, predict):
+            raise diverged("Predictions became infinite or NaN", epoch, options)
+
+
+def _finite(outputs: Tensor, predict: Predict | None) -> bool:
+    if predict is None or not bool(torch.isfinite(outputs).all()):
+        return bool(torch.isfinite(outputs).all())
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(predict(outputs.double().cpu().numpy())).all())
+
+
+def greatest_weight(module: torch.nn.Module) -> float:
+    """The greatest absolute value of a learned weight; NaN where there is one."""
+    greatest: list[Tensor] = [weight.detach().abs().max() for weight in module.parameters() if weight.numel()]
+    return float(torch.stack([value.double() for value in greatest]).max())
