@@ -32,6 +32,8 @@ class TrainingSet:
     step_weight : Sequences or None
         The weight of each step, where steps of a sequence differ in it.
     groups : array of shape (n_sequences,) or None
+    rows : array of int, shape (n_sequences,), or None
+        Which sequences of what was given these are, or stand for.
     """
 
     sequences: Any
@@ -39,15 +41,16 @@ class TrainingSet:
     weight: NDArray[np.float64]
     step_weight: Sequences | None = None
     groups: NDArray[Any] | None = None
+    rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def take(self, index: NDArray[Any]) -> TrainingSet:
         """The samples at `index` (n_selected,)."""
-        parts = (self.step_weight, self.groups)
-        step_weight, groups = (None if part is None else part[index] for part in parts)
-        return TrainingSet(self.sequences.take(index), self.target[index], self.weight[index], step_weight, groups)
+        parts = (self.step_weight, self.groups, self.rows)
+        beside = (None if part is None else part[index] for part in parts)
+        return TrainingSet(self.sequences.take(index), self.target[index], self.weight[index], *beside)
 
     def truncated(self, max_length: int, cut: str) -> TrainingSet:
         """All sequences, and what belongs to their steps, cut to `max_length` steps at the end named `cut`."""

@@ -19,8 +19,9 @@ from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.estimators._fit_callbacks import FitTasks
+from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
+from sklearn_rnn.estimators._snapshots import learned, of_one_fit, put_in_place, snapshot
 from sklearn_rnn.estimators._splitting import split_validation
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
@@ -81,7 +82,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         ValueError
             If parameters contradict each other, there is one class only, or too little data for `early_stopping`.
         TrainingDivergedError
-            If the loss turns NaN or infinite.
+            If the loss, weights or predictions turn NaN or infinite.
         OutOfMemoryError
             If a batch does not fit into memory.
         KeyboardInterrupt
@@ -90,8 +91,10 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         given = (X_val, y_val, sample_weight_val)
         validation = None if all(part is None for part in given) else given
         going_on = self.warm_start and hasattr(self, "net_")
-        with self._fitting():
-            return self._fit(X, y, sample_weight, validation, groups, reset=not going_on)
+        tasks = FitTasks(self, X, y, sample_weight, self.max_epochs)
+        with self._fitting() as aside:
+            aside._fit(X, y, sample_weight, validation, groups, tasks, reset=not going_on)
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -114,9 +117,12 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self : estimator
         """
         going_on = hasattr(self, "net_")
-        with self._fitting():
-            return self._fit(X, y, sample_weight, None, None, reset=not going_on, classes=classes, partial=True)
+        tasks = FitTasks(self, X, y, sample_weight, 1)
+        with self._fitting() as aside:
+            aside._fit(X, y, sample_weight, None, None, tasks, reset=not going_on, classes=classes, partial=True)
+        return self
 
+    @of_one_fit
     def transform_steps(self, X: Any) -> NDArray[Any]:
         """The hidden state after each step.
 
@@ -154,22 +160,25 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         sample_weight: Any,
         validation: tuple[Any, Any, Any] | None,
         groups: Any,
+        tasks: FitTasks,
         *,
         reset: bool,
         classes: Any = None,
         partial: bool = False,
-    ) -> Any:
+    ) -> None:
         """Validate, learn, encode, build, train and store: all of ``fit`` and ``partial_fit``."""
         random_state = current_world().shared(check_random_state(self.random_state))
         device = current_world().own_device(resolve_device(self.device))
         self._layer_sizes()
-        tasks = FitTasks(self, X, y, sample_weight, 1 if partial else self.max_epochs)
+        tasks.fitted_by(self)
         splitting = random_state if self.early_stopping and validation is None and not partial else None
-        parts = self._learn(X, y, sample_weight, groups, reset=reset, classes=classes, splitting=splitting)
+        data, held_out, split = self._learn(
+            X, y, sample_weight, groups, reset=reset, classes=classes, splitting=splitting
+        )
         if validation is not None:
-            parts = parts[0], self._read_validation_set(*validation)
-        data, held_out = parts
+            held_out = self._read_validation_set(*validation)
         self._look_at_scales(data, None if validation is None else held_out, reset=reset)
+        scores = EpochScores(self, X, y, validation, split)
         target = self.target_
         data = target.cut(data).spread()
         criterion = target.criterion(data) if held_out is None else target.criterion(data, held_out)
@@ -177,7 +186,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
         options = self._training_options(device, random_state, partial=partial)
         with compute_settings(1, self.engine), explain_out_of_memory():
-            net = self._build_net(criterion, options, training, validation_set, reset=reset)
+            net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
         settings = compute_settings(
             self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose)
@@ -193,7 +202,6 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             )
         self._store(result, keep_optimizer=partial or self.warm_start)
         tasks.end(self.net_)
-        return self
 
     def _learn(
         self,
@@ -205,7 +213,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
         classes: Any,
         splitting: np.random.RandomState | None,
-    ) -> tuple[TrainingSet, TrainingSet | None]:
+    ) -> tuple[TrainingSet, TrainingSet | None, tuple[NDArray[Any], NDArray[Any]] | None]:
         """Read, split, merge equal samples, learn the encoding and the target, and encode.
 
         Returns
@@ -213,14 +221,18 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         training : TrainingSet
         held_out : TrainingSet or None
             The part set aside, if `splitting` is there to draw it.
+        split : (array, array) or None
+            The rows of X in either part, if there are two.
         """
         target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
-        held_out = None
+        held_out = split = None
         if splitting is None:
             data = replace(whole, groups=None).merged()
         else:
             rows = split_validation(whole, self.validation_fraction, target.strata, splitting)
             data, held_out = (whole.merged(part) for part in rows)
+            if whole.rows is not None:
+                split = whole.rows[rows[0]], whole.rows[rows[1]]
         if reset:
             self._learn_encoding(data)
             target.learn(whole, data, classes)
@@ -230,7 +242,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self.target_: Any = target
         for name, value in target.attributes().items():
             setattr(self, name, value)
-        return self._encode_merged(data), None if held_out is None else self._encode_merged(held_out)
+        return self._encode_merged(data), None if held_out is None else self._encode_merged(held_out), split
 
     def _to_dataset(self, data: TrainingSet, device: torch.device, *, training: bool) -> SequenceDataset:
         """Encoded `data` as batches are cut from it, with the weights of the loss."""
@@ -251,6 +263,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         options: TrainingOptions,
         training: SequenceDataset,
         validation: SequenceDataset | None,
+        scores: EpochScores,
         *,
         reset: bool,
     ) -> Any:
@@ -268,6 +281,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             n_batches=-(-len(training) // options.batch_size),
             validation=validation,
             score=self.target_.score,
+            evaluate=scores,
         )
         if not reset:
             resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
@@ -308,35 +322,32 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self._optimizer_state = result.optimizer_state if keep_optimizer else None
 
     @contextmanager
-    def _fitting(self) -> Iterator[None]:
-        """Keep the fitted attributes as they were if the fit fails or is interrupted; be joined by other processes.
+    def _fitting(self) -> Iterator[Any]:
+        """A copy to be fitted, whose fit is put in place in one step when it is done; be joined by other processes.
 
-        Blocks that the caller is in, without gradients or with autocast, do not reach inside.
+        Whoever predicts meanwhile does so with the fit of before, and so does everybody if this one fails or is
+        interrupted. Blocks that the caller is in, without gradients or with autocast, do not reach inside.
         """
-
-        def fitted() -> dict[str, Any]:
-            return {k: v for k, v in vars(self).items() if k.endswith("_") or k == "_optimizer_state"}
-
-        before = fitted()
-        try:
-            device = resolve_device(self.device)
-            with (
-                torch.inference_mode(False),
-                torch.enable_grad(),
-                torch.autocast(device.type, enabled=False),
-                join_world(enabled=self.data_parallel, device=device),
-            ):
-                yield
-        except BaseException:
-            for name in fitted():
-                delattr(self, name)
-            self.__dict__.update(before)
-            raise
+        aside = snapshot(self)
+        device = resolve_device(self.device)
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast(device.type, enabled=False),
+            join_world(enabled=self.data_parallel, device=device),
+        ):
+            yield aside
+        put_in_place(self, learned(aside))
 
     def __sklearn_clone__(self) -> Any:
-        """A copy that is not fitted; `pretrained`, which is nothing without its fit, is shared."""
-        copy = _clone_parametrized(self)
-        copy.pretrained = self.pretrained
+        """A copy that is not fitted; `pretrained`, which is nothing without its fit, is shared, and so are `callbacks`.
+
+        These report to objects of the caller, and fits do not write on them.
+        """
+        bare = snapshot(self)
+        bare.pretrained = bare.callbacks = None
+        copy = _clone_parametrized(bare)
+        copy.pretrained, copy.callbacks = self.pretrained, self.callbacks
         return copy
 
     def __getstate__(self) -> dict[str, Any]:

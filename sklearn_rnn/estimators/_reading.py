@@ -42,7 +42,7 @@ class ReadingRNN(Hyperparameters):
         target, labels = self._read_target(y, inputs, None if reset else self.target_)
         weight, step_weight = target.read_weight(sample_weight, inputs, name=weights)
         groups = validate_groups(groups, len(inputs))
-        data = TrainingSet(self._shorten(inputs, target), labels, weight, step_weight, groups)
+        data = TrainingSet(self._shorten(inputs, target), labels, weight, step_weight, groups, np.arange(len(inputs)))
         counted = (weight > 0) & (inputs.lengths > 0) & target.present(labels)
         if not counted.any():
             raise ValueError("no sequence is left to learn from: each one has weight 0, no steps, or no labelled step")
