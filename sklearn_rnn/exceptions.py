@@ -8,7 +8,7 @@ class SequenceDataError(ValueError):
 
 
 class TrainingDivergedError(ArithmeticError, ValueError):
-    """The loss, weights or predictions became NaN or infinite in training; the estimator keeps the state it had before ``fit``."""
+    """Loss, weights or predictions became NaN or infinite in training; the estimator is what it was before ``fit``."""
 
 
 class OutOfMemoryError(MemoryError):

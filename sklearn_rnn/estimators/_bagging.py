@@ -19,6 +19,7 @@ from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
+from sklearn_rnn.estimators._snapshots import of_one_fit
 
 
 @documented
@@ -83,6 +84,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
 
     estimator: Any = extended(BaseSequenceBagging, "estimator", "None is :class:`RNNClassifier` with its defaults.")
 
+    @of_one_fit
     def predict(self, X: Any) -> NDArray[Any]:
         """The class with the greatest mean probability.
 
@@ -96,6 +98,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
         """
         return self._decide(self.predict_proba(X))
 
+    @of_one_fit
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The mean of the members' probabilities; of members that have none, the shares of their votes.
 
@@ -110,6 +113,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
         """
         return self._mean_prediction(X)
 
+    @of_one_fit
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the mean probability.
 
@@ -225,6 +229,7 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
 
     estimator: Any = extended(BaseSequenceBagging, "estimator", "None is :class:`RNNRegressor` with its defaults.")
 
+    @of_one_fit
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The mean of the members' predictions.
 

@@ -30,6 +30,7 @@ from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
+from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
 from sklearn_rnn.exceptions import SequenceDataError
 
 
@@ -116,7 +117,7 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
             raise SequenceDataError("X is empty: found 0 sample(s), a minimum of 1 sequence is required")
         target = self._validate_target(y, n_rows)
         weight = validate_weights(sample_weight, n_rows)
-        learned, codes = self._learn_target(target, weight > 0)
+        of_target, codes = self._learn_target(target, weight > 0)
 
         template = self._template()
         weighted = _takes_weights(template)
@@ -134,14 +135,12 @@ class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
             delayed(_fit_member)(template, X, target, population.rows, draw, seed, weighted, routed)
             for seed, draw in zip(seeds, draws, strict=True)
         )
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        for name, value in learned.items():
-            setattr(self, name, value)
-        self.estimators_ = members
-        self.estimators_samples_ = [population.rows[draw > 0].astype(np.int32) for draw in draws]
+        aside = snapshot(self)
+        put_in_place(aside, {**of_target, "estimators_": members})
+        aside.estimators_samples_ = [population.rows[draw > 0].astype(np.int32) for draw in draws]
         if self.oob_score:
-            self._score_out_of_bag(X, target, weight, population, draws)
+            aside._score_out_of_bag(X, target, weight, population, draws)
+        put_in_place(self, learned(aside))
         return self
 
     @property

@@ -188,9 +188,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
-        settings = compute_settings(
-            self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose)
-        )
+        settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose))
         with settings, explain_out_of_memory():
             result = train(
                 net,

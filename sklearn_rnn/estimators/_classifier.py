@@ -17,6 +17,7 @@ from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
+from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import LabelParameters
 from sklearn_rnn.targets.classes import Classes, class_target
 
@@ -73,6 +74,7 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
         "For multilabel targets the dict is about the labels' positions, and weighs the sequences that carry them.",
     )
 
+    @of_one_fit
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each sequence.
 
@@ -86,6 +88,7 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
         """
         return self._learned_target.labels(self._outputs(X))
 
+    @of_one_fit
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """The logits: of the second class for binary targets, else one for each class or label.
 
@@ -99,6 +102,7 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
         """
         return self._learned_target.decision(self._outputs(X))
 
+    @of_one_fit
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """The probability of each class.
 
@@ -113,6 +117,7 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
         """
         return self._learned_target.probabilities(self._outputs(X))
 
+    @of_one_fit
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """The logarithm of the probability of each class, exact where the probability itself rounds to 0.
 
@@ -126,6 +131,7 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
         """
         return self._learned_target.log_probabilities(self._outputs(X))
 
+    @of_one_fit
     def staged_predict_proba(self, X: Any) -> Iterator[NDArray[np.float64]]:
         """The probabilities after each step: what would be predicted if the sequences ended there.
 

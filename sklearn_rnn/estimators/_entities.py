@@ -12,6 +12,7 @@ from sklearn_rnn.data.entities import Entity, place_in, token_input
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.tag_schemes import SCHEMES, SpanTable, span_table
+from sklearn_rnn.estimators._snapshots import of_one_fit
 
 
 class EntityMixin:
@@ -19,6 +20,7 @@ class EntityMixin:
 
     _read_inputs: Any
 
+    @of_one_fit
     def predict_entities(self, X: Any) -> NDArray[Any]:
         """The entities that the most probable labels mark, with their probabilities.
 

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.estimators._base import BaseRNN
+from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import PoolingParameters
 
 
@@ -30,6 +31,7 @@ def _pools_by_attention(estimator: PooledRNN) -> bool:
 class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParameters, BaseRNN):
     """An estimator that pools where there is one target a sequence; ``transform`` gives a vector for each sequence."""
 
+    @of_one_fit
     def transform(self, X: Any) -> NDArray[np.float64]:
         """The pooled hidden state of each sequence, which the head reads; of a target a step the mean of the states.
 
@@ -46,6 +48,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
             return compute(lambda net, x, n: net.representation(x, n), sequences, per_step=False)
 
     @available_if(_pools_by_attention)
+    @of_one_fit
     def attention_weights(self, X: Any) -> NDArray[Any]:
         """The weight of each step in the pooled vector; only with ``pooling="attention"``.
 

@@ -17,6 +17,7 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._pooled import PooledRNN
+from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import NumberParameters
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES, number_loss
@@ -101,6 +102,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
     True
     """
 
+    @of_one_fit
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """The expected target of each sequence, or step; of a loss that is no mean, what it has its minimum at.
 
@@ -132,6 +134,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         return (mean, target.in_format(target.deviations(outputs), sequences)) if return_std else mean
 
     @available_if(_has_quantiles)
+    @of_one_fit
     def predict_quantiles(self, X: Any, quantiles: ArrayLike | None = None) -> Any:
         """Quantiles of each target, which never cross; only of ``loss="quantile"`` and of distributions.
 
@@ -150,6 +153,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         return target.in_format(target.quantiles(outputs, quantiles), sequences)
 
     @available_if(_has_distribution)
+    @of_one_fit
     def sample_y(self, X: Any, n_samples: int = 1, random_state: int | np.random.RandomState | None = 0) -> Any:
         """Draw targets from the predicted distributions.
 
@@ -171,6 +175,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         return target.in_format(drawn, sequences)
 
     @available_if(_has_distribution)
+    @of_one_fit
     def log_likelihood(self, X: Any, y: Any) -> Any:
         """The logarithm of the density, or of counts of the probability, that is predicted for each target.
 
@@ -191,6 +196,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         outputs, sequences = self._compute(inputs)
         return target.in_format(target.log_likelihood(outputs, labels), sequences)
 
+    @of_one_fit
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The coefficient of determination R2 of the predictions.
 

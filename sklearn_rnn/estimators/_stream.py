@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 
+from sklearn_rnn.estimators._snapshots import snapshot
 from sklearn_rnn.estimators._stream_answers import Answers, ClassAnswers, NumberAnswers, answers_of
 from sklearn_rnn.estimators._stream_models import check_goes_on, parts_of
 from sklearn_rnn.estimators._stream_steps import StepReader
@@ -128,7 +129,7 @@ class Stream:
         if not isinstance(n_streams, Integral) or isinstance(n_streams, bool) or n_streams < 1:
             raise ValueError(f"n_streams={n_streams!r} must be an int of at least 1")
         before, last = parts_of(model)
-        transformers, estimator = copy.deepcopy(before), copy.copy(last)  # a later fit changes others
+        transformers, estimator = copy.deepcopy(before), snapshot(last)  # a later fit changes others
         self.n_streams = int(n_streams)
         settings = partial(compute_settings, estimator.n_threads, estimator.engine)
         with estimator._predictor() as predictor:

@@ -20,6 +20,7 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._entities import EntityMixin
 from sklearn_rnn.estimators._parameters import extended, record_of
+from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import LabelParameters, TagParameters
 from sklearn_rnn.targets.tag_codec import tag_lists
 from sklearn_rnn.targets.tags import NO_CODEC, Tags
@@ -86,6 +87,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
 
     _allow_empty: ClassVar[bool] = True
 
+    @of_one_fit
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label sequence (Viterbi), or without a chain the most probable label of each step.
 
@@ -100,6 +102,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         """
         return tag_lists(self._decide(self._read_inputs(X)), self.codec_.spelling)
 
+    @of_one_fit
     def predict_proba(self, X: Any) -> NDArray[Any]:
         """The probability of each label at each step: its marginal over all label sequences (forward-backward).
 
@@ -119,6 +122,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
             of_pairs = [self._probability_of(pairs, compute, emissions) for pairs, *_ in self.codec_.touching()]
         return object_array(list(emissions.with_values(self.target_.class_probabilities(marginals, of_pairs))))
 
+    @of_one_fit
     def predict_nbest(self, X: Any, n: int = 5) -> NDArray[Any]:
         """The `n` most probable label sequences of each sequence, with their probabilities.
 
@@ -146,6 +150,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
             found = compute(lambda net, x, k: net.head.ranked_paths(x, k, int(n)), emissions, per_step=True)
         return object_array(self.target_.candidates(emissions, found))
 
+    @of_one_fit
     def predict_log_proba_of(self, X: Any, y: Any) -> NDArray[np.float64]:
         """The log-probability of given label sequences.
 
@@ -173,6 +178,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
                 lambda net, x, n, y: net.head.log_probability_of(x, n, y, sets), emissions, codes, per_step=False
             )
 
+    @of_one_fit
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The share of steps with the right label, or the F1 of spans, as `scoring` says.
 
@@ -197,6 +203,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         return target.score_labels(truth, self._decide(inputs), cut_alike(sample_weight, inputs))
 
     @property
+    @of_one_fit
     def transitions_(self) -> Any:
         """The scores of one label after another, as a DataFrame.
 

@@ -26,7 +26,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     The cache lies beside this file, or where that folder cannot be written to, in the user's own; where there is
     neither, each process compiles anew.
     """
-    compiled = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    compiled: Any = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
     if isinstance(compiled, Dispatcher):  # not so where NUMBA_DISABLE_JIT is set
         compiled._cache = _cache_of(function)
     return compiled
@@ -49,7 +49,7 @@ def _cache_of(function: Callable[..., Any]) -> KernelCache | NoCache:
         return NoCache()
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
+class KernelCache(FunctionCache):
     """numba's cache of one kernel. What cannot be read from it is compiled, and what cannot be kept is not kept."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -80,7 +80,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]  # numba has no types
             self.disable()
 
 
-class NoCache(NullCache):  # type: ignore[misc]
+class NoCache(NullCache):
     """That of a kernel that each process compiles anew."""
 
     def load_overload(self, sig: Any, target_context: Any) -> None:

@@ -108,7 +108,7 @@ def current_engine() -> Engine:
 
 @contextmanager
 def using_engine(engine: Engine, *, watched: bool = False) -> Iterator[None]:
-    """Compute with `engine` inside the block, and close it after that; if `watched`, print when kernels are compiled."""
+    """Compute with `engine` inside the block, and close it after that; `watched` prints when kernels are compiled."""
     token = _engine.set(engine)
     try:
         with ANNOUNCER.computing(watched=watched):
@@ -125,7 +125,7 @@ def why_no_kernels() -> str | None:
         from numba import config
     except ImportError:
         return "numba, which cannot be imported: install it"
-    if config.DISABLE_JIT:  # numba would run the kernels as Python, a thousand times slower
+    if getattr(config, "DISABLE_JIT", 0):  # numba would run the kernels as Python, a thousand times slower
         return "numba's compiler, which NUMBA_DISABLE_JIT switches off: unset that variable"
     return None
 

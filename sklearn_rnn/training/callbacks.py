@@ -10,7 +10,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sklearn_rnn.networks.pooling import step_mask
-from sklearn_rnn.training.divergence import NonFiniteOutputs
+from sklearn_rnn.training.divergence import NonFiniteOutputsError
 
 Score = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], float]
 
@@ -101,7 +101,7 @@ class ValidationScore(Callback):
 
     Raises
     ------
-    NonFiniteOutputs
+    NonFiniteOutputsError
         At the end of an epoch whose predictions are no finite numbers.
     """
 
@@ -130,11 +130,11 @@ class ValidationScore(Callback):
             inside = torch.cat(self.inside).cpu()
             joined[:3] = [part[inside] for part in joined[:3]]
         if joined[0].is_floating_point() and not bool(torch.isfinite(joined[0]).all()):
-            raise NonFiniteOutputs
+            raise NonFiniteOutputsError
         parts = (part.double().numpy() for part in joined)
         try:
             score = float(self.score(*parts))
         except FloatingPointError:
-            raise NonFiniteOutputs from None
+            raise NonFiniteOutputsError from None
         net.history.record("valid_score", score)
         self.batches, self.inside = [], []

@@ -19,13 +19,13 @@ from sklearn_rnn.networks.pooling import step_mask
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
 
 HARMLESS = 1e3
-"""Weights up to which only the longest sequences are looked at in the end: a step that spoils others is seen in them."""
+"""Weights up to which only the longest sequences are looked at in the end: what a step spoils is seen in them first."""
 
 STEPS_LOOKED_AT = 2**12
 """Padded steps of one batch of those that are looked at in the end, and the most of one sequence."""
 
 
-class NonFiniteOutputs(ArithmeticError):
+class NonFiniteOutputsError(ArithmeticError):
     """Predictions of the validation data are no finite numbers: of no use to a score."""
 
 
@@ -57,8 +57,8 @@ def check_outputs(
 ) -> None:
     """Raise TrainingDivergedError unless the network that a fit has left has finite outputs for what it learned from.
 
-    Weights may be finite, and what they make of a sequence not. Where they are of a usual size the longest sequences are
-    looked at, a batch of them, and else all.
+    Weights may be finite, and what they make of a sequence not. Where they are of a usual size a batch of the longest
+    sequences is looked at, and else all.
 
     Parameters
     ----------

@@ -32,8 +32,8 @@ def check_callbacks(callbacks: Any) -> None:
             )
         if isinstance(part, BatchScoring) and not _reads_batches(part.scoring):
             raise ValueError(
-                f"callbacks[{i}] is a BatchScoring with scoring={part.scoring!r:.60}, which cannot read a padded batch: "
-                f"take EpochScoring, which predicts whole sequences, or a function of net, X and y"
+                f"callbacks[{i}] is a BatchScoring with scoring={part.scoring!r:.60}, which cannot read a padded "
+                f"batch: take EpochScoring, which predicts whole sequences, or a function of net, X and y"
             )
 
 
@@ -148,7 +148,7 @@ class UnknownFigureError(KeyError):
         return str(self.args[0])  # KeyError shows the quotes of a string
 
 
-class NamedHistory(History):  # type: ignore[misc]  # skorch has no types
+class NamedHistory(History):
     """skorch's history, which says what it has when it is asked for what it has not."""
 
     def __getitem__(self, i: Any) -> Any:

@@ -25,7 +25,7 @@ from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import NetworkSpec
 from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
-from sklearn_rnn.training.divergence import NonFiniteOutputs, Predict, check_epoch, check_outputs, diverged
+from sklearn_rnn.training.divergence import NonFiniteOutputsError, Predict, check_epoch, check_outputs, diverged
 from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
 from sklearn_rnn.training.given_callbacks import EstimatorScoring, Evaluate, callbacks_of_fit, check_callbacks
@@ -317,7 +317,7 @@ def _train_epoch(net: NeuralNet, training: SequenceDataset, epoch: int, options:
     """Train for one epoch, and see that it has not diverged before anybody looks at what it has left."""
     try:
         train_epoch(net, training, autocast=options.autocast)
-    except NonFiniteOutputs:
+    except NonFiniteOutputsError:
         raise diverged("Predictions of the validation data became infinite or NaN", epoch, options) from None
     check_epoch(net, epoch, options)
 
