@@ -267,6 +267,69 @@ def test_kernels_without_any_place_for_a_cache(folder_of_a_kernel):
     assert run_script(script) == "[0.0, 2.0, 4.0] 0"
 
 
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:40])
+
+
+@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("change", [cut_short, lambda path: path.write_bytes(b"no cache\n" * 99)], ids=["cut", "other"])
+def test_a_damaged_cache_is_made_anew(folder_of_a_kernel, tmp_path, pattern, change):
+    script = """
+        import warnings
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, kind, *place: print(kind.__name__, str(message)[:33])
+    """
+    script = textwrap.dedent(script) + textwrap.dedent(ONE_KERNEL.format(folder=str(folder_of_a_kernel)))
+    cache = tmp_path / "cache"
+    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == "[0.0, 2.0, 4.0] 0"
+    for path in cache.rglob(pattern):
+        change(path)
+    told = "RuntimeWarning The cache of compiled kernels in "
+    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == f"{told}\n[0.0, 2.0, 4.0] 0"
+    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == "[0.0, 2.0, 4.0] 1"
+
+
+@pytest.mark.parametrize("fails", ["save", "load", "flush"])
+def test_a_cache_that_is_full_or_not_to_be_read(folder_of_a_kernel, tmp_path, fails):
+    script = f"""
+        import errno, warnings
+        from numba.core.caching import IndexDataCacheFile
+        def fail(*args):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        IndexDataCacheFile.{fails} = fail
+        if "{fails}" == "flush":
+            IndexDataCacheFile.load = fail
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda message, kind, *place: print(kind.__name__)
+    """
+    script = textwrap.dedent(script) + textwrap.dedent(ONE_KERNEL.format(folder=str(folder_of_a_kernel)))
+    script += "print(double(np.arange(3)).tolist())\n"  # of another type, for which there is no second warning
+    told = run_script(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    assert told == "RuntimeWarning\n[0.0, 2.0, 4.0] 0\n[0, 2, 4]"
+
+
+WITHOUT_COMPILER = WITHOUT_NUMBA.replace('sys.modules["numba"] = None', "pass")
+
+
+def test_without_numbas_compiler_torch_does_the_work():
+    said = run_script(WITHOUT_COMPILER, NUMBA_DISABLE_JIT="1")
+    assert said.startswith("engine='fused' needs numba's compiler, which NUMBA_DISABLE_JIT switches off: unset")
+
+
+def test_a_stream_without_numbas_compiler():
+    script = """
+        import numpy as np
+        from sklearn_rnn import RNNSequenceTagger, stream
+        X = np.random.default_rng(0).normal(size=(20, 5, 2))
+        tagger = RNNSequenceTagger(hidden_size=4, max_epochs=2, bidirectional=False).fit(X, X[..., 0] > 0)
+        live = stream(tagger)
+        for step in X[0]:
+            live.update(step)
+        print(len(tagger.predict_nbest(X)[0]), live.n_steps_.tolist())
+    """
+    assert run_script(script, NUMBA_DISABLE_JIT="1") == "5 [5]"
+
+
 def test_an_unknown_engine():
     with pytest.raises(ValueError, match="'engine' parameter of RNNClassifier must be a str among"):
         RNNClassifier(engine="quick").fit(X, y)

@@ -108,6 +108,33 @@ def test_an_optimizer_without_weight_decay():
         optimizer_parameters(torch.optim.Rprop, 0.1, 0.5)
 
 
+WITHOUT_MOMENTUM = ["Adadelta", "Adagrad", "ASGD", "LBFGS", "RMSprop", "Rprop", "SGD"]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", *WITHOUT_MOMENTUM, "NAdam", "RAdam", "Adamax"])
+def test_onecycle_moves_the_momentum_that_there_is(optimizer):
+    """Of an optimizer without any, and of one whose momentum is 0, it moves the rate alone."""
+    seen = []
+
+    class Look(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            (group,) = net.optimizer_.param_groups
+            seen.append((group["lr"], group.get("momentum", 0), group.get("betas")))
+
+    kind = getattr(torch.optim, optimizer, optimizer)
+    options = {"lr_schedule": "onecycle", "learning_rate": RATE, "hidden_size": 4, "max_epochs": 4, "random_state": 0}
+    RNNClassifier(optimizer=kind, callbacks=[Look()], **options).fit(X, y)
+    rates, momenta, betas = zip(*seen, strict=True)
+    assert np.ptp(rates) > 0.5 * RATE
+    assert set(momenta) == {0}
+    assert (betas[0] is None) == (len(set(betas)) == 1)
+
+
+def test_onecycle_moves_the_momentum_of_sgd():
+    (callback,) = schedule_callbacks("onecycle", 0.1, n_steps=9, patience=1, monitor="train_loss", optimizer="sgd")
+    assert callback.kwargs["cycle_momentum"]
+
+
 def test_no_schedule_no_callback():
     assert schedule_callbacks(None, 0.1, n_steps=10, patience=1, monitor="train_loss", optimizer="adam") == []
 

@@ -24,6 +24,7 @@ from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, NetworkSpec
 from sklearn_rnn.training.loop import TrainingOptions
+from sklearn_rnn.training.memory import check_layers
 
 DEFAULT_EMBEDDING_DIM = 64
 
@@ -56,6 +57,7 @@ class Hyperparameters(TrainingParameters, TransferParameters, InputParameters, B
                 raise ValueError(f"hidden_size={sizes!r} gives {len(sizes)} sizes for num_layers={self.num_layers!r}")
             sizes = [int(size) for size in sizes]
         else:
+            check_layers(self.num_layers)
             sizes = [int(sizes)] * self.num_layers
         projects = "proj_size" in CELLS[self.cell_type].options
         if self.proj_size is not None and (not projects or self.proj_size >= min(sizes)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -90,6 +91,8 @@ class Freezing(Callback):
 class ValidationScore(Callback):
     """Score the predictions on the validation data after each epoch, and record it as ``valid_score``.
 
+    Whether it is the best so far is recorded as ``valid_score_best``, which callbacks of skorch monitor.
+
     Of each batch only what the score needs is kept: the code of a class, not the outputs of all of them.
 
     Parameters
@@ -107,8 +110,12 @@ class ValidationScore(Callback):
 
     def __init__(self, score: Score) -> None:
         self.score = score
+        self.best = -math.inf
         self.batches: list[tuple[torch.Tensor, ...]] = []
         self.inside: list[torch.Tensor] = []
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.best = -math.inf
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.batches, self.inside = [], []
@@ -137,4 +144,6 @@ class ValidationScore(Callback):
         except FloatingPointError:
             raise NonFiniteOutputsError from None
         net.history.record("valid_score", score)
+        net.history.record("valid_score_best", score > self.best)
+        self.best = max(self.best, score)
         self.batches, self.inside = [], []

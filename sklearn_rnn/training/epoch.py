@@ -19,7 +19,7 @@ from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
 from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.truncated import TruncatedPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
-from sklearn_rnn.training.given_callbacks import NamedHistory
+from sklearn_rnn.training.given_callbacks import NamedHistory, can_be_pickled
 from sklearn_rnn.training.optimization import FusedStep
 from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
 
@@ -130,6 +130,14 @@ class Net(NeuralNet):
     def initialize_history(self) -> None:
         """Begin a history that names what it has."""
         self.history_ = NamedHistory()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out of a pickle the callbacks that hold what cannot be pickled, such as an open run."""
+        state: dict[str, Any] = super().__getstate__()
+        for name in ("callbacks", "callbacks_"):
+            if isinstance(state.get(name), list):
+                state[name] = [part for part in state[name] if can_be_pickled(part)]
+        return state
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
         """Loss and outputs of a batch, whose gradients are left in the parameters."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -79,14 +80,23 @@ def callbacks_of_fit(callbacks: list[Any] | tuple[Any, ...] | None, evaluate: Ev
                 made.__dict__[name] = own[id(value)]
     used: list[Any] = []
     for callback, part in zip(callbacks or [], parts_of(callbacks), strict=True):
-        copied = own.get(id(part), part)
-        name = None if callback is part else callback[0]
+        copied: Any = own.get(id(part), part)
         if evaluate is not None and scores_epochs(part):
-            if isinstance(copied, type):
-                copied = copied()  # which fails as it does in skorch: without a scoring there is none
-            name, copied = name or type(copied).__name__, EstimatorScoring(copied, evaluate)
-        used.append(copied if name is None else (name, copied))
-    return used
+            copied = EstimatorScoring(copied() if isinstance(copied, type) else copied, evaluate)
+        used.append(copied if callback is part else (callback[0], copied))
+    return _named(used)
+
+
+def _named(callbacks: list[Any]) -> list[Any]:
+    """`callbacks` with names for those that stand for others: the names that skorch would have given these."""
+    kinds = [
+        type(callback.scoring).__name__ if isinstance(callback, EstimatorScoring) else "" for callback in callbacks
+    ]
+    named: list[Any] = []
+    for i, (callback, kind) in enumerate(zip(callbacks, kinds, strict=True)):
+        number = f"_{kinds[: i + 1].count(kind)}" if kinds.count(kind) > 1 else ""
+        named.append((kind + number, callback) if kind else callback)
+    return named
 
 
 def _own(callback: Any) -> Any:
@@ -102,6 +112,17 @@ def _own(callback: Any) -> Any:
         return copy.copy(callback)
     own.__dict__.update(vars(callback))
     return own
+
+
+def can_be_pickled(callback: Any) -> bool:
+    """Whether a pickle can hold `callback`, or at least one of joblib's, which holds what was defined in a function."""
+    try:
+        pickle.dumps(callback)
+    except (AttributeError, pickle.PicklingError):
+        return True
+    except Exception:
+        return False
+    return True
 
 
 class EstimatorScoring(Callback):

@@ -29,6 +29,7 @@ from sklearn_rnn.training.divergence import NonFiniteOutputsError, Predict, chec
 from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
 from sklearn_rnn.training.given_callbacks import EstimatorScoring, Evaluate, callbacks_of_fit, check_callbacks
+from sklearn_rnn.training.memory import check_network
 from sklearn_rnn.training.optimization import optimizer_parameters, schedule_callbacks
 
 VALIDATION_STEPS = 2**12
@@ -153,6 +154,7 @@ def build_net(
     net : skorch.NeuralNet
     """
     check_callbacks(options.callbacks)
+    check_network(spec, options.device)
     # PrintLog makes a table of all epochs after each of them, whether or not it is printed.
     silent: dict[str, Any] = {} if options.verbose else {"callbacks__print_log": None}
     callbacks: list[Any] = [Freezing(options.freeze, options.unfreeze_every, tokens=options.freeze_embeddings)]
