@@ -267,47 +267,6 @@ def test_kernels_without_any_place_for_a_cache(folder_of_a_kernel):
     assert run_script(script) == "[0.0, 2.0, 4.0] 0"
 
 
-def cut_short(path):
-    path.write_bytes(path.read_bytes()[:40])
-
-
-@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
-@pytest.mark.parametrize("change", [cut_short, lambda path: path.write_bytes(b"no cache\n" * 99)], ids=["cut", "other"])
-def test_a_damaged_cache_is_made_anew(folder_of_a_kernel, tmp_path, pattern, change):
-    script = """
-        import warnings
-        warnings.simplefilter("always")
-        warnings.showwarning = lambda message, kind, *place: print(kind.__name__, str(message)[:33])
-    """
-    script = textwrap.dedent(script) + textwrap.dedent(ONE_KERNEL.format(folder=str(folder_of_a_kernel)))
-    cache = tmp_path / "cache"
-    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == "[0.0, 2.0, 4.0] 0"
-    for path in cache.rglob(pattern):
-        change(path)
-    told = "RuntimeWarning The cache of compiled kernels in "
-    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == f"{told}\n[0.0, 2.0, 4.0] 0"
-    assert run_script(script, NUMBA_CACHE_DIR=str(cache)) == "[0.0, 2.0, 4.0] 1"
-
-
-@pytest.mark.parametrize("fails", ["save", "load", "flush"])
-def test_a_cache_that_is_full_or_not_to_be_read(folder_of_a_kernel, tmp_path, fails):
-    script = f"""
-        import errno, warnings
-        from numba.core.caching import IndexDataCacheFile
-        def fail(*args):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        IndexDataCacheFile.{fails} = fail
-        if "{fails}" == "flush":
-            IndexDataCacheFile.load = fail
-        warnings.simplefilter("always")
-        warnings.showwarning = lambda message, kind, *place: print(kind.__name__)
-    """
-    script = textwrap.dedent(script) + textwrap.dedent(ONE_KERNEL.format(folder=str(folder_of_a_kernel)))
-    script += "print(double(np.arange(3)).tolist())\n"  # of another type, for which there is no second warning
-    told = run_script(script, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
-    assert told == "RuntimeWarning\n[0.0, 2.0, 4.0] 0\n[0, 2, 4]"
-
-
 WITHOUT_COMPILER = WITHOUT_NUMBA.replace('sys.modules["numba"] = None', "pass")
 
 
