@@ -376,7 +376,8 @@ class TrainingParameters:
         None,
         [list, tuple, None],
         "list or tuple of skorch callbacks, or None",
-        "Copied before use; the copies that were used are in ``net_.callbacks_``.",
+        "Each fit works on copies that hold the same objects; they are in ``net_.callbacks_`` afterwards. Clones share "
+        "the callbacks.",
     )
     verbose: int = parameter(
         0,

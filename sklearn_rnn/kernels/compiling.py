@@ -26,9 +26,9 @@ def kernel(function: Callable[..., Any]) -> Any:
     The cache lies beside this file, or where that folder cannot be written to, in the user's own; where there is
     neither, each process compiles anew.
     """
-    compiled: Any = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    compiled = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
     if isinstance(compiled, Dispatcher):  # not so where NUMBA_DISABLE_JIT is set
-        compiled._cache = _cache_of(function)
+        compiled._cache = _cache_of(function)  # type: ignore[attr-defined]  # what njit(cache=True) sets
     return compiled
 
 
