@@ -242,16 +242,12 @@ class TestCallbacks:
         model = RNNClassifier(callbacks=(EpochTimer(),), **SMALL).fit(ragged(), np.arange(30) % 2)
         assert [name for name, _ in model.net_.callbacks_].count("EpochTimer") == 1
 
-    def test_cached_epoch_scoring_is_refused(self):
-        scoring = EpochScoring(lambda net, X, y: 0.5, name="half")
-        with pytest.raises(ValueError, match="use_caching=False"):
-            RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
-
-    def test_what_cannot_be_copied_is_named(self):
-        scoring = EpochScoring(lambda net, X, y: 0.5, name="half", use_caching=False)
+    def test_what_cannot_be_copied_is_taken_as_it_is(self):
+        scoring = EpochScoring(lambda net, X, y: 0.5, name="half", on_train=True)
         scoring.lock = threading.Lock()
-        with pytest.raises(ValueError, match=r"callbacks\[0\], a EpochScoring, cannot be copied"):
-            RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
+        model = RNNClassifier(callbacks=[scoring], **SMALL).fit(ragged(), np.arange(30) % 2)
+        assert {row["half"] for row in model.history_} == {0.5}
+        assert dict(model.net_.callbacks_)["EpochScoring"].lock is scoring.lock
 
 
 class TestInspection:
