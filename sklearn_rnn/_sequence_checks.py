@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sklearn_rnn._sequence_case import Case, answers_of, assert_same
+from sklearn_rnn.data.digests import content
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 
@@ -173,12 +174,13 @@ def check_input_untouched(case: Case) -> None:
 def check_parameters_untouched(case: Case) -> None:
     """``fit`` changes no constructor parameter."""
     estimator = case.fresh
-    before = {name: (value, repr(value)) for name, value in estimator.get_params(deep=False).items()}
+    before = {name: (value, _state_of(value), repr(value)) for name, value in estimator.get_params(deep=False).items()}
     nested = isinstance(case.original, BaseEstimator) and hasattr(case.original, "steps")
     estimator.fit(case.X, case.y)
     for name, value in estimator.get_params(deep=False).items():
-        assert nested or value is before[name][0], f"fit replaces the parameter {name}={before[name][1]} by {value!r}"
-        assert repr(value) == before[name][1], f"fit changes the parameter {name} from {before[name][1]} to {value!r}"
+        given, state, shown = before[name]
+        assert nested or value is given, f"fit replaces the parameter {name}={shown} by {value!r}"
+        assert _state_of(value) == state, f"fit changes the parameter {name} from {shown} to {value!r}"
 
 
 def check_random_state_untouched(case: Case) -> None:
@@ -306,11 +308,22 @@ def _unusual_random_states() -> Iterator[None]:
             torch.set_rng_state(before[2])
 
 
-def _random_states() -> dict[str, str]:
+def _state_of(parameter: Any) -> bytes:
+    """What changes when a parameter does. A random state may be drawn from, and an estimator fitted."""
+    if isinstance(parameter, (np.random.RandomState, np.random.Generator)):
+        return b""
+    if isinstance(parameter, BaseEstimator):
+        return content({name: _state_of(value) for name, value in parameter.get_params(deep=False).items()})
+    if isinstance(parameter, (list, tuple)):
+        return content([_state_of(value) for value in parameter])
+    return content(parameter)
+
+
+def _random_states() -> dict[str, Any]:
     states: dict[str, Any] = {"Python": random.getstate(), "NumPy": np.random.get_state()[1].tolist()}  # type: ignore[index]
     if "torch" in sys.modules:
         states["torch"] = sys.modules["torch"].get_rng_state().tolist()
-    return {name: repr(state) for name, state in states.items()}
+    return states
 
 
 def _threads() -> dict[str, int]:

@@ -238,6 +238,18 @@ class TunesItself(Discounting):
         return super().fit(X, y)
 
 
+class WritesIntoItself(Discounting):
+    """Changes an item of a parameter that is too long for NumPy to show all of it."""
+
+    def __init__(self, *, discount=0.5, weights=None):
+        self.discount = discount
+        self.weights = weights
+
+    def fit(self, X, y):
+        self.weights[1000] += 1
+        return super().fit(X, y)
+
+
 class ReseedsNumPy(Discounting):
     def fit(self, X, y):
         np.random.seed(0)
@@ -330,6 +342,14 @@ def threads():
 def test_a_fault_is_found(broken, check, message, threads):
     with pytest.raises(AssertionError, match=rf"(?s)^({check}) failed for .*{message}"):
         check_sequence_estimator(broken())
+
+
+def test_a_change_in_the_middle_of_a_parameter_is_found():
+    weights = np.zeros(2000)
+    with pytest.raises(
+        AssertionError, match=r"check_parameters_untouched failed for .*fit changes the parameter weights"
+    ):
+        check_sequence_estimator(WritesIntoItself(weights=weights))
 
 
 def test_processes_that_disagree_are_found():

@@ -60,8 +60,7 @@ def as_sequences(X: Any, *, name: str = "X") -> Sequences:
     if isinstance(X, (str, bytes)) or unordered or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
         raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}")
     check_not_masked(X, name)
-    if _is_column_of_sequences(X):
-        X = X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
+    X = column_of_sequences(X)
     if not isinstance(X, (list, tuple, np.ndarray)):
         X = items_of(X)
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype != object):
@@ -93,6 +92,13 @@ def items_of(X: Any) -> Any:
     if hasattr(X, "__array__"):
         return np.asarray(X)
     return list(X)
+
+
+def column_of_sequences(X: Any) -> Any:
+    """The column of a frame or object array that has one alone, of sequences; anything else as it is."""
+    if not _is_column_of_sequences(X):
+        return X
+    return X.iloc[:, 0] if hasattr(X, "iloc") else X[:, 0]
 
 
 def _is_column_of_sequences(X: Any) -> bool:

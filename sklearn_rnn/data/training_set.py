@@ -126,8 +126,8 @@ class TrainingSet:
         """A 128-bit digest of sample `i`: its steps, its target, their weights and its group."""
         digest = blake2b(digest_size=16)
         for part in parts:
-            digest.update(b"|" + part[i].tobytes())
+            digest.update(content(part[i]))
         for beside in (self.target, self.step_weight, self.groups):
             if beside is not None:
-                digest.update(b"|" + content(beside[i]))
+                digest.update(content(beside[i]))
         return digest.digest()
