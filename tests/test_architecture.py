@@ -25,8 +25,9 @@ ROOMS = {
     "inspection": {"data", "training"},
     "datasets": {"data"},
 }
-"""What each room may import of the others. The modules beside the rooms are ``exceptions`` and ``_compat``, which all
-may import, and what users see, ``__init__`` and ``testing`` with its checks, which no room imports."""
+"""What each room may import of the others. The modules beside the rooms are ``exceptions``, ``_compat`` and
+``_spelling``, which all may import, and what users see, ``__init__`` and ``testing`` with its checks, which no room
+imports."""
 
 LIBRARIES = {
     "estimators": {"numpy", "scipy", "sklearn", "torch"},
@@ -59,7 +60,7 @@ ALSO = {
     "targets/tags.py": {"pandas"},
     "metrics/_span_confusion.py": {"pandas"},
 }
-FOR_ALL = {"_compat", "exceptions"}
+FOR_ALL = {"_compat", "_spelling", "exceptions"}
 PRINTING = {"kernels/announcing.py"}
 """What says that kernels are compiled, to whoever watches."""
 

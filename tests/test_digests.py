@@ -178,7 +178,10 @@ def test_equal_samples_have_equal_digests_in_every_format(formats):
 
 
 EQUAL = [
-    (0, -0.0, np.float32(-0.0)),
+    (-0.0, np.float32(-0.0), np.array(-0.0)),
+    ([2**25], [float(2**25)], np.array([2**25]), np.array([2**25], dtype=np.float32), np.array([2**25], dtype=">i4")),
+    (np.array([0.1]), np.array([0.1], dtype=">f8"), np.array([[0.1, 0]])[0, :1], [0.1]),
+    ([1e300, 0.5], np.array([1e300, 0.5]), np.array([1e300, 0.5], dtype=object)),
     (1, 1.0, True, np.int8(1), np.float32(1), np.array(1.0), torch.tensor(1)),
     ([2**60], [float(2**60)], np.array([2**60]), np.array([2**60], dtype=object)),
     ([10**400], (10**400,)),
@@ -196,6 +199,7 @@ DIFFERENT = [
     (np.array([1]), np.array([5e-324]), np.array([1 + 2**52])),
     ([2**53 + 1, 0.5], [2**53, 0.5], [2**53 + 2, 0.5]),
     (0.1, np.float32(0.1)),
+    (0, -0.0, False - 1),
     ("1", 1, b"1", None, "None"),
     (np.nan, None),
     (["a", 1], ["a", "1"], "a1"),
@@ -223,8 +227,15 @@ def test_different_content(items):
         assert content([one, other]) != content([other, one])
 
 
+FLOATS = st.floats(allow_nan=False).map(lambda x: x + 0.0)  # Python takes -0.0 for 0
 NESTED = st.recursive(
-    st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=3), st.none(), st.binary(max_size=3)),
+    st.one_of(
+        st.integers(),
+        st.floats(allow_nan=False).map(lambda x: x + 0.0),
+        st.text(max_size=3),
+        st.none(),
+        st.binary(max_size=3),
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=2), inner, max_size=3)),
     max_leaves=6,
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping, Set
+from functools import lru_cache
 from hashlib import blake2b
+from struct import pack
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,9 @@ EXACT = 2**53
 """The integers up to which each is a float64 of its own."""
 
 LARGEST = int(np.finfo(np.float64).max)
+BLOCK = 2**18
+"""Numbers that are made floats at a time, so that what is copied stays small beside the data."""
+
 PICKLE_PROTOCOL = 4
 
 
@@ -37,29 +42,30 @@ def sample_digests(X: Any, y: Any) -> NDArray[np.bytes_]:
         that of the samples.
     """
     targets = np.reshape(y, (len(y), -1))  # a column of targets is the same as a row
-    digests = [
-        blake2b(content(item) + content(target), digest_size=16).digest()
-        for item, target in zip(_rows(X), targets, strict=True)
-    ]
+    digests = []
+    for item, target in zip(_contents(_rows(X)), _contents(targets), strict=True):
+        digest = blake2b(item, digest_size=16)
+        digest.update(target)
+        digests.append(digest.digest())
     return np.array(digests, dtype="S16")
 
 
 def content(item: Any) -> bytes:
     """The bytes that tell one item from another, and alone say where they end.
 
-    Numbers are their values, of whatever type; lists, tuples, arrays, Series, tensors and frames are their items; dicts
-    and sets have no order. Any other object is what pickle makes of it.
+    Numbers are their values, of whatever type, but 0 and -0.0 are two. Lists, tuples, arrays, Series, tensors and
+    frames are their items; dicts and sets have no order. Any other object is what pickle makes of it.
     """
-    if isinstance(item, str):
-        return _of_strings([item], "s")
-    if isinstance(item, (list, tuple)):
-        return _of_list(item)
     if isinstance(item, np.ndarray):
         return _of_array(item)
-    if isinstance(item, (bool, int, float, complex)):
+    if isinstance(item, str):
+        return _of_string(item)
+    if isinstance(item, (int, float, complex)):
         return _of_number(item)
+    if isinstance(item, (list, tuple)):
+        return _of_list(item)
     if isinstance(item, Mapping):
-        return _joined("m", sorted(content(key) + content(value) for key, value in item.items()))
+        return _joined("m", sorted([content(key) + content(value) for key, value in item.items()]))
     if isinstance(item, (set, frozenset, Set)):
         return _joined("e", sorted(map(content, item)))
     if hasattr(item, "detach"):  # a torch tensor, recognised without importing torch
@@ -74,6 +80,21 @@ def content(item: Any) -> bytes:
     return _of_object(item)
 
 
+def _contents(rows: Iterable[Any]) -> Iterable[bytes]:
+    """The content of each row; numbers in one array are made floats together."""
+    if not isinstance(rows, np.ndarray) or rows.ndim < 2 or rows.dtype.kind not in "biuf":
+        yield from map(content, rows)
+        return
+    at_once = max(1, BLOCK * len(rows) // max(rows.size, 1))
+    for begin in range(0, len(rows), at_once):
+        floats = _as_floats(rows[begin : begin + at_once])
+        if floats is None:
+            yield from map(content, rows[begin : begin + at_once])
+        else:
+            head = _head("n", rows.shape[1:])
+            yield from (head + row.tobytes() for row in floats)
+
+
 def _rows(X: Any) -> Iterable[Any]:
     """What to go through for the samples of X."""
     if isinstance(X, AlignedSequences):
@@ -81,9 +102,9 @@ def _rows(X: Any) -> Iterable[Any]:
     if isinstance(X, TokenSequences) and not (X.surfaces is None or np.array_equal(X.surfaces, X.values)):
         return map(list, zip(X, Sequences(X.surfaces, X.offsets), strict=True))  # which models may read too
     if hasattr(X, "toarray"):
-        return iter(X.toarray())
+        return np.asarray(X.toarray())
     X = column_of_sequences(X)
-    return iter(_table_rows(X) if hasattr(X, "columns") else X)
+    return _table_rows(X) if hasattr(X, "columns") else X
 
 
 def _table_rows(X: Any) -> NDArray[Any]:
@@ -114,18 +135,19 @@ def _has_rounded(items: list[Any] | tuple[Any, ...], array: NDArray[Any]) -> boo
 
 def _of_items(items: list[Any] | tuple[Any, ...]) -> bytes:
     if items and all(isinstance(item, str) for item in items):
-        return _of_strings(items, "t")
+        return _of_strings(items)
     return _joined("l", map(content, items))
 
 
 def _of_array(array: NDArray[Any]) -> bytes:
     kind = array.dtype.kind
-    if kind in "biuf" and _is_exact(array):
-        return _head("n", array.shape) + (array.astype(np.float64) + 0.0).tobytes()  # there is a 0 below 0
+    floats = _as_floats(array)
+    if floats is not None:
+        return _head("n", array.shape) + floats.tobytes()
     if kind == "c" and array.dtype.itemsize <= 16:
         return _head("c", array.shape) + array.astype(np.complex128).tobytes()
     if kind in "mM":
-        return _head("d", array.shape) + _of_strings([array.dtype.str], "s") + array.tobytes()
+        return _head("d", array.shape) + _of_string(array.dtype.str) + array.tobytes()
     if kind in "fc":  # of more than double precision, for which Python has no number
         return _joined("l", map(_of_object, array.ravel()))
     if array.ndim == 0:
@@ -133,29 +155,38 @@ def _of_array(array: NDArray[Any]) -> bytes:
     return _of_items(array.tolist()) if kind in "iu" else _of_list(array.tolist())
 
 
-def _is_exact(array: NDArray[Any]) -> bool:
-    """Whether each number is a float64 of its own."""
-    if array.dtype.itemsize <= 4 or not array.size:
-        return True
-    if array.dtype.kind == "f":
-        return array.dtype.itemsize == 8
-    near = array.max() <= EXACT and (array.dtype.kind == "u" or array.min() >= -EXACT)
-    return bool(near) or all(int(float(number)) == number for number in array.ravel().tolist())
+def _as_floats(array: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Numbers in float64; None if it does not have each of them."""
+    kind, size = array.dtype.kind, array.dtype.itemsize
+    exact = kind in "biuf" and (size <= 4 if kind != "f" else size <= 8)
+    if not exact and kind in "iu":
+        bits = int(np.bitwise_or.reduce(array, axis=None))  # none of them has a higher bit, or is negative
+        exact = 0 <= bits < EXACT or all(map(_is_float, array.ravel().tolist()))
+    return array.astype(np.float64, copy=False) if exact else None
+
+
+def _is_float(number: int) -> bool:
+    return abs(number) <= EXACT or (abs(number) <= LARGEST and int(float(number)) == number)
 
 
 def _of_number(number: complex) -> bytes:
     """A number of Python as an array without dimensions; an int that is no float64 as its bytes."""
-    if isinstance(number, int) and abs(number) > EXACT and (abs(number) > LARGEST or int(float(number)) != number):
+    if isinstance(number, int) and not _is_float(number):
         digits = number.to_bytes(number.bit_length() // 8 + 1, "little", signed=True)
         return _head("i", (len(digits),)) + digits
-    return _of_array(np.asarray(number))
+    return _of_array(np.asarray(number)) if isinstance(number, complex) else _NUMBER + pack("d", number)
 
 
-def _of_strings(strings: list[str] | tuple[str, ...], kind: str) -> bytes:
+def _of_string(string: str) -> bytes:
+    text = string.encode("utf-8", "surrogatepass")
+    return b"s%d," % len(text) + text
+
+
+def _of_strings(strings: list[str] | tuple[str, ...]) -> bytes:
     """Strings by their lengths, and what they are joined to."""
     text = "".join(strings).encode("utf-8", "surrogatepass")
     lengths = np.fromiter(map(len, strings), np.int64, len(strings))
-    return _head(kind, (len(strings), len(text))) + lengths.tobytes() + text
+    return _head("t", (len(strings), len(text))) + lengths.tobytes() + text
 
 
 def _of_object(item: Any) -> bytes:
@@ -172,6 +203,10 @@ def _joined(kind: str, parts: Iterable[bytes]) -> bytes:
     return _head(kind, (len(parts),)) + b"".join(parts)
 
 
+@lru_cache(maxsize=2**12)
 def _head(kind: str, sizes: tuple[int, ...]) -> bytes:
     """What comes, and how much of it."""
     return f"{kind}{sizes}".encode()
+
+
+_NUMBER = _head("n", ())

@@ -25,6 +25,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.validation import validate_weights
@@ -35,7 +36,7 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseSequenceBagging(MetaEstimatorMixin, BaseEstimator):
+class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
     """Draws, fits and asks the members; a subclass knows what they predict and what to make of it."""
 
     estimator: Any = parameter(

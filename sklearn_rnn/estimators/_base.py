@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn._spelling import knows_parameters
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
@@ -39,6 +40,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
     A subclass is a dataclass too: its fields are its constructor parameters, and only assigned.
     """
 
+    @knows_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
@@ -96,6 +98,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             aside._fit(X, y, sample_weight, validation, groups, tasks, reset=not going_on)
         return self
 
+    @knows_parameters
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, classes: ArrayLike | None = None, *, sample_weight: ArrayLike | None = None

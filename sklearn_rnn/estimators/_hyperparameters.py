@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 
+from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.encoding import CASINGS, StepEncoding
 from sklearn_rnn.estimators._groups import (
     BackboneParameters,
@@ -30,7 +31,9 @@ DEFAULT_EMBEDDING_DIM = 64
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class Hyperparameters(TrainingParameters, TransferParameters, InputParameters, BackboneParameters, BaseEstimator):
+class Hyperparameters(
+    SpellingMixin, TrainingParameters, TransferParameters, InputParameters, BackboneParameters, BaseEstimator
+):
     """Fields that are constructor parameters: a dataclass writes the ``__init__`` that assigns them, and only that."""
 
     _parameter_constraints = ConstraintsOfFields()

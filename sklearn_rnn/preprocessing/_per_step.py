@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.formats import as_sequences
 from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.data.sequences import Sequences
@@ -33,7 +34,7 @@ from sklearn_rnn.preprocessing._row_transformers import (
 
 
 class PerStep(  # type: ignore[call-arg]
-    CallbackSupportMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    SpellingMixin, CallbackSupportMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
 ):
     """Apply a scikit-learn transformer to the steps of sequences.
 

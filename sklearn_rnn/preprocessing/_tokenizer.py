@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.formats import as_sequences, is_text, object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN, TokenSequences, read_documents
@@ -23,7 +24,7 @@ from sklearn_rnn.preprocessing._terms import number_terms
 from sklearn_rnn.preprocessing._text import Splitter, Tokens, tokenize
 
 
-class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Split documents into sequences of tokens.
 
     The counterpart of :class:`~sklearn.feature_extraction.text.CountVectorizer` for models that read the tokens in
