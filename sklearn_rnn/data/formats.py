@@ -58,7 +58,13 @@ def as_sequences(X: Any, *, name: str = "X") -> Sequences:
         X = X.detach().cpu().numpy()
     unordered = isinstance(X, (Mapping, Set))
     if isinstance(X, (str, bytes)) or unordered or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
-        raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}")
+        advice = ""
+        if isinstance(X, str):
+            advice = (
+                f". One document is [{name}.split()], or with SequenceTokenizer() before the estimator in a Pipeline "
+                f"[{name}]"
+            )
+        raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}{advice}")
     check_not_masked(X, name)
     X = column_of_sequences(X)
     if not isinstance(X, (list, tuple, np.ndarray)):
@@ -189,6 +195,11 @@ def _check_item(item: Any, i: int, name: str) -> None:
     """Whether item `i` of a collection can be a sequence at all."""
     if isinstance(item, (str, bytes)):
         raise document_error(name, i, item)
+    if isinstance(item, Mapping) and _holds_sequences(item):
+        raise SequenceDataError(
+            f"{name}[{i}] is a dict of sequences where a sequence is due. Several inputs a step are a dict of "
+            f"collections: {{key: [x[key] for x in {name}] for key in {name}[0]}}"
+        )
     if isinstance(item, (Mapping, Set)):
         raise SequenceDataError(
             f"{name}[{i}] is {_describe(item)} where a sequence is due. Features of a step may be a dict if a sequence "
@@ -201,6 +212,12 @@ def _check_item(item: Any, i: int, name: str) -> None:
             f"{name}[{i}] is {_describe(item)} where a sequence is due, of shape (length, n_features) or (length,)"
         )
     check_not_masked(item, f"{name}[{i}]")
+
+
+def _holds_sequences(item: Mapping[Any, Any]) -> bool:
+    """Whether a dict is one sequence of several inputs, as the items of their container are."""
+    lengths = {len(part) if isinstance(part, (list, tuple, np.ndarray)) else -1 for part in item.values()}
+    return len(lengths) == 1 and -1 not in lengths
 
 
 def check_not_masked(array: Any, name: str) -> None:
@@ -319,9 +336,13 @@ def locate(sequences: Sequences, row: int) -> tuple[int, int]:
 def document_error(name: str, i: int, document: Any) -> SequenceDataError:
     text = repr(str(document) if isinstance(document, str) else document)
     shown = text if len(text) <= 40 else text[:37] + "..."
+    one = ""
+    if isinstance(document, str) and len(document.split()) == 1:
+        one = f"if {name} is one sequence of tokens, give [{name}]. If it holds documents, "
     return SequenceDataError(
-        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due: put SequenceTokenizer() before "
-        f"the estimator in a Pipeline, or split them yourself, for example [document.split() for document in {name}]"
+        f"{name}[{i}] is the raw document {shown} where a sequence of tokens is due: {one}put SequenceTokenizer() "
+        f"before the estimator in a Pipeline, or split them yourself, for example [document.split() for document in "
+        f"{name}]"
     )
 
 

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array
+from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
 from sklearn_rnn.data.validation import InputSpec, Kind, check_alike
 from sklearn_rnn.exceptions import SequenceDataError
 
 
+@hints_at_one_sequence
 def read_steps(
     X: Any, spec: InputSpec | None = None, *, whole: bool = False, reader: str = "the transformer", name: str = "X"
 ) -> tuple[Sequences, InputSpec]:
