@@ -17,6 +17,8 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 Array = NDArray[Any]
 
+STEP_BY_STEP = ". A whole sequence is taken one step after the other: for step in sequence: stream.update(step)"
+
 
 class StepReader:
     """From a step, as it is given, to the rows of numbers that a network reads.
@@ -159,9 +161,11 @@ def _numbers(step: Any, n: int, n_features: int) -> Array:
 
 def _wrong_shape(x: Array, n: int, n_features: int) -> SequenceDataError:
     alone = f", or ({n_features},)" if n == 1 else ""
+    rows = x.reshape(1, -1, 1) if n == 1 == n_features else x[None] if x.ndim == 2 else x
+    whole = rows.ndim == 3 and (rows.shape[0], rows.shape[2]) == (n, n_features) and rows.shape[1] > 1
     return SequenceDataError(
         f"step has shape {x.shape}, wanted ({n}, {n_features}){alone}: one row of the {n_features} feature(s) that fit "
-        f"saw for each of {n} stream(s)"
+        f"saw for each of {n} stream(s){STEP_BY_STEP if whole else ''}"
     )
 
 
@@ -173,7 +177,7 @@ def _as_array(step: Any) -> Array:
     try:
         return np.asarray(step)
     except (TypeError, ValueError) as error:
-        raise SequenceDataError(f"step must hold as many numbers for each stream: {error}") from error
+        raise SequenceDataError(f"step must hold as many numbers for each stream: {error}{STEP_BY_STEP}") from error
 
 
 def _as_floats(x: Array) -> Array:
@@ -196,11 +200,17 @@ def _with_indicators(values: Array) -> Array:
 
 def _items(step: Any, n: int, what: str) -> list[Any]:
     """What is given for each of `n` streams, for which a single item may stand by itself."""
-    single = isinstance(step, (str, bytes, Mapping)) or not hasattr(step, "__len__") or np.ndim(step) == 0
+    single = isinstance(step, (str, bytes, Mapping)) or not hasattr(step, "__len__") or getattr(step, "ndim", 1) == 0
     items = [step] if single else list(items_of(step))
     if len(items) != n:
-        raise SequenceDataError(f"step holds {len(items)} {what}(s), wanted one for each of {n} stream(s)")
+        raise _wrong_count(len(items), n, what)
     return items
+
+
+def _wrong_count(n_items: int, n: int, what: str) -> SequenceDataError:
+    """The error for another number of items than of the `n` streams."""
+    advice = STEP_BY_STEP if n_items > n == 1 else ""
+    return SequenceDataError(f"step holds {n_items} {what}(s), wanted one for each of {n} stream(s){advice}")
 
 
 def _tokens(step: Any, n: int) -> list[str]:
@@ -208,15 +218,21 @@ def _tokens(step: Any, n: int) -> list[str]:
     items = _items(step, n, "token")
     for item in items:
         if not isinstance(item, str):
-            raise SequenceDataError(f"step holds {item!r:.60} where a token, a string as in fit, is wanted")
+            advice = STEP_BY_STEP if hasattr(item, "__len__") and len(item) else ""
+            raise SequenceDataError(f"step holds {item!r:.60} where a token, a string as in fit, is wanted{advice}")
     return items
 
 
 def _ids(step: Any, n: int) -> list[int]:
     """The token ids of a step, one for each stream."""
-    ids = np.asarray(_items(step, n, "token id"))
-    if ids.dtype.kind not in "iu" or ids.ndim != 1:
-        raise SequenceDataError(f"step holds {ids.flat[0]!r:.60} where a token id, an integer as in fit, is wanted")
+    items = _items(step, n, "token id")
+    whole = any(getattr(item, "ndim", int(hasattr(item, "__len__"))) for item in items if not isinstance(item, str))
+    ids = object_array(items) if whole else np.asarray(items)
+    if ids.dtype.kind not in "iu":
+        advice = STEP_BY_STEP if whole else ""
+        raise SequenceDataError(
+            f"step holds {ids.flat[0]!r:.60} where a token id, an integer as in fit, is wanted{advice}"
+        )
     found: list[int] = ids.tolist()
     return found
 
@@ -263,7 +279,7 @@ def _one_step_each(step: Any, n: int, spec: Any) -> Any:
     single = isinstance(step, Mapping) or (len(step) > 0 and isinstance(step[0], str))
     items = [step] if single else list(step)
     if len(items) != n:
-        raise SequenceDataError(f"step holds {len(items)} step(s), wanted one for each of {n} stream(s)")
+        raise _wrong_count(len(items), n, "step")
     return [[item] for item in items]
 
 
