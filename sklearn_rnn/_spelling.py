@@ -15,7 +15,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 ELSEWHERE = {
-    "hidden_size": "hidden units hidden_units hidden_dim hidden_layer_sizes n_hidden num_units num_hidden",
+    "hidden_size": "hidden units n_units hidden_units hidden_dim hidden_layer_sizes n_hidden num_units num_hidden",
     "num_layers": "layers n_layers depth",
     "cell_type": "cell rnn_type rnn unit_type",
     "bidirectional": "bilstm both_directions",

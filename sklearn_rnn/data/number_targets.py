@@ -94,7 +94,8 @@ def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> ND
         if "float" not in str(error) or "infinity" in str(error):
             raise
         raise SequenceDataError(
-            f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels"
+            f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels, "
+            f"and RNNSequenceTagger a label for each step"
         ) from error
     if y.ndim not in (1, 2):
         raise SequenceDataError(

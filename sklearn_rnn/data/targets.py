@@ -128,6 +128,7 @@ def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, nam
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
+    _check_nested(y, name)
     labels = read_step_labels(cut_alike(y, sequences), name=name)
     if len(labels) != len(sequences):
         raise SequenceDataError(
@@ -135,6 +136,20 @@ def validate_step_labels(y: Any, sequences: Sequences | AlignedSequences, *, nam
         )
     check_same_steps(labels, sequences, name, "label")
     return labels
+
+
+def _check_nested(y: Any, name: str) -> None:
+    """Refuse one label for each sequence, and the labels of a single sequence, with what to do in either case."""
+    if not is_listlike(y) or isinstance(y, Sequences) or len(getattr(y, "shape", (0,))) != 1:
+        return
+    label = next(iter(y), ())
+    if isinstance(label, (str, int, float, np.number, np.bool_)):
+        shown = label.item() if isinstance(label, np.generic) else label
+        raise SequenceDataError(
+            f"{name} must hold one list of labels for each sequence, got {shown!r} where such a list is due. "
+            f"RNNClassifier learns one label for each sequence, RNNRegressor one number; the labels of one sequence are "
+            f"[{name}], beside [X]"
+        )
 
 
 def check_same_steps(items: Sequences, sequences: Sequences | AlignedSequences, name: str, what: str) -> None:
