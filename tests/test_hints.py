@@ -241,7 +241,7 @@ def test_a_series_in_a_fit_is_one_sequence_or_many_windows(one):
         (RNNSequenceTagger, TOKENS, np.arange(6), r"got 0 where such a list is due. RNNClassifier"),
         (RNNSequenceTagger, TOKENS, pd.Series(LABELS), r"got 'a' where .* RNNClassifier"),
         (RNNSequenceTagger, TOKENS, NUMBERS, r"got 0.0 where .* RNNRegressor one number"),
-        (RNNSequenceTagger, X[0], TAGS[0] * 2, r"the labels of one sequence are \[y\], beside \[X\]"),
+        (RNNSequenceTagger, X[0], TAGS[0] * 2, r"one sequence has the labels \[y\], beside \[X\]"),
         (RNNSequenceTagger, TOKENS[0], TAGS[0], r"if X is one sequence of tokens, give \[X\]"),
         (RNNClassifier, TOKENS, TAGS, r"a label for each step is RNNSequenceTagger's work"),
         (RNNClassifier, TOKENS, [np.array(tags) for tags in TAGS], r"RNNSequenceTagger's work"),

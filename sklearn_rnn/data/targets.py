@@ -147,7 +147,7 @@ def _check_nested(y: Any, name: str) -> None:
         shown = label.item() if isinstance(label, np.generic) else label
         raise SequenceDataError(
             f"{name} must hold one list of labels for each sequence, got {shown!r} where such a list is due. "
-            f"RNNClassifier learns one label for each sequence, RNNRegressor one number; the labels of one sequence are "
+            f"RNNClassifier learns one label for each sequence, RNNRegressor one number; one sequence has the labels "
             f"[{name}], beside [X]"
         )
 
