@@ -171,6 +171,8 @@ def knows_parameters(method: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(method)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        if not hasattr(args[0] if args else None, "get_params"):
+            raise TypeError(f"{method.__name__} is called on an instance: RNNClassifier().{method.__name__}(X, y)")
         accepted = _parameters_of(method) or {}
         unknown = [name for name in kwargs if name not in accepted]
         if not unknown:

@@ -128,9 +128,12 @@ def _from_block(X: NDArray[Any], name: str) -> Sequences:
     if X.ndim == 1 and X.dtype.kind in "UT":
         raise document_error(name, 0, X[0]) if len(X) else SequenceDataError(f"{name} is empty: found 0 sample(s)")
     if X.ndim not in (2, 3):
+        way = f"one sequence of one feature is {name}.reshape(1, -1, 1)"
+        if X.ndim > 3:
+            way = f"where all that comes after the steps is one step, {name}.reshape({X.shape[0]}, {X.shape[1]}, -1)"
         raise SequenceDataError(
             f"{name} has {X.ndim} dimension(s) and shape {X.shape}, but the input must be {WANTED}. Reshape your data: "
-            f"one sequence of one feature is {name}.reshape(1, -1, 1)"
+            f"{way}"
         )
     if X.shape[0] == 0:
         raise SequenceDataError(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from sklearn_rnn.data.formats import WANTED, is_table, is_text
+from sklearn_rnn.data.formats import WANTED, is_sparse, is_table, is_text
 from sklearn_rnn.data.validation import WORDS, InputSpec
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
@@ -29,6 +29,11 @@ def hints_at_one_sequence(read: Door) -> Door:
         try:
             inputs = read(X, spec, **options)
         except (TypeError, ValueError) as error:
+            if is_sparse(X):
+                raise TypeError(
+                    f"{error} Counts of words know no order: SequenceTokenizer() takes the place of CountVectorizer and "
+                    f"TfidfVectorizer"
+                ) from error
             hint = _hint(X, spec, lambda wrapped: read(wrapped, spec, **options)[0], **named)
             if hint is None:
                 raise

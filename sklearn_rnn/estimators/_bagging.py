@@ -20,6 +20,7 @@ from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._snapshots import of_one_fit
+from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 
 
 @documented
@@ -148,6 +149,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
         return RNNClassifier()
 
     def _validate_target(self, y: Any, n_rows: int) -> NDArray[Any]:
+        refuse_other_members(self._template(), "classifier", "regressors go into SequenceBaggingRegressor")
         return validate_class_labels(y, n_rows)[0]
 
     @property
@@ -250,6 +252,7 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
         return RNNRegressor()
 
     def _validate_target(self, y: Any, n_rows: int) -> NDArray[Any]:
+        refuse_other_members(self._template(), "regressor", "classifiers go into SequenceBaggingClassifier")
         return validate_numbers(y, n_rows)
 
     def _learn_target(self, target: NDArray[Any], counted: NDArray[np.bool_]) -> tuple[dict[str, Any], None]:
@@ -260,3 +263,13 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
         scored = ~np.isnan(predicted).reshape(len(target), -1).any(axis=1)
         self.oob_prediction_ = predicted
         self.oob_score_ = float(r2_score(target[scored], predicted[scored], sample_weight=weight[scored]))
+
+
+def refuse_other_members(template: Any, wanted: str, others: str) -> None:
+    """Refuse members whose predictions mean something else; what says nothing of its kind is taken."""
+    tags = get_tags(template)
+    last = template
+    while hasattr(last, "steps"):
+        last = last.steps[-1][1]
+    if isinstance(last, RNNSequenceTagger) or tags.estimator_type not in (wanted, None):
+        raise ValueError(f"estimator={template!r:.200} is no {wanted}: {others}, and taggers into no bagging")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,10 +12,14 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.metrics import accuracy_score
 
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.networks.heads import HeadSpec, PooledHeadSpec
 from sklearn_rnn.networks.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, Loss, LossSettings
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.class_weights import class_weight_vector, refuse_unknown_classes
+
+FEW = 10
+"""Rows up to which sets of labels may hold one label each by chance."""
 
 ClassWeight = dict[Any, float] | str | None
 
@@ -156,7 +161,16 @@ def class_target(labels: NDArray[Any], fitted: Classes | None) -> Classes:
     """The kind of target that checked `labels` (n_sequences,) or (n_sequences, n_labels) are, or were in ``fit``."""
     if fitted is not None:
         return fitted
-    return LabelSets() if labels.ndim == 2 else Classes()
+    if labels.ndim == 1:
+        return Classes()
+    if len(labels) >= FEW and labels.shape[1] > 1 and np.all(labels.sum(axis=1) == 1):
+        warnings.warn(
+            f"Each of the {len(labels)} rows of y holds one 1, and is read as a set of labels (multilabel). If it is a "
+            f"one-hot code of one class for each sequence, give y.argmax(axis=1), or the labels themselves",
+            SequenceDataWarning,
+            stacklevel=2,
+        )
+    return LabelSets()
 
 
 def check_classes(classes: Any, known: NDArray[Any]) -> None:
