@@ -256,3 +256,19 @@ def test_metadata_reaches_bagging_and_members():
         bagging(inner).fit(X, y, groups=groups)
     with pytest.raises(ValueError, match="enable_metadata_routing"):
         bagging().fit(X, y, groups=groups)
+
+
+def test_draws_depend_on_what_samples_are_and_not_on_how_they_are_held():
+    rounded = [np.round(x, 1).astype(np.float32) for x in X]
+    formats = [
+        rounded,
+        [x.astype(np.float64) for x in rounded],
+        [x.tolist() for x in rounded],
+        Sequences.from_arrays(rounded),
+        pd.DataFrame({"x": rounded}),
+    ]
+    base = small(RNNClassifier, max_epochs=1)
+    samples = [bagging(base, n_estimators=2).fit(sequences, y).estimators_samples_ for sequences in formats]
+    for other in samples[1:]:
+        for one, two in zip(samples[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)

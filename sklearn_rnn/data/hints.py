@@ -31,8 +31,8 @@ def hints_at_one_sequence(read: Door) -> Door:
         except (TypeError, ValueError) as error:
             if is_sparse(X):
                 raise TypeError(
-                    f"{error} Counts of words know no order: SequenceTokenizer() takes the place of CountVectorizer and "
-                    f"TfidfVectorizer"
+                    f"{error} Counts of words know no order: SequenceTokenizer() takes the place of CountVectorizer "
+                    f"and TfidfVectorizer"
                 ) from error
             hint = _hint(X, spec, lambda wrapped: read(wrapped, spec, **options)[0], **named)
             if hint is None:

@@ -34,7 +34,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
 
     Equal sequences with equal targets count as one sequence of greater weight, so that a `sample_weight` of 2 equals a
     repeated sequence to the last bit, and copies of a sequence are never on both sides of the out-of-bag score. A draw
-    that holds one class alone is made anew.
+    that holds one class alone is made anew. Numbers are equal in every type and container that holds the same values.
 
     Parameters
     ----------
