@@ -21,6 +21,7 @@ from sklearn_rnn import AlignedSequences, RNNClassifier, SequenceBaggingClassifi
 from sklearn_rnn.data.digests import content, sample_digests
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.stored import StoredSequences
 
 X = ragged()
 TABLE = np.arange(72.0).reshape(24, 3) % 5
@@ -138,6 +139,7 @@ NUMBERS = {
     "Arrow": pa.array([x.tolist() for x in ROUNDED]),
     "polars": pl.Series([x.tolist() for x in ROUNDED]),
     "container": Sequences.from_arrays(ROUNDED),
+    "stored": StoredSequences.join([Sequences.from_arrays(ROUNDED)]),
 }
 TOKENS = [["up" if step > 0 else "down" for step in x[:, 0]] for x in X]
 STRINGS = {

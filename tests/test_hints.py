@@ -73,6 +73,7 @@ def models():
     return {name: fit() for name, fit in MODELS.items()}
 
 
+COLUMNS = r"give it \{key: \[X\[key\]\] for key in X.columns\}"
 WRAPPED = r"give it \[X\]"
 ONE = [
     ("numbers", X[0], WRAPPED),
@@ -105,7 +106,8 @@ ONE = [
     ("several", [{"word": "oak", "at": 0.0}, {"word": "fell", "at": 1.0}], WRAPPED),
     ("several", AlignedSequences(SEVERAL)[0], r"give it \{key: \[X\[key\]\] for key in X\}"),
     ("several", {"word": TOKENS[0], "at": POSITIONS[0]}, r"give it \{key: \[X\[key\]\] for key in X\}"),
-    ("several", pd.DataFrame({"word": TOKENS[0], "at": POSITIONS[0]}), r"give it \{key: \[X\[key\]\] for key in X\}"),
+    ("several", pd.DataFrame({"word": TOKENS[0], "at": POSITIONS[0]}), COLUMNS),
+    ("several", pl.DataFrame({"word": TOKENS[0], "at": POSITIONS[0]}), COLUMNS),
     ("scaled", X[0], WRAPPED),
     ("vectorised", DICTS[0], WRAPPED),
     ("bagging", X[0], WRAPPED),
@@ -120,7 +122,8 @@ def test_one_sequence_is_to_be_wrapped(models, fitted, one, wanted):
         rf"step\(s\), where .* takes a collection of sequences: {wanted}",
     ):
         models[fitted].predict(one)
-    wrapped = {key: [one[key]] for key in one} if "key" in wanted else [one]
+    names = getattr(one, "columns", one) if "key" in wanted else ()
+    wrapped = {key: [one[key]] for key in names} if "key" in wanted else [one]
     assert len(models[fitted].predict(wrapped)) == 1
 
 
@@ -306,3 +309,16 @@ def test_a_step_of_another_shape_is_no_sequence(models, step):
     with pytest.raises(SequenceDataError) as refused:
         stream(models["numbers"]).update(step)
     assert not re.search(STEP_BY_STEP, str(refused.value))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_series_is_one_sequence_whatever_it_holds(models, value):
+    with pytest.raises(SequenceDataError, match=WRAPPED):
+        models["series"].predict(np.array([1.0, value]))
+    with pytest.raises(SequenceDataError, match=r"NaN|infinity"):
+        models["series"].predict([np.array([1.0, value])])
+
+
+def test_a_column_of_tokens_may_be_one_sequence_too(models):
+    with pytest.warns(SequenceDataWarning, match=r"X of shape \(3, 1\) was read as 3 sequences of one step"):
+        assert len(models["tokens"].predict(np.array(TOKENS[0])[:, None])) == 3

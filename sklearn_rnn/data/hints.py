@@ -53,12 +53,16 @@ def _hint(X: Any, spec: InputSpec | None, read: Callable[[Any], Any], *, reader:
         return f"{reader} was fitted on sequences of {WORDS[spec.kind]}, got the strings {list(X)[:3]!r:.60} in {name}"
     if spec.table and not _is_row_of_numbers(X):
         return None
-    several = spec.kind == "aligned" and (isinstance(X, Mapping) or hasattr(X, "columns"))
-    n_steps = _steps_of_one({key: [X[key]] for key in X} if several else [X], read)
+    names = _names_of_inputs(X) if spec.kind == "aligned" else None
+    if spec.kind == "numeric" and spec.n_features == 1 and _is_row_of_numbers(X):
+        n_steps = len(X)  # also of one that holds NaN
+    else:
+        n_steps = _steps_of_one([X] if names is None else {key: [X[key]] for key in names}, read)
     start = "Reshape your data: " if _is_row_of_numbers(X) else ""
     if not n_steps:
         return f"{start}{_wanted_shape(X, spec, reader, name)}" if start and not spec.table else None
-    wrapped = f"{{key: [{name}[key]] for key in {name}}}" if several else f"[{name}]"
+    keys = name if isinstance(X, Mapping) else f"{name}.columns"
+    wrapped = f"[{name}]" if names is None else f"{{key: [{name}[key]] for key in {keys}}}"
     hint = (
         f"{start}{name} is one sequence of {n_steps} step(s), where {reader} takes a collection of sequences: give it "
         f"{wrapped}"
@@ -66,6 +70,14 @@ def _hint(X: Any, spec: InputSpec | None, read: Callable[[Any], Any], *, reader:
     if spec.kind == "text":
         hint += ". Documents that are not split into tokens yet go through SequenceTokenizer() in a Pipeline"
     return hint
+
+
+def _names_of_inputs(X: Any) -> list[Any] | None:
+    """The keys of a dict, or the columns of a frame or an Arrow table; None of anything else."""
+    if isinstance(X, Mapping):
+        return list(X)
+    names = getattr(X, "column_names", getattr(X, "columns", None))
+    return None if names is None else list(names)
 
 
 def _steps_of_one(wrapped: Any, read: Callable[[Any], Any]) -> int:
@@ -104,7 +116,12 @@ def _warn_of_sequences_of_one_step(X: Any, spec: InputSpec, name: str) -> None:
     It has the shape of one sequence, (length, 1).
     """
     shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
-    if len(shape) == 2 and shape[1] == 1 < shape[0] and spec.kind in ("numeric", "ids") and is_table(X) > spec.table:
+    if (
+        len(shape) == 2
+        and shape[1] == 1 < shape[0]
+        and spec.kind in ("numeric", "ids", "text")
+        and is_table(X) > spec.table
+    ):
         warnings.warn(
             f"{name} of shape {shape} was read as {shape[0]} sequences of one step. If it is one sequence of "
             f"{shape[0]} steps, give [{name}]; if not, {name}.reshape(-1, 1, 1) says so",
