@@ -46,7 +46,7 @@ ELSEWHERE = {
     "device": "gpu cuda use_gpu use_cuda accelerator",
     "n_threads": "n_jobs num_threads num_workers threads",
     "dtype": "precision",
-    "missing": "masking mask_value",
+    "padding_value": "padding padding_idx pad_value pad_id mask_value masking mask_zero",
     "target": "return_sequences",
     "loss": "criterion objective loss_function",
     "decoder": "crf use_crf",

@@ -322,3 +322,11 @@ def test_a_series_is_one_sequence_whatever_it_holds(models, value):
 def test_a_column_of_tokens_may_be_one_sequence_too(models):
     with pytest.warns(SequenceDataWarning, match=r"X of shape \(3, 1\) was read as 3 sequences of one step"):
         assert len(models["tokens"].predict(np.array(TOKENS[0])[:, None])) == 3
+
+
+def test_a_column_of_padded_rows_is_read_in_silence():
+    padded = np.array([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0], [4.0, 5.0, 6.0]] * 2)
+    model = small(RNNClassifier, padding_value=0).fit(padded, LABELS)
+    assert len(model.predict(padded[:, :1])) == 6
+    with pytest.raises(SequenceDataError, match=WRAPPED):
+        model.predict(padded[0])

@@ -38,7 +38,7 @@ def hints_at_one_sequence(read: Door) -> Door:
             if hint is None:
                 raise
             raise SequenceDataError(hint) from error
-        if spec is not None:
+        if spec is not None and options.get("padding_value") is None:  # which makes rows of a table sequences
             _warn_of_sequences_of_one_step(X, spec, named["name"])
         return inputs
 
