@@ -172,10 +172,10 @@ def write(path, content):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A data home with the small files, whose checksums pass for those of the published ones."""
+    """A data home with the small files, whose checksums and sizes pass for those of the published ones."""
     for data_set, contents, *_ in PUBLISHED.values():
         for name, content in contents.items():
-            file = replace(data_set.files[name], sha256=hashlib.sha256(content).hexdigest())
+            file = replace(data_set.files[name], sha256=hashlib.sha256(content).hexdigest(), size=len(content))
             monkeypatch.setitem(data_set.files, name, file)
             write(place(tmp_path, file), content)
     return tmp_path
@@ -243,6 +243,7 @@ def test_the_catalogue_pins_one_commit_and_checksum_for_each_file():
     for file in files:
         assert re.fullmatch(r"https://raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/[0-9a-f]{40}/[\w./-]+", file.url)
         assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+        assert 0 < file.size < 20_000_000
         assert file.url.rpartition("/")[2] == file.path.rpartition("/")[2]
     assert len({file.path for file in files}) == len({file.sha256 for file in files}) == len(files)
 
@@ -266,6 +267,38 @@ def test_clearing_deletes_what_was_downloaded_and_nothing_else(home):
     assert not (home / "atis").exists()
     datasets.clear_data_home(home)
     datasets.clear_data_home(home / "nowhere")
+
+
+def test_clearing_keeps_what_is_not_the_published_file(home):
+    changed, grown = (place(home, catalogue.SST2.files[part]) for part in ("train", "test"))
+    content = changed.read_bytes()
+    write(changed, content[::-1])
+    write(grown, content + b"mine")
+    datasets.clear_data_home(home)
+    assert sorted(path for path in home.rglob("*") if path.is_file()) == sorted([changed, grown])
+    assert changed.read_bytes() == content[::-1]
+
+
+def test_clearing_goes_through_no_symbolic_link(home, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    file = place(home, catalogue.MOVIE_REVIEWS.files["all"])
+    file.rename(elsewhere / file.name)
+    file.symlink_to(elsewhere / file.name)
+    folder = place(home, catalogue.SST2.files["train"]).parent
+    folder.rename(elsewhere / "sst2")
+    folder.symlink_to(elsewhere / "sst2", target_is_directory=True)
+    datasets.clear_data_home(home)
+    assert (elsewhere / file.name).is_file()
+    assert len(list((elsewhere / "sst2").iterdir())) == 3
+    assert file.is_symlink()
+    assert folder.is_symlink()
+
+
+def test_a_data_home_that_is_a_link_is_cleared(home, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "home"
+    link.symlink_to(home, target_is_directory=True)
+    datasets.clear_data_home(link)
+    assert list(home.iterdir()) == []
 
 
 # --- files in the data home -------------------------------------------------------------------------------------------

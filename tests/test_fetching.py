@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import tracemalloc
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def server(monkeypatch):
 @pytest.fixture
 def file(server):
     url = f"http://127.0.0.1:{server.server_port}/folder/file.bin"
-    return _fetching.RemoteFile("set/part/file.bin", url, hashlib.sha256(CONTENT).hexdigest())
+    return _fetching.RemoteFile("set/part/file.bin", url, hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
 
 
 def cache(home, **options):
@@ -119,6 +120,20 @@ def test_another_file_is_refused_and_kept(tmp_path, file, suffix, content, messa
         cache(tmp_path).read(file)
     assert file.url in str(caught.value)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_no_more_is_read_than_was_published(tmp_path, file, suffix):
+    endless = b"\0" * 50_000_000
+    write(tmp_path / "set" / "part" / f"file.bin{suffix}", gzip.compress(endless, 1) if suffix else endless)
+    tracemalloc.start()
+    try:
+        with pytest.raises(OSError, match="is longer than the 300000 bytes that are expected"):
+            cache(tmp_path).read(file)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------
@@ -194,6 +209,14 @@ def test_a_download_with_another_content_is_deleted(tmp_path, server, file):
     server.answers = [OTHER]
     found = hashlib.sha256(CONTENT[::-1]).hexdigest()
     with pytest.raises(OSError, match=f"SHA-256 checksum {found}, but {file.sha256} is expected"):
+        cache(tmp_path).read(file)
+    assert len(server.requests) == 1
+    assert files_below(tmp_path) == []
+
+
+def test_a_download_that_does_not_end_is_broken_off(tmp_path, server, file):
+    server.answers = [(200, CONTENT + b"\0" * 5_000_000, None)]
+    with pytest.raises(OSError, match="sends more than the 300000 bytes that are expected"):
         cache(tmp_path).read(file)
     assert len(server.requests) == 1
     assert files_below(tmp_path) == []

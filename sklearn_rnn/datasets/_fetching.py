@@ -33,11 +33,14 @@ class RemoteFile:
     url : str
     sha256 : str
         Of its content.
+    size : int
+        Bytes of its content, which is never read or downloaded beyond them.
     """
 
     path: str
     url: str
     sha256: str
+    size: int
 
 
 class DamagedDownloadError(OSError):
@@ -149,14 +152,17 @@ def _read_checked(path: str, file: RemoteFile) -> bytes:
     """The content of a file that lies in the data home, which is never deleted."""
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as stream:
-            content: bytes = stream.read()
+            content: bytes = stream.read(file.size + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise OSError(f"{path} is cut off or damaged ({error}): remove it to download {file.url} again") from error
     found = hashlib.sha256(content).hexdigest()
     if found != file.sha256:
+        what = f"has the SHA-256 checksum {found}, but {file.sha256} is expected"
+        if len(content) > file.size:
+            what = f"is longer than the {file.size} bytes that are expected"
         raise OSError(
-            f"{path} is not the file that was published: its content has the SHA-256 checksum {found}, but "
-            f"{file.sha256} is expected. Remove it to download it again, or put there what {file.url} holds"
+            f"{path} is not the file that was published: its content {what}. Remove it to download it again, or put "
+            f"there what {file.url} holds"
         )
     return content
 
@@ -178,7 +184,7 @@ def _download(file: RemoteFile, path: str, *, verbose: bool) -> None:
     partial = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         with open(partial, "xb") as target:
-            found = _transfer(file.url, target.write, name, verbose=verbose)
+            found = _transfer(file, target.write, name, verbose=verbose)
         if found != file.sha256:
             raise DamagedDownloadError(
                 f"{file.url} gave a file with the SHA-256 checksum {found}, but {file.sha256} is expected: it was "
@@ -191,18 +197,23 @@ def _download(file: RemoteFile, path: str, *, verbose: bool) -> None:
         raise
 
 
-def _transfer(url: str, write: Callable[[bytes], object], name: str, *, verbose: bool) -> str:
+def _transfer(file: RemoteFile, write: Callable[[bytes], object], name: str, *, verbose: bool) -> str:
     """Hand on what a server sends, piece by piece; the result is its SHA-256 checksum."""
     digest, n_received = hashlib.sha256(), 0
     try:
-        with urlopen(url, timeout=TIMEOUT) as response:
+        with urlopen(file.url, timeout=TIMEOUT) as response:
             size = response.headers.get("Content-Length")
             total = int(size) if size and size.isdigit() else None
             with _progress(name, total, verbose) as advance:
                 while chunk := response.read(CHUNK):
+                    n_received += len(chunk)
+                    if n_received > file.size:
+                        raise DamagedDownloadError(
+                            f"{file.url} sends more than the {file.size} bytes that are expected: it was changed on "
+                            f"the way, by a proxy for instance, or where it comes from. What came was deleted again"
+                        )
                     write(chunk)
                     digest.update(chunk)
-                    n_received += len(chunk)
                     advance(len(chunk))
     except HTTPError as error:
         error.close()
