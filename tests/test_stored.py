@@ -1,6 +1,5 @@
 """Sequences that are left on disk: what they hold, what is fitted to them, and how much memory that takes."""
 
-import json
 import pickle
 import subprocess
 import sys
@@ -9,15 +8,13 @@ import textwrap
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather
-import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import cross_val_score, train_test_split
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger, Sequences, open_sequences, save_sequences
-from sklearn_rnn.data import arrow, stored
-from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data import arrow, arrow_writer, stored
 from sklearn_rnn.data.stored import StoredSequences, is_memory_map, keep_stored
 from sklearn_rnn.data.windows import Windows
 from sklearn_rnn.exceptions import SequenceDataError
@@ -32,10 +29,11 @@ def arrays(rng):
 
 
 @pytest.fixture
-def folder(tmp_path, arrays):
-    """Where `arrays` are stored."""
-    save_sequences(tmp_path / "stored", arrays)
-    return tmp_path / "stored"
+def path(tmp_path, arrays, monkeypatch):
+    """Where `arrays` are stored, in many chunks."""
+    monkeypatch.setattr(arrow_writer, "BATCH", 100)
+    save_sequences(tmp_path / "stored.arrow", (arrays[k : k + 4] for k in range(0, 40, 4)))
+    return tmp_path / "stored.arrow"
 
 
 @pytest.fixture
@@ -49,41 +47,15 @@ def same(X, arrays):
     return len(X) == len(arrays) and all(np.array_equal(x, a, equal_nan=True) for x, a in zip(X, arrays, strict=True))
 
 
-def lists(arrays, inner=3):
-    """An Arrow column of `arrays`."""
-    row = pa.float32() if inner is None else pa.list_(pa.float32(), inner)
-    return pa.array([array.tolist() for array in arrays], type=pa.list_(row))
-
-
 # The container
 
 
-def test_what_was_saved_is_opened(folder, arrays):
-    X = open_sequences(folder)
+def test_what_was_saved_is_opened(path, arrays):
+    X = open_sequences(path)
     assert same(X, arrays)
+    assert len(X.chunks) > 5
     assert repr(X) == f"StoredSequences(n_sequences=40, n_features=3, lengths {X.lengths.min()} to {X.lengths.max()})"
     assert is_memory_map(X.chunks[0])
-
-
-def test_numpy_reads_the_files(folder, arrays):
-    assert np.array_equal(np.load(folder / "values.npy"), np.concatenate(arrays))
-    assert np.array_equal(np.diff(np.load(folder / "offsets.npy")), [len(array) for array in arrays])
-
-
-def test_parts_are_saved_one_after_the_other(tmp_path, arrays):
-    parts = (arrays[k : k + 7] for k in range(0, 40, 7))
-    assert same(save_sequences(tmp_path, parts), arrays)
-
-
-def test_ids_names_and_type_are_kept(tmp_path, arrays):
-    X = Sequences.from_arrays(arrays)
-    X.ids, X.feature_names = np.array([f"p{i}" for i in range(40)], dtype=object), ["a", "b", "c"]
-    again = save_sequences(tmp_path, X, dtype="float64")
-    assert again.dtype == np.float64
-    assert again.take([5, 2]).ids.tolist() == ["p5", "p2"]
-    assert (
-        again.feature_names == json.loads((tmp_path / "sequences.json").read_text())["feature_names"] == X.feature_names
-    )
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -119,23 +91,31 @@ def test_subsets_of_subsets_are_those_of_the_plain_container(data):
     assert np.array_equal(kept[len(kept) - 1], plain[len(plain) - 1], equal_nan=True)
 
 
-def test_blocks_go_through_all_sequences_in_order(folder, arrays, monkeypatch):
+@pytest.mark.parametrize("few", [0, 16], ids=["chunk by chunk", "one by one"])
+def test_a_selection_reaches_over_chunks(path, arrays, monkeypatch, rng, few):
+    monkeypatch.setattr(stored, "FEW", few)
+    index = rng.integers(0, 40, size=100)
+    read = open_sequences(path).load(index)
+    assert same(read, [arrays[i] for i in index])
+    assert read.values.flags.writeable
+
+
+def test_blocks_go_through_all_sequences_in_order(path, arrays, monkeypatch):
     monkeypatch.setattr(stored, "BLOCK", 100)  # bytes: some 8 steps
-    X = open_sequences(folder)[::-1]
+    X = open_sequences(path)[::-1]
     blocks = list(X.blocks())
     assert len(blocks) > 10
     assert [first for first, _ in blocks] == np.cumsum([0, *(len(part) for _, part in blocks[:-1])]).tolist()
     assert same([array for _, part in blocks for array in part], arrays[::-1])
 
 
-def test_a_pickle_names_the_file(folder, arrays):
-    X = open_sequences(folder)[3:9]
+def test_a_pickle_names_the_file(path, arrays):
+    X = open_sequences(path)[3:9]
     dumped = pickle.dumps(X)
     assert same(pickle.loads(dumped), arrays[3:9])
-    assert np.concatenate(arrays[3:9]).tobytes()[:24] not in dumped
-    values = folder / "values.npy"
-    values.rename(folder / "elsewhere.npy")
-    with pytest.raises(FileNotFoundError, match="Open them anew with open_sequences"):
+    assert arrays[5].tobytes() not in dumped
+    path.rename(path.with_name("elsewhere.arrow"))
+    with pytest.raises(FileNotFoundError, match="A pickle of stored sequences names their file"):
         pickle.loads(dumped)
 
 
@@ -144,67 +124,25 @@ def test_a_pickle_of_a_part_of_a_map_finds_its_place(tmp_path, rng):
     np.save(tmp_path / "block.npy", block)
     part = np.load(tmp_path / "block.npy", mmap_mode="r")[10:20]
     X = StoredSequences.join([Sequences(part, [0, 4, 10])])
-    assert same(pickle.loads(pickle.dumps(X)), [block[10:14], block[14:20]])
+    dumped = pickle.dumps(X)
+    assert block[15].tobytes() not in dumped
+    assert same(pickle.loads(dumped), [block[10:14], block[14:20]])
+    np.save(tmp_path / "other.npy", block[::-1])
+    (tmp_path / "other.npy").replace(tmp_path / "block.npy")
+    with pytest.raises(SequenceDataError, match="is another file than the one"):
+        pickle.loads(dumped)
 
 
-# Files of Arrow and Parquet
-
-
-def test_a_parquet_file_is_converted(tmp_path, arrays):
-    table = pa.table({"steps": lists(arrays), "label": list(range(40))})
-    pa.parquet.write_table(table, tmp_path / "data.parquet", row_group_size=7)
-    X = save_sequences(tmp_path / "stored", tmp_path / "data.parquet", column="steps")
-    assert same(X, arrays)
-    assert X.dtype == np.float32
-
-
-def test_columns_become_features(tmp_path, arrays):
-    with_null = [[None, *array[1:, 1].tolist()] for array in arrays]
-    table = pa.table({"b": lists([array[:, 0] for array in arrays], None), "a": pa.array(with_null)})
-    (tmp_path / "parts").mkdir()
-    pa.parquet.write_table(table[:25], tmp_path / "parts" / "0.parquet")
-    pa.parquet.write_table(table[25:], tmp_path / "parts" / "1.parquet")
-    X = save_sequences(tmp_path / "stored", tmp_path / "parts", column=["a", "b"], dtype="float32")
-    expected = [array[:, [1, 0]].copy() for array in arrays]
-    for array in expected:
-        array[0, 0] = np.nan
-    assert same(X, expected)
-    assert X.feature_names == ["a", "b"]
-
-
-def test_an_arrow_file_is_read_where_it_is(tmp_path, arrays):
-    table = pa.table({"steps": lists(arrays), "label": list(range(40))})
-    pa.feather.write_feather(table, tmp_path / "data.arrow", compression="uncompressed", chunksize=9)
-    before = pa.total_allocated_bytes()
-    X = open_sequences(tmp_path / "data.arrow", column="steps")
-    assert pa.total_allocated_bytes() == before
-    assert len(X.chunks) == 5
-    assert same(X[[39, 0, 17]], [arrays[39], arrays[0], arrays[17]])
-    assert same(pickle.loads(pickle.dumps(X)), arrays)
-
-
-@pytest.mark.parametrize("inner", [None, 3], ids=["numbers", "rows"])
-@pytest.mark.parametrize("n_chunks", [1, 3])
-@pytest.mark.parametrize("fixed", [False, True], ids=["lists", "lists of one size"])
-def test_arrow_columns_share_their_memory(rng, inner, n_chunks, fixed):
-    lengths = np.full(12, 4) if fixed else rng.integers(0, 5, size=12)
-    arrays = [rng.normal(size=(n, 3) if inner else n).astype(np.float32) for n in lengths]
-    column = lists(arrays, inner)
-    if fixed:
-        column = column.cast(pa.list_(column.type.value_type, 4))
-    column = column[2:11]  # a slice shares the values of the whole
-    if n_chunks > 1:
-        column = pa.chunked_array([column[:2], column[2:6], column[6:]])
-    X = read_arrow(column)
-    assert same(X, arrays[2:11])
-    if n_chunks == 1:
-        assert not X.values.flags.writeable
-
-
-def test_an_arrow_column_with_nulls_is_left_to_others():
-    column = pa.array([[1.0, None], [2.0]])
-    assert read_arrow(column) is column
-    assert read_arrow(pa.array([["a"], ["b"]])).type == pa.list_(pa.string())
+@pytest.mark.parametrize("mode", ["c", "r"], ids=["changed in memory alone", "deleted"])
+def test_a_map_that_no_file_holds_is_pickled_itself(tmp_path, rng, mode):
+    np.save(tmp_path / "block.npy", rng.normal(size=(10, 2)))
+    mapped = np.load(tmp_path / "block.npy", mmap_mode=mode)
+    if mode == "c":
+        mapped[0] = 7
+    else:
+        (tmp_path / "block.npy").unlink()
+    X = StoredSequences.join([Sequences(mapped, [0, 4, 10])])
+    assert same(pickle.loads(pickle.dumps(X)), [mapped[:4], mapped[4:]])
 
 
 # What is fitted
@@ -212,15 +150,17 @@ def test_an_arrow_column_with_nulls_is_left_to_others():
 
 def stored_copies(tmp_path, arrays):
     """The same sequences in each form that stays on disk."""
-    X = save_sequences(tmp_path / "as_array", arrays)
-    table = pa.table({"steps": lists(arrays)})
-    pa.feather.write_feather(table, tmp_path / "data.arrow", compression="uncompressed", chunksize=9)
-    mapped = np.load(tmp_path / "as_array" / "values.npy", mmap_mode="r")
+    X = save_sequences(tmp_path / "stored.arrow", arrays)
+    lists = pa.array([array.tolist() for array in arrays], type=pa.list_(pa.list_(pa.float32())))
+    pa.feather.write_feather(
+        pa.table({"steps": lists}), tmp_path / "data.arrow", compression="uncompressed", chunksize=9
+    )
+    np.save(tmp_path / "values.npy", np.concatenate(arrays))
     return {
-        "folder": X,
-        "wider type": save_sequences(tmp_path / "wider", arrays, dtype="float64"),
+        "stored": X,
+        "wider type": save_sequences(tmp_path / "wider.arrow", arrays, dtype="float64"),
         "Arrow file": open_sequences(tmp_path / "data.arrow"),
-        "Sequences over a map": Sequences(mapped, X.offsets),
+        "Sequences over a map": Sequences(np.load(tmp_path / "values.npy", mmap_mode="r"), X.offsets),
     }
 
 
@@ -278,14 +218,14 @@ def test_missing_values_are_filled_batch_by_batch(tmp_path, arrays, rng):
     y = rng.normal(size=40)
     regressor = RNNRegressor(**SMALL, missing="mask", max_length=3, truncate="head")
     losses, predictions = fitted_and_predicted(regressor, arrays, y)
-    stored_losses, stored_predictions = fitted_and_predicted(regressor, save_sequences(tmp_path, arrays), y)
+    stored_losses, stored_predictions = fitted_and_predicted(regressor, save_sequences(tmp_path / "x.arrow", arrays), y)
     assert stored_losses == pytest.approx(losses, rel=1e-6)
     assert stored_predictions == pytest.approx(predictions, rel=1e-5)
 
 
-def test_cross_validation_takes_places_and_not_values(folder, arrays):
+def test_cross_validation_takes_places_and_not_values(path, arrays):
     y = np.arange(40) % 2
-    X = open_sequences(folder)
+    X = open_sequences(path)
     train, test = train_test_split(X, random_state=0, stratify=y)
     assert isinstance(train, StoredSequences)
     assert train.chunks[0] is test.chunks[0] is X.chunks[0]
@@ -313,57 +253,12 @@ def test_partial_fit_over_chunks_goes_on(arrays):
 # Errors
 
 
-def test_the_place_of_a_bad_value_is_named(folder, monkeypatch):
+def test_the_place_of_a_bad_value_is_named(tmp_path, arrays, monkeypatch):
     monkeypatch.setattr(stored, "BLOCK", 100)
-    values = np.load(folder / "values.npy", mmap_mode="r+")
-    X = open_sequences(folder)
-    values[X.offsets[31] + 0, 2] = np.inf
-    values.flush()
+    arrays[31][0, 2] = np.inf
+    X = save_sequences(tmp_path / "bad.arrow", arrays)
     with pytest.raises(SequenceDataError, match=r"infinity.* at sequence 31, step 0, column 2"):
         RNNRegressor().fit(X, np.zeros(40))
-
-
-def test_a_folder_is_not_overwritten_unasked(folder, arrays):
-    with pytest.raises(FileExistsError, match="set overwrite=True"):
-        save_sequences(folder, arrays[:2])
-    before = open_sequences(folder)
-    assert same(save_sequences(folder, arrays[:2], overwrite=True), arrays[:2])
-    assert same(before, arrays)
-
-
-def test_parts_must_agree(tmp_path, arrays):
-    with pytest.raises(SequenceDataError, match="The parts of X differ"):
-        save_sequences(tmp_path / "x", iter([arrays, [np.zeros((2, 4))]]))
-    with pytest.raises(FileNotFoundError, match=r"offsets\.npy is not there"):
-        open_sequences(tmp_path / "x")
-
-
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [([["a", "b"]], "only numbers can be stored"), (iter([]), "X is empty")],
-    ids=["strings", "nothing"],
-)
-def test_what_cannot_be_stored_is_refused(tmp_path, X, message):
-    with pytest.raises(SequenceDataError, match=message):
-        save_sequences(tmp_path, X)
-
-
-def test_files_that_cannot_be_mapped_are_refused(tmp_path, arrays):
-    table = pa.table({"steps": lists(arrays), "label": list(range(40))})
-    pa.parquet.write_table(table, tmp_path / "data.parquet")
-    with pytest.raises(SequenceDataError, match="convert it, save_sequences"):
-        open_sequences(tmp_path / "data.parquet")
-    pa.feather.write_feather(table, tmp_path / "data.arrow", compression="lz4")
-    with pytest.raises(SequenceDataError, match="is compressed"):
-        open_sequences(tmp_path / "data.arrow", column="steps")
-    with pytest.raises(SequenceDataError, match="say in `column` which"):
-        open_sequences(tmp_path / "data.arrow")
-    with pytest.raises(SequenceDataError, match="has the type int64"):
-        open_sequences(tmp_path / "data.arrow", column="label")
-    with pytest.raises(SequenceDataError, match=r"column='step' is no column of .*, which has"):
-        save_sequences(tmp_path / "x", tmp_path / "data.parquet", column="step")
-    with pytest.raises(ValueError, match="concerns files"):
-        save_sequences(tmp_path / "y", arrays, column="steps")
 
 
 # Memory
@@ -383,7 +278,7 @@ SCRIPT = """
             time.sleep(0.002)
 
     kind, path = sys.argv[1:]
-    X = open_sequences(path) if kind == "folder" else np.load(path + "/block.npy", mmap_mode="r")
+    X = open_sequences(path) if kind == "file" else np.load(path, mmap_mode="r")
     y = np.arange(len(X)) % 2
     classifier = RNNClassifier(hidden_size=4, max_epochs=1, batch_size=64, random_state=0, bidirectional=False)
     classifier.fit(X[:64], y[:64]).predict(X[:64])
@@ -401,18 +296,19 @@ SCRIPT = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", ["folder", "map"])
+@pytest.mark.parametrize("kind", ["file", "map"])
 def test_fit_and_predict_do_not_load_the_data(tmp_path, rng, kind):
     shape = (8, 512, 64, 160)  # 168 MB in 8 parts
     first = rng.normal(size=shape[1:]).astype(np.float32)
     parts = (first + k for k in range(8))
-    if kind == "folder":
-        save_sequences(tmp_path, parts)
+    path = tmp_path / "data"
+    if kind == "file":
+        save_sequences(path, parts)
     else:
-        block = np.lib.format.open_memmap(tmp_path / "block.npy", "w+", "float32", (8 * 512, *shape[2:]))
+        block = np.lib.format.open_memmap(path, "w+", "float32", (8 * 512, *shape[2:]))
         for k, part in enumerate(parts):
             block[k * 512 : (k + 1) * 512] = part
         block.flush()
-    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), kind, str(tmp_path)]
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), kind, str(path)]
     taken = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert taken < 0.3 * 4 * np.prod(shape)

@@ -1,55 +1,74 @@
-"""Arrow columns of lists, read without a copy, and Arrow or Parquet files, read in parts."""
+"""Arrow columns and tables of lists as containers that share their memory; pyarrow is imported by none but its user."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.formats import as_sequences, check_columns_differ, check_tokens, locate
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import LEFT_ON_DISK, StoredSequences
 from sklearn_rnn.exceptions import SequenceDataError
 
-SUFFIXES = (".arrow", ".feather", ".ipc")
-"""Of the files that can be mapped into memory and read where they are."""
+LISTS = {"ListType", "LargeListType", "FixedSizeListType", "ListViewType", "LargeListViewType"}
 
 
-def read_arrow(X: Any) -> Any:
-    """An Arrow column of lists of numbers as a container that shares its memory; anything else as it is."""
-    if not hasattr(X, "to_pylist") or not hasattr(X, "null_count"):
-        return X
-    chunks = sequences_from_arrow(X)
-    return X if chunks is None else _joined(chunks)
-
-
-def sequences_from_arrow(column: Any, *, copy_nulls: bool = False) -> list[Sequences] | None:
-    """The chunks of an Arrow column whose rows are lists of numbers, or lists of rows of numbers.
+def read_arrow(X: Any, *, name: str = "X") -> Any:
+    """What an Arrow column or table holds; anything else as it is.
 
     Parameters
     ----------
-    column : pyarrow.Array or pyarrow.ChunkedArray
-        Recognised by what it can do; pyarrow is not imported.
-    copy_nulls : bool
-        Whether numbers that are null may become NaN in a copy of the values.
+    X : pyarrow.Array, ChunkedArray, Table or RecordBatch, or anything else
+    name : str
+        What to call X in errors.
 
     Returns
     -------
-    chunks : list of Sequences, or None
-        Values of shape (total_steps,) or (total_steps, n_features), which share Arrow's memory. None where rows are
-        anything else, or a list is null.
+    X : Sequences, AlignedSequences, list or the X that was given
+        Lists of numbers, of rows of numbers or of strings are sequences, several columns of them several inputs.
+        Numbers that are null are NaN, and so is every number of a row that is null. Other columns are lists of Python
+        objects, and a table without lists stays one.
+
+    Raises
+    ------
+    SequenceDataError
+        If a list is null, rows differ in their length, offsets point elsewhere, or a table mixes lists with others.
     """
-    pieces = [chunk for chunk in getattr(column, "chunks", [column]) if len(chunk)]
-    chunks = [_from_chunk(chunk, copy_nulls) for chunk in pieces]
-    return [chunk for chunk in chunks if chunk is not None] if chunks and None not in chunks else None
+    if not type(X).__module__.startswith("pyarrow"):
+        return X
+    if hasattr(X, "schema") and hasattr(X, "to_pydict"):
+        return _read_table(X, name)
+    if hasattr(X, "to_pylist") and hasattr(X, "null_count"):
+        return read_column(X, name=name)
+    return X
 
 
-def _joined(chunks: list[Sequences]) -> Sequences:
-    """One container of all `chunks`: in one array, or where that is large with the values left where they are."""
-    if sum(chunk.values.nbytes for chunk in chunks) >= LEFT_ON_DISK:
+def read_arrow_targets(y: Any, *, name: str = "y") -> Any:
+    """A table of one column of lists as that column, and lists of rows as a container; anything else as it is.
+
+    Lists of numbers or labels stay lists: whether they belong to steps is for others to say.
+    """
+    if not type(y).__module__.startswith("pyarrow"):
+        return y
+    if hasattr(y, "schema") and len(y.schema.types) == 1 and is_list(_storage_type(y.schema.types[0])):
+        y = y.column(0)
+    kind: Any = getattr(y, "type", None)
+    rows = hasattr(kind, "shape") or (is_list(kind) and is_list(_storage_type(kind.value_type)))
+    return read_column(y, name=name) if rows else y
+
+
+def read_column(column: Any, *, name: str) -> Sequences | list[Any]:
+    """An Arrow column as one container, or what is no list of numbers or strings as a list of Python objects."""
+    chunks = sequences_of(getattr(column, "chunks", [column]), name=name)
+    if not chunks:
+        items: list[Any] = column.to_pylist()
+        return items
+    if sum(chunk.values.nbytes for chunk in chunks) >= LEFT_ON_DISK and chunks[0].values.dtype != object:
         return StoredSequences.join(chunks)
     if len(chunks) == 1:
         return chunks[0]
@@ -57,126 +76,185 @@ def _joined(chunks: list[Sequences]) -> Sequences:
     return Sequences(np.concatenate([chunk.values for chunk in chunks]), np.concatenate([[0], np.cumsum(lengths)]))
 
 
-def open_arrow(path: Path, column: str | None) -> StoredSequences:
-    """The sequences of a list column of an Arrow file that is not compressed, left in the file.
+def sequences_of(arrays: Iterable[Any], *, name: str) -> list[Sequences]:
+    """The chunks of an Arrow column whose rows are lists of numbers or strings, or lists of rows of numbers.
 
-    Raises
-    ------
-    SequenceDataError
-        If the file is compressed, or the column is missing or is not of lists of numbers.
+    Parameters
+    ----------
+    arrays : iterable of pyarrow.Array
+    name : str
+        What to call the column in errors.
+
+    Returns
+    -------
+    chunks : list of Sequences
+        Values of shape (total_steps,) or (total_steps, n_features), which share Arrow's memory unless there are nulls,
+        booleans or strings. An empty list where rows are anything else, or there are none.
     """
-    source = _pyarrow("lib").memory_map(str(path))
-    with _pyarrow("ipc").open_file(source) as reader:
-        table = reader.read_all()
-    name = _only_column(table.column_names, column, path)
-    chunks = sequences_from_arrow(table[name])
-    advice = f"save_sequences(folder, {str(path)!r}, column={name!r}) stores it in another form"
-    if chunks is None:
-        raise SequenceDataError(
-            f"The column {name!r} of {str(path)!r} has the type {table[name].type}, or holds nulls: wanted lists of "
-            f"numbers without nulls. If it is lists with nulls among the numbers, {advice}"
-        )
-    source.seek(0)
-    whole = source.read_buffer(source.size())
-    for chunk in chunks:
-        place = chunk.values.__array_interface__["data"][0]
-        if chunk.values.nbytes and not whole.address <= place < whole.address + whole.size:
-            raise SequenceDataError(
-                f"{str(path)!r} is compressed, so that it cannot be read where it is: write it with "
-                f"compression='uncompressed', or {advice}"
-            )
-    return StoredSequences.join(chunks)
-
-
-def read_parts(path: Path, columns: list[str] | None, n_rows: int) -> Iterator[Sequences]:
-    """The sequences of a Parquet or Arrow file, or of a folder of them, `n_rows` or fewer at a time.
-
-    Several `columns` become as many features, in their order. Numbers that are null become NaN.
-    """
-    form = "feather" if path.suffix in SUFFIXES else "parquet"
-    dataset = _pyarrow("dataset").dataset(path, format=form)
-    names = [_only_column(dataset.schema.names, None, path)] if columns is None else columns
-    for name in names:
-        _only_column(dataset.schema.names, name, path)
-    batches = dataset.to_batches(columns=names, batch_size=n_rows, batch_readahead=1, fragment_readahead=1)
+    chunks: list[Sequences] = []
     first = 0
-    for batch in batches:
-        if batch.num_rows:
-            yield _side_by_side(batch, names, path, first)
-            first += batch.num_rows
+    for chunk in arrays:
+        if len(chunk):
+            part = _from_chunk(chunk, name, first)
+            if part is None:
+                return []
+            chunks.append(part)
+        first += len(chunk)
+    return of_one_width(chunks, name=name)
 
 
-def _side_by_side(batch: Any, names: list[str], path: Path, first: int) -> Sequences:
-    """The columns `names` of one batch as features; `first` is the number of its first row."""
-    parts: list[Sequences] = []
-    for name in names:
-        chunks = sequences_from_arrow(batch.column(name), copy_nulls=True)
-        if chunks is None:
-            raise SequenceDataError(
-                f"The column {name!r} of {str(path)!r} has the type {batch.column(name).type}, or a row without a list "
-                f"among rows {first} to {first + batch.num_rows - 1}: wanted a list of numbers in each row"
-            )
-        parts.append(chunks[0])
-        if not np.array_equal(parts[0].offsets, parts[-1].offsets):
-            row = int(np.argmax(parts[0].lengths != parts[-1].lengths))
-            raise SequenceDataError(
-                f"Row {first + row} of {str(path)!r} has lists of unequal length: {parts[0].lengths[row]} in "
-                f"{names[0]!r}, {parts[-1].lengths[row]} in {name!r}"
-            )
-    if len(parts) == 1:
-        return parts[0]
-    blocks = [part.values.reshape(len(part.values), -1) for part in parts]
-    single = all(block.shape[1] == 1 for block in blocks)
-    return parts[0].with_values(np.concatenate(blocks, axis=1), feature_names=names if single else None)
+def is_list(kind: Any) -> bool:
+    """Whether an Arrow type is one of lists, however they are laid out."""
+    return type(kind).__name__ in LISTS
 
 
-def _from_chunk(chunk: Any, copy_nulls: bool) -> Sequences | None:
-    """One Arrow array of lists; None if it is anything else."""
-    if chunk.null_count or not hasattr(chunk, "values"):
+def _read_table(table: Any, name: str) -> Any:
+    """The columns of an Arrow table or record batch: one of lists alone, several as inputs, or none as a table."""
+    names = table.schema.names
+    if not names:
+        raise SequenceDataError(f"{name} is an Arrow table without columns: wanted a column of lists, or of numbers")
+    nested = [is_list(_storage_type(kind)) for kind in table.schema.types]
+    if not any(nested):
+        return table
+    check_columns_differ(names, name)
+    if not all(nested):
+        plain = [column for column, inner in zip(names, nested, strict=True) if not inner]
+        raise SequenceDataError(
+            f"{name} has columns of lists, one list a sequence, and the columns {plain!r} of single values: leave "
+            f"these out, {name}.drop_columns({plain!r}), or repeat them for each step as lists of their own"
+        )
+    columns = {column: read_column(table.column(column), name=f"{name}[{column!r}]") for column in names}
+    return next(iter(columns.values())) if len(columns) == 1 else AlignedSequences(columns, name=name)
+
+
+def _storage_type(kind: Any) -> Any:
+    """An Arrow type, or that in which values of an extension type are stored."""
+    return getattr(kind, "storage_type", kind)
+
+
+def _from_chunk(chunk: Any, name: str, first: int) -> Sequences | None:
+    """One Arrow array of lists, whose row 0 is row `first` of the column; None if it is anything else."""
+    if hasattr(chunk, "to_numpy_ndarray"):  # tensors of one shape
+        return as_sequences(chunk.to_numpy_ndarray(), name=name)
+    chunk = getattr(chunk, "storage", chunk)
+    if not is_list(chunk.type):
         return None
-    size = getattr(chunk.type, "list_size", None)
+    if chunk.null_count:
+        row = first + int(np.argmax(chunk.is_null().to_numpy(zero_copy_only=False)))
+        raise SequenceDataError(
+            f"{name}[{row}] is null where a sequence is due: leave such rows out, with drop_null() for instance, and "
+            f"what belongs to them elsewhere"
+        )
+    offsets, values = _offsets_and_items(chunk, name)
+    steps = _steps(values, offsets, name, first)
+    if steps is None:
+        return None
+    sequences = Sequences(steps, offsets)
+    if _is_string(_value_type(values.type)):
+        check_tokens(sequences, name)
+    return sequences
+
+
+def _offsets_and_items(lists: Any, name: str) -> tuple[NDArray[np.int64], Any]:
+    """Offsets (n + 1,) from 0 on, and the Arrow items between them, of lists of which none that has items is null."""
+    try:
+        lists.validate(full=True)
+    except ValueError as error:
+        raise SequenceDataError(
+            f"The lists of {name} do not hold what their offsets say ({error}): write the data again"
+        ) from error
+    size = getattr(lists.type, "list_size", None)
     if size is not None:
-        offsets = (np.arange(len(chunk) + 1) + chunk.offset) * size
-    elif hasattr(chunk, "offsets") and len(chunk.offsets) == len(chunk) + 1:
-        offsets = np.asarray(chunk.offsets).astype(np.int64)
-    else:  # views of lists, whose order is free
+        offsets = np.arange(len(lists) + 1) * size
+        return offsets, lists.values.slice(lists.offset * size, len(lists) * size)
+    if hasattr(lists, "sizes"):  # views, whose order is free
+        return np.concatenate([[0], np.cumsum(np.asarray(lists.sizes), dtype=np.int64)]), lists.flatten()
+    offsets = np.asarray(lists.offsets).astype(np.int64)
+    return offsets - offsets[0], lists.values.slice(offsets[0], offsets[-1] - offsets[0])
+
+
+def _steps(items: Any, offsets: NDArray[np.int64], name: str, first: int) -> NDArray[Any] | None:
+    """The steps of lists as an array (total_steps,) or (total_steps, n_features); None if they are neither."""
+    items = getattr(items, "storage", items)
+    if not is_list(items.type):
+        return _flat(items)
+    if is_list(items.type.value_type) or _is_string(items.type.value_type):
         return None
-    values = _numbers(chunk.values, copy_nulls)
-    return None if values is None else Sequences(values[offsets[0] : offsets[-1]], offsets - offsets[0])
+    missing = items.is_null().to_numpy(zero_copy_only=False)
+    kept = items.drop_null() if missing.any() else items
+    inner, numbers = _offsets_and_items(kept, name)
+    flat = _flat(numbers)
+    if flat is None or not len(kept):
+        width = getattr(items.type, "list_size", 0)  # else other chunks know it
+        return None if flat is None else _missing_rows(len(items), width, flat.dtype)
+    widths = np.diff(inner)
+    if widths[0] == 0 or np.any(widths != widths[0]):
+        bad = int(np.flatnonzero(~missing)[np.argmax((widths != widths[0]) | (widths == 0))])
+        sequence, step = locate(Sequences(np.empty(len(items)), offsets), bad)
+        raise SequenceDataError(
+            f"The steps of {name} differ in their number of features: {name}[{first + sequence}][{step}] has "
+            f"{len(items[bad])}, the first has {widths[0]}; wanted rows of one length, of 1 number or more"
+        )
+    rows = flat.reshape(-1, widths[0])
+    if not missing.any():
+        return rows
+    filled = _missing_rows(len(items), widths[0], rows.dtype)
+    filled[~missing] = rows
+    return filled
 
 
-def _numbers(values: Any, copy_nulls: bool) -> NDArray[Any] | None:
-    """Arrow numbers (total_steps,), or lists of one size (total_steps, n_features) of them, as an array."""
-    if hasattr(values.type, "list_size"):
-        if values.null_count:
-            return None
-        flat = _numbers(values.values, copy_nulls)
-        if flat is None or flat.ndim != 1 or values.type.list_size == 0:
-            return None
-        return flat.reshape(-1, values.type.list_size)[values.offset : values.offset + len(values)]
-    if values.null_count and not copy_nulls:
+def _missing_rows(n_rows: int, width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Rows (n_rows, width) of NaN among numbers of `dtype`, which stays what it is where there are none."""
+    if not n_rows:
+        return np.empty((0, width), dtype=dtype)
+    return np.full((n_rows, width), np.nan, dtype=np.result_type(dtype, np.float16))
+
+
+def _flat(values: Any) -> NDArray[Any] | None:
+    """Arrow numbers, strings or times (n,) as an array, which shares their memory where it can; None of others."""
+    values = getattr(values, "storage", values)
+    if hasattr(values, "dictionary_decode"):
+        values = values.dictionary_decode()
+    types = import_module("pyarrow.types")
+    kind = values.type
+    if types.is_null(kind):
+        return np.full(len(values), np.nan)
+    if types.is_decimal(kind):
+        values = values.cast("float64")
+    elif types.is_boolean(kind) and values.null_count:
+        values = values.cast("int8")
+    elif not (_is_string(kind) or types.is_primitive(kind)):
         return None
-    try:
-        array: NDArray[Any] = values.to_numpy(zero_copy_only=not values.null_count)
-    except (ValueError, NotImplementedError):  # booleans are bits, strings are not numbers; both as pyarrow says it
-        return None
-    return array if array.dtype.kind in "iuf" else None
+    array: NDArray[Any] = values.to_numpy(zero_copy_only=False)
+    return array if _is_string(kind) or array.dtype != object else None
 
 
-def _only_column(names: list[str], column: str | None, path: Path) -> str:
-    """`column`, if it is among `names`, or the one name that there is."""
-    if column is None and len(names) == 1:
-        return names[0]
-    if column is None:
-        raise SequenceDataError(f"{str(path)!r} has the columns {names}: say in `column` which holds the sequences")
-    if column not in names:
-        raise SequenceDataError(f"column={column!r} is no column of {str(path)!r}, which has {names}")
-    return column
+def _value_type(kind: Any) -> Any:
+    """The type of what is under a dictionary or an extension type."""
+    kind = _storage_type(kind)
+    return kind if is_list(kind) else getattr(kind, "value_type", kind)
 
 
-def _pyarrow(part: str) -> Any:
-    """A module of pyarrow, which is not among the dependencies."""
-    try:
-        return import_module(f"pyarrow.{part}")
-    except ImportError as error:
-        raise ImportError("Arrow and Parquet files are read by pyarrow: pip install pyarrow") from error
+def _is_string(kind: Any) -> bool:
+    return str(_value_type(kind)) in {"string", "large_string", "string_view"}
+
+
+def of_one_width(chunks: list[Sequences], *, name: str) -> list[Sequences]:
+    """`chunks` with steps of one shape, which those take on of whose steps none has numbers."""
+    shapes = {chunk.values.shape[1:] for chunk in chunks}
+    known = sorted(shapes - {(0,)})
+    if len(known) > 1:
+        raise SequenceDataError(
+            f"The steps of {name} differ in their number of features: {known[0][0]} in one chunk, {known[1][0]} in "
+            f"another; wanted rows of one length"
+        )
+    if not known and any(len(chunk.values) for chunk in chunks):
+        raise SequenceDataError(f"All steps of {name} are null: wanted rows of 1 number or more")
+    if not known:
+        return [chunk.with_values(chunk.values.reshape(-1)) for chunk in chunks]
+    return [
+        chunk
+        if chunk.values.shape[1:] in known
+        else chunk.with_values(_missing_rows(len(chunk.values), known[0][0], chunk.values.dtype))
+        for chunk in chunks
+    ]

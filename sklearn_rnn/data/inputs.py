@@ -77,7 +77,7 @@ def read(
     SequenceDataError, ValueError, TypeError
         What came, in which input, where, and what was wanted.
     """
-    X = read_arrow(X)
+    X = read_arrow(X, name=name)
     aligned = read_aligned(X, name=name)
     if aligned is None and spec is not None and spec.kind == "aligned":
         aligned = _aligned_without_steps(X, spec, name)

@@ -50,7 +50,7 @@ def read_steps(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    X = plain(read_arrow(X))
+    X = plain(read_arrow(X, name=name))
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_rnn.data.mapped_file import MappedFile
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.sequences import Sequences
 
@@ -19,12 +20,16 @@ LEFT_ON_DISK = 2**26
 BLOCK = 2**22
 """Bytes that are read at a time where all sequences are gone through."""
 
+FEW = 16
+"""Sequences a chunk up to which they are copied faster one by one than chunk by chunk."""
+
 
 class StoredSequences(Sequences):
     """Sequences whose values lie in files or in other memory that is not to be copied.
 
     Behaves as :class:`~sklearn_rnn.Sequences` does, but a subset is a list of places: only an integer index, a loop,
-    :meth:`load` and the attribute `values` read anything. Pickled, it names its files and does not hold their contents.
+    :meth:`load` and the attribute `values` read anything. Pickled, it names its files and does not hold their contents;
+    what is read is never of another file that took their name, but an error.
 
     Parameters
     ----------
@@ -35,9 +40,11 @@ class StoredSequences(Sequences):
     lengths : array of shape (n_sequences,)
     ids, feature_names
         As of :class:`~sklearn_rnn.Sequences`.
+    file : MappedFile, optional
+        The file that all chunks lie in, which is looked at before each reading.
     """
 
-    __slots__ = ("_before", "_bounds", "_dtype", "_filled", "_starts", "chunks")
+    __slots__ = ("_before", "_bounds", "_dtype", "_file", "_filled", "_places", "_starts", "chunks")
 
     chunks: list[NDArray[Any]]
 
@@ -49,8 +56,11 @@ class StoredSequences(Sequences):
         *,
         ids: ArrayLike | None = None,
         feature_names: list[str] | None = None,
+        file: MappedFile | None = None,
     ) -> None:
         self.chunks = chunks
+        self._file = file
+        self._places = [_place_of(chunk, file) for chunk in chunks]
         self.offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
         self.ids = None if ids is None else np.asarray(ids)
         self.feature_names = feature_names
@@ -61,8 +71,8 @@ class StoredSequences(Sequences):
         self._filled = False
 
     @staticmethod
-    def join(parts: list[Sequences]) -> StoredSequences:
-        """The sequences of all `parts`, whose values are left where they are."""
+    def join(parts: list[Sequences], *, file: MappedFile | None = None) -> StoredSequences:
+        """The sequences of all `parts`, whose values are left where they are; `file` if they lie in one."""
         bounds = np.cumsum([0, *(len(part.values) for part in parts)])
         return StoredSequences(
             [part.values for part in parts],
@@ -70,6 +80,7 @@ class StoredSequences(Sequences):
             np.concatenate([part.lengths for part in parts]),
             ids=None if any(part.ids is None for part in parts) else np.concatenate([part.ids for part in parts]),
             feature_names=parts[0].feature_names,
+            file=file,
         )
 
     @property
@@ -78,6 +89,7 @@ class StoredSequences(Sequences):
         first = self._starts[0] if len(self) else 0
         plain = self._dtype == self.chunks[0].dtype and not self._filled
         if len(self.chunks) == 1 and plain and np.array_equal(self._starts, first + self.offsets[:-1]):
+            self._check_file()
             return self.chunks[0][first : first + self.offsets[-1]]
         return self.load(np.arange(len(self))).values
 
@@ -103,6 +115,7 @@ class StoredSequences(Sequences):
         -------
         sequences : Sequences
         """
+        self._check_file()
         index = np.asarray(index, dtype=np.int64)
         before, lengths = self._before[index] * self._filled, self.lengths[index]
         read = Sequences(*self._read(self._starts[index] - before, lengths + before), feature_names=self.feature_names)
@@ -168,17 +181,28 @@ class StoredSequences(Sequences):
     def _item(self, i: int) -> NDArray[Any]:
         return self.load([i]).values
 
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
     def _read(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Values and offsets of `lengths` (n,) steps from the rows `starts` (n,) on."""
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         if len(self.chunks) == 1:
-            return self.chunks[0][rows].astype(self._dtype, copy=False), offsets
-        values = np.empty((len(rows), *self.chunks[0].shape[1:]), dtype=self._dtype)
-        chunk_of_row = np.searchsorted(self._bounds, rows, side="right") - 1
-        for number in np.unique(chunk_of_row):
-            own = chunk_of_row == number
-            values[own] = self.chunks[number][rows[own] - self._bounds[number]]
+            return self.chunks[0][_rows(starts, lengths)].astype(self._dtype, copy=False), offsets
+        values = np.empty((offsets[-1], *self.chunks[0].shape[1:]), dtype=self._dtype)
+        chunk_of = np.searchsorted(self._bounds, starts, side="right") - 1
+        chunk_of[lengths == 0] = 0  # their start may lie behind the last row
+        first = starts - self._bounds[chunk_of]
+        numbers = np.unique(chunk_of)
+        if len(starts) <= FEW * len(numbers):
+            for number, to, start, length in np.column_stack([chunk_of, offsets[:-1], first, lengths]).tolist():
+                values[to : to + length] = self.chunks[number][start : start + length]
+            return values, offsets
+        for number in numbers:
+            own = chunk_of == number
+            rows = _rows(first[own], lengths[own])
+            values[_rows(offsets[:-1][own], lengths[own])] = self.chunks[number][rows]
         return values, offsets
 
     def _window(self, index: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> StoredSequences:
@@ -200,6 +224,7 @@ class StoredSequences(Sequences):
     ) -> StoredSequences:
         copy = StoredSequences.__new__(StoredSequences)
         copy.chunks = self.chunks if chunks is None else chunks
+        copy._file, copy._places = self._file, self._places
         copy.offsets, copy.ids, copy.feature_names = self.offsets, self.ids, self.feature_names
         copy._bounds, copy._starts, copy._before = self._bounds, self._starts, self._before
         copy._dtype = self._dtype if dtype is None else dtype
@@ -210,35 +235,38 @@ class StoredSequences(Sequences):
         return [name for name in super()._slot_names() if name != "values"]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "chunks": [_FileArray.of(chunk) for chunk in self.chunks]}
+        held = [
+            chunk if place is None else (chunk.dtype, chunk.shape)
+            for chunk, place in zip(self.chunks, self._places, strict=True)
+        ]
+        return {**super().__getstate__(), "chunks": held}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        chunks = [chunk.open() if isinstance(chunk, _FileArray) else chunk for chunk in state["chunks"]]
+        chunks = [
+            held if place is None else place[0].array(place[1], *held)
+            for held, place in zip(state["chunks"], state["_places"], strict=True)
+        ]
         super().__setstate__({**state, "chunks": chunks})
 
 
-class _FileArray:
-    """Where in a file an array lies."""
+def _rows(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The numbers of `lengths` (n,) rows from `starts` (n,) on, one run after the other."""
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
-    def __init__(self, path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-        self.path, self.offset, self.dtype, self.shape = path, offset, dtype, shape
 
-    @staticmethod
-    def of(array: NDArray[Any]) -> _FileArray | NDArray[Any]:
-        """The place of `array` in the file that it is mapped from, or the array itself if there is no file."""
-        origin = _memory_map(array)
-        if origin is None or origin.filename is None or not array.flags.c_contiguous:
-            return array
-        skipped = array.__array_interface__["data"][0] - origin.__array_interface__["data"][0]
-        return _FileArray(Path(origin.filename), origin.offset + skipped, array.dtype, array.shape)
-
-    def open(self) -> NDArray[Any]:
-        if not self.path.exists():
-            raise FileNotFoundError(
-                f"The sequences were stored in {str(self.path)!r}, where there is no file any more: a pickle of stored "
-                f"sequences names their files and does not hold them. Open them anew with open_sequences"
-            )
-        return np.asarray(np.memmap(self.path, self.dtype, "r", self.offset, self.shape))
+def _place_of(array: NDArray[Any], file: MappedFile | None) -> tuple[MappedFile, int] | None:
+    """The file that `array` is mapped from and the byte at which it lies there; None if it lies in no file."""
+    if file is not None:
+        offset = file.offset_of(array)
+        return None if offset is None else (file, offset)
+    origin = _memory_map(array)
+    if origin is None or origin.filename is None or origin.mode == "c" or not array.flags.c_contiguous:
+        return None  # what was written to a copy is in no file
+    if not os.path.exists(origin.filename):
+        return None
+    skipped = array.__array_interface__["data"][0] - origin.__array_interface__["data"][0]
+    return MappedFile(origin.filename), origin.offset + skipped
 
 
 def keep_stored(sequences: Sequences) -> Sequences:

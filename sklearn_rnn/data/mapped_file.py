@@ -1,0 +1,125 @@
+"""Files that are mapped into memory, and how to tell whether one still is the file that it was."""
+
+from __future__ import annotations
+
+import os
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from sklearn_rnn.exceptions import SequenceDataError
+
+MAGIC = b"ARROW1"
+"""What an Arrow file begins and ends with."""
+
+
+class MappedFile:
+    """A file whose bytes are mapped into memory, none of which is read before it is looked at.
+
+    Whoever replaces the file by another one of the same name leaves the bytes that are mapped as they are. Whoever
+    writes into it changes them, which :meth:`check` notices. Pickled, it is a name and what tells the file from others;
+    it is mapped anew when its bytes are wanted, and must be the same file then.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Attributes
+    ----------
+    path : str
+        Absolute.
+    content : array of uint8, shape (n_bytes,)
+    unique : bool
+        Whether the end of the file, with the schema of an Arrow file, holds a mark that no other file has. Copies of it
+        are the same file then. Of other files the time of the last change is what tells.
+    """
+
+    __slots__ = ("_content", "_end", "_place", "_time", "path", "size", "unique")
+
+    _content: NDArray[np.uint8] | None
+    _end: bytes
+    _place: tuple[int, int]
+    _time: int
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.path.abspath(path)
+        self.unique = False
+        self._map()
+
+    @property
+    def content(self) -> NDArray[np.uint8]:
+        if self._content is None:
+            told = self._tells()
+            self._map()
+            if self._tells() != told:
+                raise SequenceDataError(
+                    f"{self.path!r} is another file than the one that these sequences were opened from: it was written "
+                    f"over since. Open what it holds now with open_sequences"
+                )
+        assert self._content is not None
+        return self._content
+
+    def array(self, offset: int, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+        """The numbers of `dtype` that lie in the file from byte `offset` on."""
+        end = offset + int(np.prod(shape)) * np.dtype(dtype).itemsize
+        return np.asarray(self.content[offset:end].view(dtype).reshape(shape))
+
+    def offset_of(self, array: NDArray[Any]) -> int | None:
+        """The byte at which `array` lies in the file; None if it lies elsewhere in memory."""
+        start = array.__array_interface__["data"][0] - self.content.__array_interface__["data"][0]
+        return start if 0 <= start <= self.size - array.nbytes else None
+
+    def check(self) -> None:
+        """Raise if somebody wrote into the file while it is mapped."""
+        try:
+            now = os.stat(self.path)
+        except OSError:  # it was renamed or deleted, and stays mapped
+            return
+        if (now.st_dev, now.st_ino) != self._place or (now.st_size, now.st_mtime_ns) == (self.size, self._time):
+            return
+        if now.st_size == self.size and self.unique and self._end == _end(self.content):
+            self._time = now.st_mtime_ns
+            return
+        raise SequenceDataError(
+            f"{self.path!r} was written over while its sequences were open, so that they hold something else now. Open "
+            f"it again with open_sequences; save_sequences with overwrite=True leaves open ones as they are"
+        )
+
+    def _map(self) -> None:
+        if not os.path.exists(self.path):
+            raise FileNotFoundError(
+                f"There is no file {self.path!r}: sequences are stored in it with save_sequences. A pickle of stored "
+                f"sequences names their file and does not hold them"
+            )
+        if not os.path.isfile(self.path):
+            raise SequenceDataError(f"{self.path!r} is not a file that sequences can be stored in")
+        with Path(self.path).open("rb") as file:
+            found = os.fstat(file.fileno())
+            empty = found.st_size == 0
+            self._content = np.zeros(0, dtype=np.uint8) if empty else np.memmap(file, np.uint8, "r")
+        self.size, self._time, self._place = found.st_size, found.st_mtime_ns, (found.st_dev, found.st_ino)
+        self._end = _end(self._content)
+
+    def _tells(self) -> tuple[Any, ...]:
+        """What tells this file from others."""
+        return (self.size, self._end if self.unique else self._time)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "_content"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+        self._content = None
+
+
+def _end(content: NDArray[np.uint8]) -> bytes:
+    """A digest of the footer of an Arrow file, or of the last bytes of another one."""
+    size = 0
+    if content[-len(MAGIC) :].tobytes() == MAGIC:
+        size = int.from_bytes(content[-10:-6].tobytes(), "little", signed=True)
+    size = size if 0 < size < len(content) else 64
+    return blake2b(content[-10 - size :].tobytes(), digest_size=16).digest()
