@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.arrow import read_arrow_targets
 from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
 from sklearn_rnn.data.padding import cut_alike, lengths_given
 from sklearn_rnn.data.sequences import Sequences
@@ -27,7 +28,9 @@ def plain_numbers(y: Any) -> Any:
         return y.detach().cpu().numpy()
     if isinstance(y, np.ma.MaskedArray):
         return np.ma.filled(y.astype(np.float64), np.nan)
-    y = plain(y)
+    y = plain(read_arrow_targets(y))
+    if isinstance(y, Sequences):
+        return y
     shape = getattr(y, "shape", None)
     if shape is not None and len(shape) == 2 and not is_table(y):  # a frame of one column, whose cells are sequences
         y = y.iloc[:, 0] if hasattr(y, "iloc") else y.to_series(0) if hasattr(y, "to_series") else y[:, 0]
@@ -87,6 +90,8 @@ def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> ND
         )
     if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
         raise SequenceDataError(_no_numbers("y", y.dtype))
+    if len(getattr(y, "shape", ())) == 1 and is_nested(y):  # NumPy makes rows of a list of arrays, not of an array
+        y = list(items_of(y))
     finite: Any = "allow-nan" if allow_nan else True
     try:
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True, ensure_all_finite=finite)

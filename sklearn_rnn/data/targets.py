@@ -12,6 +12,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.arrow import read_arrow_targets
 from sklearn_rnn.data.formats import as_sequences, check_tokens, is_sparse, is_text, items_of
 from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
@@ -164,13 +165,14 @@ def check_same_steps(items: Sequences, sequences: Sequences | AlignedSequences, 
 
 def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     """Read label sequences in any format into a container with values of shape (total_steps,)."""
+    y = read_arrow_targets(y, name=name)
     if hasattr(y, "to_pylist"):  # an Arrow column, whose items NumPy cannot look into
         y = y.to_pylist()
     if hasattr(y, "columns") and hasattr(y, "to_numpy"):  # a frame, which would go by its column names
         y = y.to_numpy()
     if not isinstance(y, Sequences):
         item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if is_listlike(y) else y
-        if item is None and is_listlike(y) and len(y):
+        if item is None and is_listlike(y) and len(y) and all(hasattr(item, "__len__") for item in y):
             return Sequences(np.empty(0, dtype=object), np.zeros(len(y) + 1))
         if item is None or isinstance(item, (str, bytes)) or np.ndim(item) == 0:
             raise SequenceDataError(
@@ -239,6 +241,9 @@ def _as_array(y: Any) -> Any:
     """Tensors, Arrow columns and other array-likes as arrays; lists, arrays and Series as they are."""
     if hasattr(y, "detach"):
         return y.detach().cpu().numpy()
+    y = read_arrow_targets(y)
+    if hasattr(y, "to_pydict"):
+        return y.to_pandas()
     if hasattr(y, "to_pylist"):
         return np.asarray(y.to_pylist())
     if getattr(getattr(y, "dtype", None), "kind", None) == "T":  # NumPy's strings of any length
