@@ -172,7 +172,8 @@ def test_a_table_is_fitted_as_the_dict_that_it_is(arrays):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pa.table({"a": [[1.0]], "b": [2.0]}), r"the columns \['b'\] of single values"),
+        (pa.table({"a": [[1.0]], "b": [2.0]}), "X.*'b'"),
+        (pa.table({"a": [{"b": 1.0}]}), "The column 'a' of X has the type struct"),
         (pa.table({}), "without columns"),
         (pa.Table.from_arrays([pa.array([[1.0]])] * 2, ["a", "a"]), "more than one column of the name 'a'"),
         (pa.table({"a": [[1.0]], "b": [[1.0, 2.0]]}), r"X\['a'\]\[0\] has 1 steps, X\['b'\]\[0\] has 2"),
@@ -255,6 +256,31 @@ def test_numbers_as_targets(arrays):
     assert target_mean(arrays, missing) == pytest.approx(kept.mean(axis=0))
     with pytest.raises(SequenceDataError, match=r"y\[1\] is null"):
         read_arrow_targets(pa.array([[[1.0]], None]))
+
+
+def test_lists_of_columns_and_tables(arrays):
+    y = [array[:, 0].tolist() for array in arrays]
+    wanted = RNNRegressor(**SMALL).fit(arrays, y).loss_curve_
+    for column in (pa.array, pa.chunked_array):
+        targets = [column([row] if column is pa.chunked_array else row) for row in y]
+        assert RNNRegressor(**SMALL).fit([pa.array(array.tolist()) for array in arrays], targets).loss_curve_ == wanted
+    tables = [pa.table({name: array[:, k] for k, name in enumerate("abc")}) for array in arrays]
+    regressor = RNNRegressor(**SMALL).fit(tables, y)
+    assert regressor.loss_curve_ == wanted
+    assert regressor.feature_names_in_.tolist() == ["a", "b", "c"]
+
+
+def test_a_dict_of_columns(arrays):
+    y = np.arange(20) % 2
+    column = pa.array([[None, *array[1:].tolist()] for array in arrays])
+    plain = [array.copy() for array in arrays]
+    for array in plain:
+        array[0] = np.nan
+    fitted = [
+        RNNClassifier(**SMALL, missing="mask").fit({"a": a, "b": b}, y)
+        for a, b in ((column, lists(arrays)), (plain, arrays))
+    ]
+    assert fitted[0].loss_curve_ == fitted[1].loss_curve_
 
 
 def test_labels_as_targets(arrays):

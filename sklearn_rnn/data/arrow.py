@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -19,17 +19,17 @@ LISTS = {"ListType", "LargeListType", "FixedSizeListType", "ListViewType", "Larg
 
 
 def read_arrow(X: Any, *, name: str = "X") -> Any:
-    """What an Arrow column or table holds; anything else as it is.
+    """What an Arrow column or table holds, or a dict or list of them; anything else as it is.
 
     Parameters
     ----------
-    X : pyarrow.Array, ChunkedArray, Table or RecordBatch, or anything else
+    X : pyarrow.Array, ChunkedArray, Table or RecordBatch, a dict or list of these, or anything else
     name : str
         What to call X in errors.
 
     Returns
     -------
-    X : Sequences, AlignedSequences, list or the X that was given
+    X : Sequences, AlignedSequences, dict, list or the X that was given
         Lists of numbers, of rows of numbers or of strings are sequences, several columns of them several inputs.
         Numbers that are null are NaN, and so is every number of a row that is null. Other columns are lists of Python
         objects, and a table without lists stays one.
@@ -39,7 +39,11 @@ def read_arrow(X: Any, *, name: str = "X") -> Any:
     SequenceDataError
         If a list is null, rows differ in their length, offsets point elsewhere, or a table mixes lists with others.
     """
-    if not type(X).__module__.startswith("pyarrow"):
+    if isinstance(X, Mapping) and any(map(_is_arrow, X.values())):
+        return {key: read_arrow(value, name=f"{name}[{key!r}]") for key, value in X.items()}
+    if isinstance(X, (list, tuple)) and len(X) and _is_arrow(X[0]):
+        return [_item(item) for item in X]
+    if not _is_arrow(X):
         return X
     if hasattr(X, "schema") and hasattr(X, "to_pydict"):
         return _read_table(X, name)
@@ -53,7 +57,9 @@ def read_arrow_targets(y: Any, *, name: str = "y") -> Any:
 
     Lists of numbers or labels stay lists: whether they belong to steps is for others to say.
     """
-    if not type(y).__module__.startswith("pyarrow"):
+    if isinstance(y, (list, tuple)) and len(y) and _is_arrow(y[0]):
+        return [_item(item) for item in y]
+    if not _is_arrow(y):
         return y
     if hasattr(y, "schema") and len(y.schema.types) == 1 and is_list(_storage_type(y.schema.types[0])):
         y = y.column(0)
@@ -103,26 +109,38 @@ def sequences_of(arrays: Iterable[Any], *, name: str) -> list[Sequences]:
     return of_one_width(chunks, name=name)
 
 
+def _is_arrow(X: Any) -> bool:
+    """Whether X is one of pyarrow's, which is not imported for it."""
+    return type(X).__module__.startswith("pyarrow") and hasattr(X, "__len__")
+
+
+def _item(item: Any) -> Any:
+    """One sequence of a list: a table as a frame, rows as a list, other Arrow columns as arrays."""
+    if hasattr(item, "to_pandas") and hasattr(item, "schema"):
+        return item.to_pandas()
+    if not hasattr(item, "to_pylist"):
+        return item
+    return item.to_pylist() if is_list(item.type) else np.asarray(item)
+
+
 def is_list(kind: Any) -> bool:
     """Whether an Arrow type is one of lists, however they are laid out."""
     return type(kind).__name__ in LISTS
 
 
 def _read_table(table: Any, name: str) -> Any:
-    """The columns of an Arrow table or record batch: one of lists alone, several as inputs, or none as a table."""
+    """The columns of an Arrow table or record batch: one of lists as it is, several as inputs, others as a table."""
     names = table.schema.names
     if not names:
         raise SequenceDataError(f"{name} is an Arrow table without columns: wanted a column of lists, or of numbers")
-    nested = [is_list(_storage_type(kind)) for kind in table.schema.types]
-    if not any(nested):
+    if not any(is_list(_storage_type(kind)) for kind in table.schema.types):
+        for column, kind in zip(names, table.schema.types, strict=True):
+            if import_module("pyarrow.types").is_nested(kind):
+                raise SequenceDataError(
+                    f"The column {column!r} of {name} has the type {kind}: wanted numbers, one for each step, or lists"
+                )
         return table
     check_columns_differ(names, name)
-    if not all(nested):
-        plain = [column for column, inner in zip(names, nested, strict=True) if not inner]
-        raise SequenceDataError(
-            f"{name} has columns of lists, one list a sequence, and the columns {plain!r} of single values: leave "
-            f"these out, {name}.drop_columns({plain!r}), or repeat them for each step as lists of their own"
-        )
     columns = {column: read_column(table.column(column), name=f"{name}[{column!r}]") for column in names}
     return next(iter(columns.values())) if len(columns) == 1 else AlignedSequences(columns, name=name)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import DTypeLike
 
+from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.arrow_files import is_stored, open_arrow, pyarrow, read_parts
 from sklearn_rnn.data.arrow_writer import ArrowWriter, written_beside
@@ -171,7 +172,13 @@ def _parts(X: Any, column: str | list[str] | None) -> Iterator[tuple[str, Sequen
 
 
 def _sequences(X: Any) -> Sequences:
-    return keep_stored(as_sequences(read_arrow(X)))
+    X = read_arrow(X)
+    if isinstance(X, (AlignedSequences, Mapping)):
+        names = list(X.inputs if isinstance(X, AlignedSequences) else X)
+        raise SequenceDataError(
+            f"X holds the inputs {names}, and a file has room for one: store each of them in a file of its own"
+        )
+    return keep_stored(as_sequences(X))
 
 
 def _blocks(place: str, sequences: Sequences) -> Iterator[tuple[str, Sequences]]:
