@@ -270,6 +270,23 @@ def test_lists_of_columns_and_tables(arrays):
     assert regressor.feature_names_in_.tolist() == ["a", "b", "c"]
 
 
+def test_scalars_are_what_they_hold(arrays):
+    words = pa.array(["up", "down"] * 10)
+    assert RNNClassifier(**SMALL).fit(arrays, list(words)).classes_.tolist() == ["down", "up"]
+    column = pa.array([["up"], ["a", "up"]])
+    for X in (list(column), [list(item) for item in column]):
+        assert (
+            RNNClassifier(**SMALL).fit(X, [0, 1]).vocabulary_ == RNNClassifier(**SMALL).fit(column, [0, 1]).vocabulary_
+        )
+    assert read_arrow(list(lists(arrays)))[3] == arrays[3].tolist()
+
+
+def test_several_columns_of_targets(arrays):
+    steps = [array[:, 0].tolist() for array in arrays]
+    with pytest.raises(SequenceDataError, match=r"y has the columns \['a', 'b'\], of which some hold lists"):
+        RNNRegressor(**SMALL).fit(arrays, pa.table({"a": steps, "b": steps}))
+
+
 def test_a_dict_of_columns(arrays):
     y = np.arange(20) % 2
     column = pa.array([[None, *array[1:].tolist()] for array in arrays])

@@ -41,10 +41,8 @@ def read_arrow(X: Any, *, name: str = "X") -> Any:
     """
     if isinstance(X, Mapping) and any(map(_is_arrow, X.values())):
         return {key: read_arrow(value, name=f"{name}[{key!r}]") for key, value in X.items()}
-    if isinstance(X, (list, tuple)) and len(X) and _is_arrow(X[0]):
-        return [_item(item) for item in X]
     if not _is_arrow(X):
-        return X
+        return _plain_items(X)
     if hasattr(X, "schema") and hasattr(X, "to_pydict"):
         return _read_table(X, name)
     if hasattr(X, "to_pylist") and hasattr(X, "null_count"):
@@ -57,11 +55,14 @@ def read_arrow_targets(y: Any, *, name: str = "y") -> Any:
 
     Lists of numbers or labels stay lists: whether they belong to steps is for others to say.
     """
-    if isinstance(y, (list, tuple)) and len(y) and _is_arrow(y[0]):
-        return [_item(item) for item in y]
     if not _is_arrow(y):
-        return y
-    if hasattr(y, "schema") and len(y.schema.types) == 1 and is_list(_storage_type(y.schema.types[0])):
+        return _plain_items(y)
+    if hasattr(y, "schema") and any(is_list(_storage_type(kind)) for kind in y.schema.types):
+        if len(y.schema.types) > 1:
+            raise SequenceDataError(
+                f"{name} has the columns {y.schema.names}, of which some hold lists: wanted one column, with a value "
+                f"or a row of values for each step, or columns of single values"
+            )
         y = y.column(0)
     kind: Any = getattr(y, "type", None)
     rows = hasattr(kind, "shape") or (is_list(kind) and is_list(_storage_type(kind.value_type)))
@@ -111,11 +112,24 @@ def sequences_of(arrays: Iterable[Any], *, name: str) -> list[Sequences]:
 
 def _is_arrow(X: Any) -> bool:
     """Whether X is one of pyarrow's, which is not imported for it."""
-    return type(X).__module__.startswith("pyarrow") and hasattr(X, "__len__")
+    return type(X).__module__.startswith("pyarrow")
 
 
-def _item(item: Any) -> Any:
-    """One sequence of a list: a table as a frame, rows as a list, other Arrow columns as arrays."""
+def _plain_items(X: Any) -> Any:
+    """A list of Arrow's columns, tables or scalars, or of lists of scalars, without them; anything else as it is."""
+    if not isinstance(X, (list, tuple)):
+        return X
+    first = next((item for item in X if not isinstance(item, (list, tuple)) or len(item)), None)
+    cell = first[0] if isinstance(first, (list, tuple)) else first
+    return [_plain(item) for item in X] if _is_arrow(cell) else X
+
+
+def _plain(item: Any) -> Any:
+    """A table as a frame, rows and scalars as Python has them, other Arrow columns as arrays."""
+    if isinstance(item, (list, tuple)):
+        return [_plain(cell) for cell in item]
+    if hasattr(item, "as_py"):  # NumPy reads the bytes of a scalar that is a string as numbers
+        return item.as_py()
     if hasattr(item, "to_pandas") and hasattr(item, "schema"):
         return item.to_pandas()
     if not hasattr(item, "to_pylist"):
