@@ -49,7 +49,7 @@ def open_arrow(path: Path, column: str | None) -> Sequences:
         lengths = np.concatenate([chunk.lengths for chunk in chunks])
         tokens = np.concatenate([chunk.values for chunk in chunks])
         return Sequences(tokens, np.concatenate([[0], np.cumsum(lengths)]), ids=ids)
-    if notes.get("dtype") == "bool":
+    if notes.get("dtype") == "bool" and all(chunk.values.dtype == np.uint8 for chunk in chunks):
         chunks = [chunk.with_values(chunk.values.view(bool)) for chunk in chunks]
     sequences = StoredSequences.join(chunks, file=file)
     sequences.ids, sequences.feature_names = ids, _feature_names(notes, sequences)

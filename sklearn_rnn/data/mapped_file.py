@@ -15,6 +15,9 @@ from sklearn_rnn.exceptions import SequenceDataError
 MAGIC = b"ARROW1"
 """What an Arrow file begins and ends with."""
 
+N_PLACES = 16
+"""Places of a file that are looked at to tell it from another one."""
+
 
 class MappedFile:
     """A file whose bytes are mapped into memory, none of which is read before it is looked at.
@@ -33,14 +36,14 @@ class MappedFile:
         Absolute.
     content : array of uint8, shape (n_bytes,)
     unique : bool
-        Whether the end of the file, with the schema of an Arrow file, holds a mark that no other file has. Copies of it
-        are the same file then. Of other files the time of the last change is what tells.
+        Whether the schema of an Arrow file holds a mark that no other file has. Copies of it are the same file then. Of
+        other files the time of the last change is what tells.
     """
 
-    __slots__ = ("_content", "_end", "_place", "_time", "path", "size", "unique")
+    __slots__ = ("_content", "_place", "_sample", "_time", "path", "size", "unique")
 
     _content: NDArray[np.uint8] | None
-    _end: bytes
+    _sample: bytes
     _place: tuple[int, int]
     _time: int
 
@@ -52,9 +55,10 @@ class MappedFile:
     @property
     def content(self) -> NDArray[np.uint8]:
         if self._content is None:
-            told = self._tells()
+            known, wanted = self.__getstate__(), self._tells()
             self._map()
-            if self._tells() != told:
+            if self._tells() != wanted:
+                self.__setstate__(known)
                 raise SequenceDataError(
                     f"{self.path!r} is another file than the one that these sequences were opened from: it was written "
                     f"over since. Open what it holds now with open_sequences"
@@ -74,13 +78,15 @@ class MappedFile:
 
     def check(self) -> None:
         """Raise if somebody wrote into the file while it is mapped."""
+        if self._content is None:
+            return
         try:
             now = os.stat(self.path)
         except OSError:  # it was renamed or deleted, and stays mapped
             return
         if (now.st_dev, now.st_ino) != self._place or (now.st_size, now.st_mtime_ns) == (self.size, self._time):
             return
-        if now.st_size == self.size and self.unique and self._end == _end(self.content):
+        if now.st_size == self.size and self.unique and self._sample == _sample(self.content):
             self._time = now.st_mtime_ns
             return
         raise SequenceDataError(
@@ -101,11 +107,11 @@ class MappedFile:
             empty = found.st_size == 0
             self._content = np.zeros(0, dtype=np.uint8) if empty else np.memmap(file, np.uint8, "r")
         self.size, self._time, self._place = found.st_size, found.st_mtime_ns, (found.st_dev, found.st_ino)
-        self._end = _end(self._content)
+        self._sample = _sample(self._content)
 
     def _tells(self) -> tuple[Any, ...]:
         """What tells this file from others."""
-        return (self.size, self._end if self.unique else self._time)
+        return (self.size, self._sample if self.unique else self._time)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "_content"}
@@ -116,10 +122,10 @@ class MappedFile:
         self._content = None
 
 
-def _end(content: NDArray[np.uint8]) -> bytes:
-    """A digest of the footer of an Arrow file, or of the last bytes of another one."""
-    size = 0
-    if content[-len(MAGIC) :].tobytes() == MAGIC:
-        size = int.from_bytes(content[-10:-6].tobytes(), "little", signed=True)
-    size = size if 0 < size < len(content) else 64
-    return blake2b(content[-10 - size :].tobytes(), digest_size=16).digest()
+def _sample(content: NDArray[np.uint8]) -> bytes:
+    """A digest of the footer of an Arrow file, with its schema, and of some places between, of which few are read."""
+    size = int.from_bytes(content[-10:-6].tobytes(), "little") if content[-len(MAGIC) :].tobytes() == MAGIC else 0
+    digest = blake2b(content[max(0, len(content) - 10 - size) :].tobytes(), digest_size=16)
+    for start in np.linspace(0, len(content), N_PLACES, endpoint=False).astype(int):
+        digest.update(content[start : start + 256].tobytes())
+    return digest.digest()

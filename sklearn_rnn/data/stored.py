@@ -28,8 +28,8 @@ class StoredSequences(Sequences):
     """Sequences whose values lie in files or in other memory that is not to be copied.
 
     Behaves as :class:`~sklearn_rnn.Sequences` does, but a subset is a list of places: only an integer index, a loop,
-    :meth:`load` and the attribute `values` read anything. Pickled, it names its files and does not hold their contents;
-    what is read is never of another file that took their name, but an error.
+    :meth:`load` and the attribute `values` read anything. Pickled, it names its files and does not hold their contents:
+    they are opened when something is read, and an error is raised if other files have taken their names.
 
     Parameters
     ----------
@@ -44,9 +44,7 @@ class StoredSequences(Sequences):
         The file that all chunks lie in, which is looked at before each reading.
     """
 
-    __slots__ = ("_before", "_bounds", "_dtype", "_file", "_filled", "_places", "_starts", "chunks")
-
-    chunks: list[NDArray[Any]]
+    __slots__ = ("_before", "_bounds", "_chunks", "_dtype", "_file", "_filled", "_open", "_places", "_starts")
 
     def __init__(
         self,
@@ -58,7 +56,8 @@ class StoredSequences(Sequences):
         feature_names: list[str] | None = None,
         file: MappedFile | None = None,
     ) -> None:
-        self.chunks = chunks
+        self._chunks: list[Any] = chunks
+        self._open = True
         self._file = file
         self._places = [_place_of(chunk, file) for chunk in chunks]
         self.offsets = np.concatenate([[0], np.cumsum(np.asarray(lengths, dtype=np.int64))])
@@ -84,6 +83,17 @@ class StoredSequences(Sequences):
         )
 
     @property
+    def chunks(self) -> list[NDArray[Any]]:
+        """What is stored, one array or several."""
+        if not self._open:
+            self._chunks = [
+                chunk if place is None else place[0].array(place[1], *chunk)
+                for chunk, place in zip(self._chunks, self._places, strict=True)
+            ]
+            self._open = True
+        return self._chunks
+
+    @property
     def values(self) -> NDArray[Any]:  # type: ignore[override]
         """The steps of all sequences, read into memory unless they lie there side by side as they are."""
         first = self._starts[0] if len(self) else 0
@@ -101,7 +111,9 @@ class StoredSequences(Sequences):
     @property
     def n_features(self) -> int:
         """Number of features a step."""
-        stored = 1 if self.chunks[0].ndim == 1 else self.chunks[0].shape[1]
+        chunk = self._chunks[0]
+        shape = chunk[1] if isinstance(chunk, tuple) else chunk.shape
+        stored = 1 if len(shape) == 1 else int(shape[1])
         return 2 * stored if self._filled else stored
 
     def load(self, index: ArrayLike) -> Sequences:
@@ -223,7 +235,7 @@ class StoredSequences(Sequences):
         filled: bool | None = None,
     ) -> StoredSequences:
         copy = StoredSequences.__new__(StoredSequences)
-        copy.chunks = self.chunks if chunks is None else chunks
+        copy._chunks, copy._open = (self._chunks, self._open) if chunks is None else (chunks, True)
         copy._file, copy._places = self._file, self._places
         copy.offsets, copy.ids, copy.feature_names = self.offsets, self.ids, self.feature_names
         copy._bounds, copy._starts, copy._before = self._bounds, self._starts, self._before
@@ -235,18 +247,13 @@ class StoredSequences(Sequences):
         return [name for name in super()._slot_names() if name != "values"]
 
     def __getstate__(self) -> dict[str, Any]:
-        held = [
-            chunk if place is None else (chunk.dtype, chunk.shape)
-            for chunk, place in zip(self.chunks, self._places, strict=True)
-        ]
-        return {**super().__getstate__(), "chunks": held}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        chunks = [
-            held if place is None else place[0].array(place[1], *held)
-            for held, place in zip(state["chunks"], state["_places"], strict=True)
-        ]
-        super().__setstate__({**state, "chunks": chunks})
+        held = self._chunks
+        if self._open:
+            held = [
+                chunk if place is None else (chunk.dtype, chunk.shape)
+                for chunk, place in zip(self._chunks, self._places, strict=True)
+            ]
+        return {**super().__getstate__(), "_chunks": held, "_open": False}
 
 
 def _rows(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
