@@ -136,6 +136,19 @@ def test_columns_become_features(tmp_path, path, arrays):
     assert X.feature_names == ["a", "b"]
 
 
+def test_an_iterator_may_use_its_memory_again(path):
+    memory, ids = np.empty((2, 3, 1)), np.empty(2, dtype=int)
+
+    def parts():
+        for k in range(5):
+            memory[:], ids[:] = k, k
+            yield Sequences(memory.reshape(-1, 1), [0, 3, 6], ids=ids)
+
+    X = save_sequences(path, parts())
+    assert X.values.ravel().tolist() == np.repeat(np.arange(5.0), 6).tolist()
+    assert X.ids.tolist() == np.repeat(np.arange(5), 2).tolist()
+
+
 def test_an_iterator_is_never_in_memory_as_a_whole(path):
     size = 2**20
     tracemalloc.start()

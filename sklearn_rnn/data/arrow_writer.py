@@ -97,9 +97,12 @@ class ArrowWriter:
             kind = _Kind(place, part.values.dtype, part.values.shape[1:], part.feature_names)
             self.kind = self.kind or kind
             self.kind.check_same(kind)
+        size = part.values.nbytes + part.offsets.nbytes
+        if size < BATCH:  # it may have to wait, while who gave it writes the next one into the same memory
+            part = Sequences(part.values.copy(), part.offsets.copy(), feature_names=part.feature_names)
         self.waiting.append(part)
         self.waiting_ids.append(ids)
-        self.n_bytes += part.values.nbytes + part.offsets.nbytes
+        self.n_bytes += size
         if self.kind and self.n_bytes >= BATCH:
             self._flush()
 
@@ -280,7 +283,7 @@ def _arrow_ids(ids: NDArray[Any], place: str) -> Any:
     if True in texts:
         return lib.array(items, type=lib.large_string())
     try:
-        return lib.array(plain)
+        return lib.array(plain.copy())  # Arrow shares the memory of numbers
     except (lib.ArrowException, TypeError, ValueError) as error:
         raise SequenceDataError(f"ids of dtype {plain.dtype} in {place} cannot be stored: {error}") from error
 
