@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 import tracemalloc
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -134,6 +135,22 @@ def test_no_more_is_read_than_was_published(tmp_path, file, suffix):
     finally:
         tracemalloc.stop()
     assert peak < 2_000_000
+
+
+def test_a_member_of_an_archive_that_would_fill_the_memory_is_not_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", b"\0" * 50_000_000)
+        archive.writestr("text", b"a word and another\n" * 20)
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        tracemalloc.start()
+        try:
+            with pytest.raises(OSError, match=r"zeros in .*x\.zip would grow from \d+ to 50000000 bytes"):
+                _fetching.read_member(archive, "zeros")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1_000_000
+        assert _fetching.read_member(archive, "text") == b"a word and another\n" * 20
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from urllib.error import HTTPError
 from urllib.request import urlopen
+from zipfile import ZipFile
 
 CHUNK = 1 << 16
 TIMEOUT = 30.0
 HOME_VARIABLE = "SKLEARN_RNN_DATA_HOME"
+MOST_COMPRESSED = 100
+"""How many times its compressed size a text may have; deflated zeros have 1000 times."""
 WORTH_ANOTHER_TRY = {408, 425, 429}
 """Answers of a server between 400 and 499 that may be others a moment later."""
 
@@ -146,6 +149,17 @@ def lines_of(content: bytes, encoding: str = "utf-8") -> list[str]:
     """Lines end with a newline, and at no other character: ``str.splitlines`` knows ten."""
     lines = content.decode(encoding).split("\n")
     return lines[:-1] if lines[-1] == "" else lines
+
+
+def read_member(archive: ZipFile, name: str) -> bytes:
+    """A file of text in an archive, unless it would grow by more than text can have been compressed."""
+    member = archive.getinfo(name)
+    if member.file_size > MOST_COMPRESSED * max(member.compress_size, 1):
+        raise OSError(
+            f"{name} in {archive.filename or 'an archive'} would grow from {member.compress_size} to "
+            f"{member.file_size} bytes, as no text does: it was made to fill the memory, and is not read"
+        )
+    return archive.read(member)
 
 
 def _read_checked(path: str, file: RemoteFile) -> bytes:

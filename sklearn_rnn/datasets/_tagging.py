@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import validate_params
 
 from sklearn_rnn.datasets._catalogue import ATIS, CONLL2000, UD_ENGLISH_EWT, WNUT17
 from sklearn_rnn.datasets._columns import Layout, read_columns
-from sklearn_rnn.datasets._fetching import Cache, RemoteFile, lines_of
+from sklearn_rnn.datasets._fetching import Cache, RemoteFile, lines_of, read_member
 from sklearn_rnn.datasets._packing import THREE_PARTS, TWO_PARTS, documented, pack, parts_of
 from sklearn_rnn.datasets._text import words
 
@@ -139,7 +139,7 @@ def fetch_conll2000(
         lines = [
             line
             for part in parts_of(subset, "train", "test")
-            for line in [*lines_of(archive.read(f"conll2000/{part}.txt")), ""]
+            for line in [*lines_of(read_member(archive, f"conll2000/{part}.txt")), ""]
         ]
     tokens, pos, tags = read_columns(lines, Layout((0, 1, 2), separator=" ")).columns
     return pack(CONLL2000, {"tokens": tokens, "tags": tags, "pos": pos}, return_X_y=return_X_y, as_frame=as_frame)

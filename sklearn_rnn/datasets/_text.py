@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_params
 
 from sklearn_rnn.datasets._catalogue import MOVIE_REVIEWS, SMS_SPAM, SST2, SURNAMES, TREC
-from sklearn_rnn.datasets._fetching import Cache, lines_of
+from sklearn_rnn.datasets._fetching import Cache, lines_of, read_member
 from sklearn_rnn.datasets._packing import COMMON_PARAMETERS, THREE_PARTS, TWO_PARTS, documented, pack, parts_of
 
 SENTIMENTS = ["negative", "positive"]
@@ -199,7 +199,7 @@ def fetch_trec(
     """
     cache = Cache(data_home, download_if_missing, n_retries, delay, bool(verbose))
     with zipfile.ZipFile(io.BytesIO(cache.read(TREC.files["archive"]))) as archive:
-        lines = {part: lines_of(archive.read(f"qc/{part}.txt"), "latin-1") for part in ("train", "test")}
+        lines = {part: lines_of(read_member(archive, f"qc/{part}.txt"), "latin-1") for part in ("train", "test")}
     fine_names = sorted({line.split(" ", 1)[0] for line in lines["train"]})  # all of those of the test part are there
     names = sorted({name.split(":")[0] for name in fine_names})
     split = [line.split(" ", 1) for part in parts_of(subset, "train", "test") for line in lines[part]]
