@@ -11,6 +11,7 @@ import pytest
 from sklearn.model_selection import cross_val_score
 
 from sklearn_rnn import RNNClassifier, open_sequences, save_sequences
+from sklearn_rnn.data import mapped_file
 from sklearn_rnn.exceptions import SequenceDataError
 
 
@@ -71,6 +72,18 @@ def test_a_file_that_was_written_into_is_noticed(path, read):
     shutil.copyfile(path.with_name("other.arrow"), path)  # into the file that is mapped
     with pytest.raises(SequenceDataError, match=r"x\.arrow' was written over while its sequences were open"):
         read(X)
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["at once", "later"])
+def test_a_change_is_noticed_whatever_the_time_says(path, settled, monkeypatch):
+    monkeypatch.setattr(mapped_file, "TICK", -1.0 if settled else 2.0)
+    X = open_sequences(path)
+    before = os.stat(path)
+    assert X[0].tolist() == [1, 2]
+    shutil.copyfile(path.with_name("other.arrow"), path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + settled))
+    with pytest.raises(SequenceDataError, match="was written over"):
+        X.load([0])
 
 
 def test_a_file_that_was_cut_short_is_noticed(path):

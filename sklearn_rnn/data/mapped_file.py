@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 MAGIC = b"ARROW1"
 """What an Arrow file begins and ends with."""
+
+TICK = 2.0
+"""Seconds within which two changes of a file may have the same time."""
 
 N_PLACES = 16
 """Places of a file that are looked at to tell it from another one."""
@@ -37,14 +41,16 @@ class MappedFile:
     content : array of uint8, shape (n_bytes,)
     unique : bool
         Whether the schema of an Arrow file holds a mark that no other file has. Copies of it are the same file then. Of
-        other files the time of the last change is what tells.
+        other files the time of the last change tells too.
     """
 
-    __slots__ = ("_content", "_place", "_sample", "_time", "path", "size", "unique")
+    __slots__ = ("_content", "_mapped_at", "_place", "_sample", "_settled", "_time", "path", "size", "unique")
 
     _content: NDArray[np.uint8] | None
     _sample: bytes
+    _mapped_at: float
     _place: tuple[int, int]
+    _settled: bool
     _time: int
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -84,10 +90,12 @@ class MappedFile:
             now = os.stat(self.path)
         except OSError:  # it was renamed or deleted, and stays mapped
             return
-        if (now.st_dev, now.st_ino) != self._place or (now.st_size, now.st_mtime_ns) == (self.size, self._time):
+        untouched = now.st_mtime_ns == self._time
+        if (now.st_dev, now.st_ino) != self._place or (now.st_size == self.size and untouched and self._settled):
             return
-        if now.st_size == self.size and self.unique and self._sample == _sample(self.content):
+        if now.st_size == self.size and (untouched or self.unique) and self._sample == _sample(self._content):
             self._time = now.st_mtime_ns
+            self._settled = untouched and time.monotonic() - self._mapped_at > TICK
             return
         raise SequenceDataError(
             f"{self.path!r} was written over while its sequences were open, so that they hold something else now. Open "
@@ -108,10 +116,11 @@ class MappedFile:
             self._content = np.zeros(0, dtype=np.uint8) if empty else np.memmap(file, np.uint8, "r")
         self.size, self._time, self._place = found.st_size, found.st_mtime_ns, (found.st_dev, found.st_ino)
         self._sample = _sample(self._content)
+        self._mapped_at, self._settled = time.monotonic(), False
 
     def _tells(self) -> tuple[Any, ...]:
         """What tells this file from others."""
-        return (self.size, self._sample if self.unique else self._time)
+        return (self.size, self._sample) if self.unique else (self.size, self._sample, self._time)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "_content"}
