@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.formats import WANTED, is_sparse, is_table, is_text
 from sklearn_rnn.data.validation import WORDS, InputSpec
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
@@ -47,6 +48,8 @@ def hints_at_one_sequence(read: Door) -> Door:
 
 def _hint(X: Any, spec: InputSpec | None, read: Callable[[Any], Any], *, reader: str, name: str) -> str | None:
     """What to say of an X that was refused; None if the error of the door says it best."""
+    if isinstance(X, Collection):
+        return None
     if spec is None:
         return _hint_at_series(X, name) if _is_row_of_numbers(X) else None
     if spec.kind not in ("text", "objects") and _is_list_of_strings(X) and not isinstance(X, (str, bytes)):
