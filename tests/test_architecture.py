@@ -55,6 +55,7 @@ ALSO = {
     "networks/stepping.py": {"numpy"},
     "training/compute.py": {"scipy", "threadpoolctl"},
     "data/batching.py": {"torch"},
+    "data/frame_columns.py": {"narwhals"},
     "data/frames.py": {"narwhals"},
     "datasets/_fetching.py": {"rich"},
     "targets/tags.py": {"pandas"},

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from sklearn_rnn import Sequences, sequences_from_frame
+from sklearn_rnn import AlignedSequences, RNNClassifier, Sequences, sequences_from_frame
 from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -209,7 +209,26 @@ def test_a_million_rows_take_no_loop_over_rows():
         ({}, {"id": []}, "id must name at least one column"),
         ({}, {"id": ["pump", "hour"], "sort_by": ["flow", "heat"]}, "no features"),
         ({}, {"id": "pump", "columns": []}, "no features"),
-        ({"word": list("abcde")}, {"id": "pump"}, "column 'word' has dtype String, but features must be numbers"),
+        (
+            {"when": [datetime(2024, 1, 1)] * 5},
+            {"id": "pump"},
+            "column 'when' has dtype .*, but features must be numbers",
+        ),
+        ({}, {"id": "pump", "target": "label"}, "target='label' is no column"),
+        ({}, {"id": "pump", "group": "site"}, "group='site' is no column"),
+        ({}, {"id": "pump", "target": "flow", "columns": ["flow", "heat"]}, "target='flow' is one of columns too"),
+        (
+            {},
+            {"id": "pump", "target": ["hour", "flow", "heat"]},
+            "no column is left beside id, sort_by, target and group",
+        ),
+        ({}, {"id": "pump", "group": "hour"}, r"group='hour' differs .*: of b it is 2 and 1 \(row 2, counted from 0\)"),
+        (
+            {},
+            {"id": "pump", "target": "flow", "target_alignment": "sequence"},
+            r"target='flow' differs .*: of b it is 0.2 and 0.1 \(row 2, .*target_alignment='step'",
+        ),
+        ({"pump": ["b", None, None, "a", None]}, {"id": "pump"}, r"df\['pump'\].ffill\(\) fills in the rest"),
         ({"hour": [1, 2, 1, 2, 2]}, {"id": "pump", "sort_by": "hour"}, "3 row.* pump='b', hour=1 in rows 0 and 2 "),
         ({"pump": ["b", "a", None, "a", "a"]}, {"id": "pump"}, r"id='pump' is missing in 1 row\(s\).* row 2 "),
         ({"hour": [2, None, 1, 1, None]}, {"id": "pump", "sort_by": "hour"}, r"sort_by='hour' .* 2 row\(s\).* row 1 "),
@@ -271,3 +290,102 @@ def test_wide_and_interleaved_ids_do_not_collide():
     sequences = sequences_from_frame(frame, id=["a", "b"])
     assert sequences.ids.tolist() == pairs
     assert set(sequences.lengths) == {1}
+
+
+# Targets and groups
+
+LABELLED = {**PUMPS, "failed": [1, 0, 1, 0, 0], "site": ["n", "s", "n", "s", "s"], "load": [0.5, 0.1, 0.2, 0.3, 0.4]}
+
+
+@every_library
+def test_a_target_that_a_sequence_has_once_comes_in_the_order_of_sequences(frame):
+    X, y, groups = sequences_from_frame(frame(LABELLED), id="pump", target="failed", group="site", columns="flow")
+    assert X.ids.tolist() == ["b", "a"]
+    assert y.tolist() == [1, 0]
+    assert groups.tolist() == ["n", "s"]
+
+
+@every_library
+def test_a_target_that_differs_within_a_sequence_is_one_a_step(frame):
+    X, y = sequences_from_frame(frame(LABELLED), id="pump", sort_by="hour", target="load", columns="flow")
+    assert isinstance(y, Sequences)
+    assert y.ids.tolist() == X.ids.tolist()
+    assert [part.tolist() for part in y] == [[0.2, 0.5], [0.3, 0.4, 0.1]]
+
+
+@every_library
+def test_nothing_else_names_the_features(frame):
+    X, _, _ = sequences_from_frame(frame(LABELLED), id="pump", sort_by="hour", target="failed", group="site")
+    assert X.feature_names == ["flow", "heat", "load"]
+
+
+@given(rows=rows)
+@settings(deadline=None, max_examples=50)
+def test_targets_of_steps_lie_beside_their_steps(rows):
+    data = pd.DataFrame(rows, columns=["id", "shift", "step", "value"])
+    X, y = sequences_from_frame(data, id="id", columns="value", target="step", target_alignment="step")
+    pairs = sorted(zip(X.values[:, 0].tolist(), y.values.tolist(), strict=True))
+    assert pairs == sorted(zip(data["value"], data["step"], strict=True))
+    assert X.offsets.tolist() == y.offsets.tolist()
+    once, first = sequences_from_frame(
+        data.assign(label=data["id"].map({"a": 3, "b": 1, "c": 2})), id="id", columns="value", target="label"
+    )
+    assert first.tolist() == [{"a": 3, "b": 1, "c": 2}[key] for key in once.ids]
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        (["x", None, "x", None, None], ["x", None]),
+        ([1.0, np.nan, 1.0, np.nan, np.nan], [1.0, np.nan]),
+        ([True, False, True, False, False], [True, False]),
+        (pd.Categorical(["u", "v", "u", "v", "v"]), ["u", "v"]),
+    ],
+)
+def test_what_is_missing_in_a_whole_sequence_is_missing_once(target, wanted):
+    _, y = sequences_from_frame(pd.DataFrame({**PUMPS, "label": target}), id="pump", target="label")
+    assert len(y) == 2
+    assert all(a == b or (a != a and b != b) for a, b in zip(y.tolist(), wanted, strict=True))
+
+
+def test_a_target_that_stands_in_the_last_row_alone_is_one_a_step():
+    label = [np.nan, np.nan, 1.0, np.nan, 0.0]
+    _, y = sequences_from_frame(pd.DataFrame({**PUMPS, "label": label}), id="pump", target="label")
+    np.testing.assert_array_equal(y.values, [np.nan, 1.0, np.nan, np.nan, 0.0])
+
+
+def test_several_targets_are_columns_of_y():
+    data = pd.DataFrame({**LABELLED, "age": [5, 7, 5, 7, 7]})
+    _, y = sequences_from_frame(data, id="pump", target=["age", "failed"], columns="flow")
+    assert y.tolist() == [[5, 1], [7, 0]]
+    _, y = sequences_from_frame(data, id="pump", target=["age", "load"], columns="flow")
+    assert y[0].tolist() == [[5, 0.5], [5, 0.2]]
+
+
+def test_a_group_may_be_one_of_the_ids():
+    X, groups = sequences_from_frame(
+        pd.DataFrame(LABELLED), id=["site", "pump"], group="site", columns="flow", sort_by="hour"
+    )
+    assert X.ids.tolist() == [("n", "b"), ("s", "a")]
+    assert groups.tolist() == ["n", "s"]
+
+
+def test_an_alignment_that_there_is_not():
+    with pytest.raises(ValueError, match="target_alignment='steps' must be"):
+        sequences_from_frame(pd.DataFrame(LABELLED), id="pump", target="load", target_alignment="steps")
+
+
+# Numbers beside tokens
+
+
+@every_library
+def test_columns_of_numbers_and_of_strings_are_inputs_of_their_own(frame):
+    data = frame({**PUMPS, "state": ["on", "off", "on", "off", "on"]})
+    X = sequences_from_frame(data, id="pump", sort_by="hour")
+    assert isinstance(X, AlignedSequences)
+    assert list(X.inputs) == ["flow", "heat", "state"]
+    assert X.ids.tolist() == ["b", "a"]
+    assert X[1]["state"].tolist() == ["off", "on", "off"]
+    assert X[1]["heat"].tolist() == [[40], [50], [60]]
+    model = RNNClassifier(hidden_size=2, max_epochs=1).fit(X, ["x", "y"])
+    assert model.feature_names_in_.tolist() == ["flow", "heat", "state"]

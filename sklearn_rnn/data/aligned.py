@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.formats import as_sequences, check_columns_differ, items_of, locate, object_array
+from sklearn_rnn.data.row_order import check_order, ids_of_index
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.tokens import UNKNOWN
@@ -64,8 +65,13 @@ class AlignedSequences(Collection):
         for key, X in inputs.items():
             if not isinstance(key, str):
                 raise SequenceDataError(f"The inputs of {name} must have names that are strings, got {key!r}")
-            self.inputs[key] = as_sequences(X, name=f"{name}[{key!r}]")
+            self.inputs[key] = part = as_sequences(X, name=f"{name}[{key!r}]")
+            if part is not X:
+                part.ids = ids_of_index(X)
         self.offsets = next(iter(self.inputs.values())).offsets
+        first, *others = self.inputs
+        beside = {f"{name}[{key!r}]": inputs[key] for key in others}
+        check_order(inputs[first], beside, name=f"{name}[{first!r}]")
         self._check_lengths(name)
 
     def _check_lengths(self, name: str) -> None:
@@ -82,6 +88,11 @@ class AlignedSequences(Collection):
                     f"The inputs of {name} differ in the length of sequence {i}: {name}[{first!r}][{i}] has "
                     f"{self.lengths[i]} steps, {name}[{key!r}][{i}] has {sequences.lengths[i]}"
                 )
+
+    @property
+    def ids(self) -> NDArray[Any] | None:
+        """The key of each sequence (n_sequences,), where an input has them."""
+        return next((part.ids for part in self.inputs.values() if part.ids is not None), None)
 
     @property
     def n_features(self) -> int:
@@ -185,7 +196,10 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
         return AlignedSequences(X, name=name)
     if _has_columns_of_sequences(X):
         check_columns_differ([str(column) for column in _column_names(X)], name)
-        return AlignedSequences({str(column): items_of(X[column]) for column in _column_names(X)}, name=name)
+        sequences = AlignedSequences({str(column): items_of(X[column]) for column in _column_names(X)}, name=name)
+        for part in sequences.inputs.values():
+            part.ids = ids_of_index(X)
+        return sequences
     steps = _steps_of_dicts(X, name)
     return None if steps is None else _from_feature_dicts(steps)
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.frame_columns import (
+    differs,
+    distinct,
+    holds_text,
+    key_column,
+    number_values,
+    order_codes,
+    target_values,
+    token_values,
+)
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -20,8 +32,11 @@ def sequences_from_frame(
     id: str | Sequence[str],
     sort_by: str | Sequence[str] | None = None,
     columns: str | Sequence[str] | None = None,
-) -> Sequences:
-    """Read a long DataFrame, with one row for each step, into sequences.
+    target: str | Sequence[str] | None = None,
+    group: str | Sequence[str] | None = None,
+    target_alignment: str = "auto",
+) -> Any:
+    """Read a long DataFrame, with one row for each step, into sequences, and its targets and groups with them.
 
     Parameters
     ----------
@@ -32,27 +47,42 @@ def sequences_from_frame(
     sort_by : str or list of str, optional
         The column that orders the steps of a sequence, or several, the first of which goes before the others. Without
         it, the steps keep the order of the rows. The values of a categorical column are in the order of its categories.
+        Text is in the order of text, with a warning where that sorts "10" before "2".
     columns : str or list of str, optional
-        The features, in this order: columns of numbers, or one column of strings, which are read as tokens. All but
-        those of `id` and `sort_by` by default.
+        The features, in this order: columns of numbers, or of strings, which are read as tokens. All that nothing else
+        names by default.
+    target : str or list of str, optional
+        The column of the targets, or several.
+    group : str or list of str, optional
+        The column that says which group a sequence belongs to, or several that say it together. It may be one of `id`.
+    target_alignment : {"auto", "sequence", "step"}, default="auto"
+        Whether there is one target for each sequence or one for each step. "auto" reads one for each sequence if no
+        column of `target` differs within an id, NaN included, and one for each step otherwise.
 
     Returns
     -------
-    sequences : Sequences
+    sequences : Sequences or AlignedSequences
         In the order in which their ids first appear. ``ids`` holds the id of each, a tuple where `id` is a list of
-        several columns, and ``feature_names`` the names of `columns`. Missing values are NaN.
+        several columns, and ``feature_names`` the names of `columns`. Missing values are NaN. Where a column of strings
+        is not alone, every column is an input of its own, in :class:`AlignedSequences`.
+    y : array of shape (n_sequences,) or (n_sequences, n_targets), or Sequences
+        The targets in the order of the sequences, or of their steps. Only with `target`.
+    groups : array of shape (n_sequences,)
+        The groups in the order of the sequences. Only with `group`.
 
     Raises
     ------
     TypeError
         If `df` is no DataFrame, or a lazy one.
     SequenceDataError
-        If a column is missing, is named twice or holds neither numbers nor strings; if an id or a key of `sort_by` is
-        missing; if two rows have the same id and keys; if there are no rows or no features. The message says which.
+        If a column is missing, is named twice or holds neither numbers nor strings; if an id, a group or a key of
+        `sort_by` is missing; if two rows have the same id and keys; if there are no rows or no features; if a group
+        differs within a sequence, or a target that is to be one for each. The message says which.
 
     See Also
     --------
-    Sequences : The container.
+    Sequences, AlignedSequences : The containers.
+    repeat_static : Features that a sequence has once, in each of its steps.
 
     Examples
     --------
@@ -73,8 +103,14 @@ def sequences_from_frame(
     array([[ 0.1, 10. ],
            [ 0.2, 20. ]])
 
-    The targets are mostly in a table of their own, with a row for each sequence. ``ids`` brings them into the order of
-    the sequences:
+    Targets and groups in columns of the same frame come in the order of the sequences:
+
+    >>> steps["failed"] = [0, 0, 1, 1, 1]
+    >>> sequences, y = sequences_from_frame(steps, id="pump", sort_by="hour", target="failed")
+    >>> y
+    array([0, 1])
+
+    Those in a table of their own, with a row for each sequence, are brought into it by ``ids``:
 
     >>> failed = pd.Series({"a": 1, "b": 0})
     >>> sequences.ids
@@ -83,21 +119,17 @@ def sequences_from_frame(
     array([0, 1])
     """
     frame = _as_frame(df)
-    ids, keys = _names(id), _names(sort_by)
-    features = _names(columns) if columns is not None else [c for c in frame.columns if c not in {*ids, *keys}]
-    _check_columns(frame, {"id": ids, "sort_by": keys, "columns": features})
-    sequence_of_row, first_rows = _number_sequences([_keys(frame, name, "id") for name in ids])
-    codes = [_order_codes(frame, name) for name in keys]
-    order = np.lexsort([*reversed(codes), sequence_of_row])  # stable
-    if codes:
-        _check_unique(frame, order, [sequence_of_row, *codes], [*ids, *keys])
-    lengths = np.bincount(sequence_of_row, minlength=len(first_rows))
-    return Sequences(
-        _values(frame, features, order),
-        np.concatenate([[0], np.cumsum(lengths)]),
-        ids=_ids(frame, ids, first_rows),
-        feature_names=features,
-    )
+    ids, keys, targets, groups = map(_names, (id, sort_by, target, group))
+    beside = {*ids, *keys, *targets, *groups}
+    features = _names(columns) if columns is not None else [c for c in frame.columns if c not in beside]
+    _check_columns(frame, {"id": ids, "sort_by": keys, "target": targets, "group": groups, "columns": features})
+    steps = _Steps.of(frame, ids, keys)
+    found: list[Any] = [_read_features(frame, features, steps)]
+    if target is not None:
+        found.append(_read_target(frame, targets, steps, target_alignment))
+    if group is not None:
+        found.append(_read_groups(frame, groups, steps))
+    return found[0] if len(found) == 1 else tuple(found)
 
 
 def named_frame(values: NDArray[Any], names: list[str]) -> Any:
@@ -135,64 +167,73 @@ def _check_columns(frame: nw.DataFrame[Any], wanted: dict[str, list[str]]) -> No
     if not wanted["id"]:
         raise SequenceDataError("id must name at least one column, got none")
     if not wanted["columns"]:
-        raise SequenceDataError(f"df has no features: no column is left beside id and sort_by in {frame.columns}")
-
-
-def _keys(frame: nw.DataFrame[Any], name: str, parameter: str) -> nw.Series[Any]:
-    """A column of keys, none of which may be missing."""
-    column = frame[name]
-    missing = _missing(column)
-    if missing.any():
+        others = "id, sort_by, target and group" if wanted["target"] or wanted["group"] else "id and sort_by"
+        raise SequenceDataError(f"df has no features: no column is left beside {others} in {frame.columns}")
+    leaked = [name for name in wanted["target"] if name in wanted["columns"]]
+    if leaked:
         raise SequenceDataError(
-            f"{parameter}={name!r} is missing in {int(missing.sum())} row(s) of df, the first of which is row "
-            f"{int(np.argmax(missing))} (counted from 0): each step must say where it belongs"
+            f"target={leaked[0]!r} is one of columns too, so that the target would be a feature: leave it out of "
+            f"columns, or give past values of it as a column of another name"
         )
-    return column
 
 
-def _missing(column: nw.Series[Any]) -> NDArray[np.bool_]:
-    """Which entries (n_rows,) are null or NaN."""
-    missing = column.is_null().to_numpy()
-    if column.dtype.is_float():
-        missing = missing | np.isnan(np.asarray(column.to_numpy(), dtype=np.float64))
-    return np.asarray(missing, dtype=bool)
+@dataclass(frozen=True)
+class _Steps:
+    """Which rows are the steps of which sequence.
+
+    Attributes
+    ----------
+    order : array of shape (n_rows,)
+        The rows, sequence by sequence and sorted within each.
+    sequence_of_row, offsets : arrays of shape (n_rows,) and (n_sequences + 1,)
+    first_rows : array of shape (n_sequences,)
+        The row in which each sequence first appears.
+    ids : array of shape (n_sequences,)
+    """
+
+    order: NDArray[np.int64]
+    sequence_of_row: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    first_rows: NDArray[np.int64]
+    ids: NDArray[Any]
+
+    @staticmethod
+    def of(frame: nw.DataFrame[Any], ids: list[str], sort_by: list[str]) -> _Steps:
+        """The steps of `frame` by the columns `ids` and `sort_by`."""
+        sequence_of_row, first_rows = _number_sequences([key_column(frame, name, "id") for name in ids])
+        codes = [order_codes(frame, name) for name in sort_by]
+        order = np.lexsort([*reversed(codes), sequence_of_row])  # stable
+        if codes:
+            _check_unique(frame, order, [sequence_of_row, *codes], [*ids, *sort_by])
+        lengths = np.bincount(sequence_of_row, minlength=len(first_rows))
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return _Steps(order, sequence_of_row, offsets, first_rows, _keys_of(frame, ids, first_rows))
+
+    def sequences(self, values: NDArray[Any], names: list[str] | None = None) -> Sequences:
+        """The `values` (n_rows, ...) of the steps."""
+        return Sequences(values[self.order], self.offsets, ids=self.ids, feature_names=names)
+
+    def first_change(self, values: NDArray[Any]) -> str | None:
+        """Where `values` (n_rows,) first differ within a sequence, in words; None if they never do."""
+        firsts = values[self.first_rows][self.sequence_of_row]
+        rows = np.flatnonzero(differs(values, firsts))
+        if not len(rows):
+            return None
+        key = self.ids[self.sequence_of_row[rows[0]]]
+        return f"of {key!s} it is {firsts[rows[0]]!s:.40} and {values[rows[0]]!s:.40} (row {rows[0]}, counted from 0)"
 
 
 def _number_sequences(columns: list[nw.Series[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The sequence (n_rows,) of each row, numbered by first appearance, and the first row (n_sequences,) of each."""
     codes = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        _, code = _unique(column)
+        _, code = distinct(column)
         _, codes = np.unique(codes * (code.max() + 1) + code, return_inverse=True)
     _, first_rows = np.unique(codes, return_index=True)
     appearance = np.argsort(first_rows)
     number = np.empty(len(first_rows), dtype=np.int64)
     number[appearance] = np.arange(len(first_rows))
     return number[codes], first_rows[appearance]
-
-
-def _unique(column: nw.Series[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The distinct entries of a column in order, and which of them (n_rows,) each row has.
-
-    Rows in a run of equal entries are compared with their neighbour alone, which is cheap for strings.
-    """
-    entries = column.to_numpy()
-    starts = np.flatnonzero(np.concatenate([[True], np.asarray(entries[1:] != entries[:-1], dtype=bool)]))
-    try:
-        distinct, code = np.unique(entries[starts], return_inverse=True)
-    except TypeError as error:
-        raise SequenceDataError(
-            f"The column {column.name!r} mixes types that have no order ({error}): convert it to one type"
-        ) from error
-    return distinct, np.repeat(code, np.diff(np.append(starts, len(entries))))
-
-
-def _order_codes(frame: nw.DataFrame[Any], name: str) -> NDArray[Any]:
-    """Numbers (n_rows,) in the order of a column of sort keys, equal for equal keys."""
-    column = _keys(frame, name, "sort_by")
-    if isinstance(column.dtype, (nw.Enum, nw.Categorical)):
-        return np.asarray(column.rank("dense").to_numpy())
-    return _unique(column)[1]
 
 
 def _check_unique(
@@ -212,44 +253,60 @@ def _check_unique(
         )
 
 
-def _values(frame: nw.DataFrame[Any], names: list[str], order: NDArray[np.int64]) -> NDArray[Any]:
-    """The features in the order of the steps: numbers (n_rows, n_features), or tokens (n_rows,)."""
+def _read_features(frame: nw.DataFrame[Any], names: list[str], steps: _Steps) -> Sequences | AlignedSequences:
+    """One input a step of numbers alone or of tokens alone; an input for each column where there are both."""
     columns = [frame[name] for name in names]
-    if len(columns) == 1 and isinstance(columns[0].dtype, (nw.String, nw.Enum, nw.Categorical)):
-        return _tokens(columns[0])[order]
-    arrays = [_numbers(column) for column in columns]
-    values = np.empty((len(order), len(arrays)), dtype=np.result_type(*arrays))
+    texts = [holds_text(column) for column in columns]
+    if any(texts) and len(columns) > 1:
+        parts = (
+            steps.sequences(token_values(column)) if text else steps.sequences(_block([column]), [name])
+            for name, column, text in zip(names, columns, texts, strict=True)
+        )
+        return AlignedSequences(dict(zip(names, parts, strict=True)), name="df")
+    return steps.sequences(token_values(columns[0]) if texts[0] else _block(columns), names)
+
+
+def _block(columns: list[nw.Series[Any]]) -> NDArray[Any]:
+    """Columns of numbers as rows (n_rows, n_columns)."""
+    arrays = [number_values(column) for column in columns]
+    values = np.empty((len(arrays[0]), len(arrays)), dtype=np.result_type(*arrays))
     for j, array in enumerate(arrays):
-        values[:, j] = array[order]
+        values[:, j] = array
     return values
 
 
-def _tokens(column: nw.Series[Any]) -> NDArray[Any]:
-    """A column of strings as an array (n_rows,) of objects."""
-    missing = _missing(column)
-    if missing.any():
+def _read_target(frame: nw.DataFrame[Any], names: list[str], steps: _Steps, alignment: str) -> Any:
+    """One target a sequence, (n_sequences,) or (n_sequences, n_targets), or those of the steps as Sequences."""
+    if alignment not in ("auto", "sequence", "step"):
+        raise ValueError(f"target_alignment={alignment!r} must be 'auto', 'sequence' or 'step'")
+    columns = [target_values(frame[name]) for name in names]
+    changes = [steps.first_change(column) for column in columns]
+    varying = next((j for j, change in enumerate(changes) if change is not None), None)
+    values = columns[0] if len(columns) == 1 else np.column_stack(columns)
+    if alignment == "sequence" and varying is not None:
         raise SequenceDataError(
-            f"The column {column.name!r} of tokens is missing in row {int(np.argmax(missing))} (counted from 0): fill "
-            f"it with a token of its own"
+            f"target={names[varying]!r} differs within a sequence: {changes[varying]}. Give one target for each id, "
+            f"or take target_alignment='step', which reads a target for each step"
         )
-    return np.asarray(column.cast(nw.String).to_numpy(), dtype=object)
+    if alignment == "sequence" or (alignment == "auto" and varying is None):
+        return values[steps.first_rows]
+    return steps.sequences(values)
 
 
-def _numbers(column: nw.Series[Any]) -> NDArray[Any]:
-    """A column of numbers or booleans as an array (n_rows,), NaN where it is missing."""
-    if not (column.dtype.is_numeric() or column.dtype == nw.Boolean):
-        raise SequenceDataError(
-            f"The column {column.name!r} has dtype {column.dtype}, but features must be numbers, or one column of "
-            f"strings that are tokens. Encode it as numbers, or leave it out of `columns`"
-        )
-    missing = column.is_null().to_numpy().any()
-    array = column.cast(nw.Float64).to_numpy() if missing or column.dtype.is_decimal() else column.to_numpy()
-    return np.asarray(array)
+def _read_groups(frame: nw.DataFrame[Any], names: list[str], steps: _Steps) -> NDArray[Any]:
+    """The group (n_sequences,) of each sequence: an entry of the one column, or a tuple of several."""
+    for name in names:
+        change = steps.first_change(target_values(key_column(frame, name, "group")))
+        if change is not None:
+            raise SequenceDataError(
+                f"group={name!r} differs within a sequence: {change}. A sequence belongs to one group as a whole"
+            )
+    return _keys_of(frame, names, steps.first_rows)
 
 
-def _ids(frame: nw.DataFrame[Any], names: list[str], first_rows: NDArray[np.int64]) -> NDArray[Any]:
-    """The id (n_sequences,) of each sequence: an entry of the one id column, or a tuple of several."""
-    keys = [frame[name].to_numpy()[first_rows] for name in names]
+def _keys_of(frame: nw.DataFrame[Any], names: list[str], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """The key (n_selected,) of each of the `rows`: an entry of the one column, or a tuple of several."""
+    keys = [frame[name].to_numpy()[rows] for name in names]
     if len(keys) == 1:
         return keys[0]
     return object_array(list(zip(*(key.tolist() for key in keys), strict=True)))

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.targets import validate_class_labels
 
 
@@ -27,6 +28,7 @@ class LabelScoreMixin(ClassifierMixin):
         -------
         score : float
         """
+        check_order(X, {"y": y, "sample_weight": sample_weight})
         predicted = self.predict(X)
         if predicted.ndim == 2:
             y = validate_class_labels(y, len(predicted))[0]

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._pooled import PooledRNN
@@ -191,6 +192,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         """
         check_is_fitted(self, "net_")
         inputs = self._read_inputs(X)
+        check_order(X, {"y": y})
         target = self.target_
         labels = target.read(y, inputs)
         outputs, sequences = self._compute(inputs)
@@ -215,6 +217,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
         """
         check_is_fitted(self, "net_")
         inputs = self._read_inputs(X)
+        check_order(X, {"y": y, "sample_weight": sample_weight})
         target = self.target_
         labels = target.read(y, inputs)
         weight, of_steps = target.read_weight(sample_weight, inputs)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.padding import cut_alike
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import validate_step_labels
 from sklearn_rnn.data.windows import Windows
@@ -165,6 +166,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         log_probabilities : array of shape (n_sequences,)
             -inf for a label that training did not have, or that may not stand where it does.
         """
+        check_order(X, {"y": y})
         inputs, codec = self._read_inputs(X), self.codec_
         target, tags = self._read_target(y, inputs, self.target_)
         labelled = target.labelled(tags)
@@ -195,6 +197,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
         -------
         score : float
         """
+        check_order(X, {"y": y, "sample_weight": sample_weight})
         inputs = self._read_inputs(X)
         target, truth = self._read_target(y, inputs, self.target_)
         labelled = target.labelled(truth)

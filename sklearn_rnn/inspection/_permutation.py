@@ -12,6 +12,7 @@ from sklearn.utils import Bunch, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.inspection._layout import like_input, names_of_features, read_features
@@ -95,6 +96,7 @@ def sequence_permutation_importance(
     >>> result.feature_names[result.importances_mean.argmax()]
     'x1'
     """
+    check_order(X, {"y": y, "sample_weight": sample_weight})
     sequences = read_features(X, estimator, advice="sklearn.inspection.permutation_importance permutes them one by one")
     weight = None if sample_weight is None else validate_weights(sample_weight, len(sequences))
     scorer = check_scoring(estimator, scoring=scoring)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples
 
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.row_order import check_order
 
 MISSING_CLASS = {"predict_proba": 0.0, "predict_log_proba": -np.inf}
 
@@ -80,6 +81,7 @@ def cross_val_predict_sequences(
     >>> cross_val_predict_sequences(tagger, X, y, cv=3)[:2].tolist()
     [['O', 'O', 'B-city'], ['O', 'B-city', 'O', 'B-city']]
     """
+    check_order(X, {"y": y, "groups": groups})
     X, y = indexable(X, y)
     split_params, fit_params = _route(estimator, cv, groups, params or {})
     splitter = check_cv(cv, y, classifier=is_classifier(estimator))

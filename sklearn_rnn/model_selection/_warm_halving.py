@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (imported for what it enables)
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.model_selection._continuation import Continuation, check_resource
 
 
@@ -60,6 +61,7 @@ class _WarmHalving:
         """
         self._validate_params()  # type: ignore[attr-defined]
         check_resource(self.estimator, self.resource)
+        check_order(X, {"y": y, "groups": params.get("groups")})
         search: Any = copy.copy(self)
         if self.max_resources == "auto":
             search.max_resources = self.estimator.get_params()[self.resource]

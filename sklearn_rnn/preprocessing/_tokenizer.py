@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.formats import as_sequences, is_text, object_array
+from sklearn_rnn.data.row_order import check_order, ids_of_index
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN, TokenSequences, read_documents
 from sklearn_rnn.data.vocabulary import learn_vocabulary
@@ -171,8 +172,8 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
         ----------
         raw_documents : iterable of str
             A list, array, Series, Arrow column or frame of one column.
-        y : None
-            Ignored.
+        y : array-like, optional
+            No part in the vocabulary; an index in another order than that of `raw_documents` is an error.
 
         Returns
         -------
@@ -185,7 +186,7 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
         ValueError
             If a parameter is wrong, or `vocabulary` is empty, repeats a token, or does not number from 1 on.
         """
-        self.fit_transform(raw_documents)
+        self.fit_transform(raw_documents, y)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -195,20 +196,21 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
         Parameters
         ----------
         raw_documents : iterable of str
-        y : None
-            Ignored.
+        y : array-like, optional
+            As in `fit`.
 
         Returns
         -------
         tokens : TokenSequences
             As `transform` returns them.
         """
+        check_order(raw_documents, {"y": y}, name="raw_documents")
         documents = read_documents(raw_documents, name="raw_documents")
         if len(documents) == 0:
             raise SequenceDataError("raw_documents is empty: found 0 sample(s), a minimum of 1 document is required")
         tokens = self._tokenize(documents)
         self.vocabulary_ = self._vocabulary_of(tokens)
-        return self._in_container(tokens, documents)
+        return self._in_container(tokens, documents, ids_of_index(raw_documents))
 
     def transform(self, raw_documents: Any) -> TokenSequences:
         """Split documents into tokens.
@@ -224,7 +226,7 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
         """
         check_is_fitted(self)
         documents = read_documents(raw_documents, name="raw_documents")
-        return self._in_container(self._tokenize(documents), documents)
+        return self._in_container(self._tokenize(documents), documents, ids_of_index(raw_documents))
 
     def inverse_transform(self, X: Any) -> NDArray[Any]:
         """Join tokens to documents: characters as they are, all other tokens with a space between them.
@@ -333,11 +335,11 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
                 stacklevel=5,
             )
 
-    def _in_container(self, tokens: Tokens, documents: NDArray[Any]) -> TokenSequences:
-        """Tokens of the vocabulary and `UNKNOWN`, with the documents that they are from."""
+    def _in_container(self, tokens: Tokens, documents: NDArray[Any], ids: Any) -> TokenSequences:
+        """Tokens of the vocabulary and `UNKNOWN`, with the documents that they are from and their `ids`, if any."""
         same = {token: token for token in self.vocabulary_}
         values = np.array([same.get(token, UNKNOWN) for token in tokens.values], dtype=object)
-        return TokenSequences(values, tokens.offsets, documents=documents, spans=tokens.spans)
+        return TokenSequences(values, tokens.offsets, documents=documents, spans=tokens.spans, ids=ids)
 
     def _as_tokens(self, values: NDArray[Any]) -> NDArray[Any]:
         """Strings, or numbers of the vocabulary, of shape (total_steps,) as strings."""
