@@ -17,7 +17,7 @@ from sklearn_rnn.estimators import (
     Stream,
     stream,
 )
-from sklearn_rnn.preprocessing import PerStep, SequenceTokenizer, trim_padding
+from sklearn_rnn.preprocessing import PerStep, SequenceTokenizer, repeat_static, trim_padding
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "Stream",
     "__version__",
     "open_sequences",
+    "repeat_static",
     "save_sequences",
     "sequences_from_frame",
     "stream",

@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
-from sklearn_rnn.data.formats import as_sequences, check_columns_differ, items_of, locate, object_array
+from sklearn_rnn.data.formats import (
+    as_sequences,
+    check_columns_differ,
+    common_columns,
+    items_of,
+    locate,
+    object_array,
+)
 from sklearn_rnn.data.row_order import check_order, ids_of_index
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.static_inputs import column_names_of, columns_of, first_cells, is_sequence_cell, refuse_static
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.exceptions import SequenceDataError
@@ -62,6 +70,7 @@ class AlignedSequences(Collection):
         if not inputs:
             raise SequenceDataError(f"{name} holds no input: wanted a dict of at least one name to sequences")
         self.inputs = {}
+        refuse_static(inputs, name)
         for key, X in inputs.items():
             if not isinstance(key, str):
                 raise SequenceDataError(f"The inputs of {name} must have names that are strings, got {key!r}")
@@ -84,9 +93,14 @@ class AlignedSequences(Collection):
                 )
             if not np.array_equal(sequences.offsets, self.offsets):
                 i = int(np.argmax(sequences.lengths != self.lengths))
+                advice = ""
+                if sequences.n_features == 1 and len(set(sequences.lengths.tolist())) == 1:
+                    advice = (
+                        f". If {key!r} has one row for each sequence, repeat_static({name}, static={key!r}) repeats it"
+                    )
                 raise SequenceDataError(
                     f"The inputs of {name} differ in the length of sequence {i}: {name}[{first!r}][{i}] has "
-                    f"{self.lengths[i]} steps, {name}[{key!r}][{i}] has {sequences.lengths[i]}"
+                    f"{self.lengths[i]} steps, {name}[{key!r}][{i}] has {sequences.lengths[i]}{advice}"
                 )
 
     @property
@@ -165,6 +179,10 @@ class AlignedSequences(Collection):
                 f"had {sorted(strings | numbers)[:5]!r}"
             )
 
+    def replaced(self, inputs: Mapping[str, Sequences]) -> AlignedSequences:
+        """The same container with other sequences for some of its inputs."""
+        return self._with_inputs({**self.inputs, **inputs})
+
     def with_values(self, values: ArrayLike) -> Sequences:
         """Sequences of the same lengths with the given values (total_steps, ...) a step."""
         return Sequences(values, self.offsets)
@@ -194,28 +212,38 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
         return X
     if isinstance(X, Mapping) and not hasattr(X, "shape"):  # scipy's sparse dictionary of keys has one
         return AlignedSequences(X, name=name)
-    if _has_columns_of_sequences(X):
-        check_columns_differ([str(column) for column in _column_names(X)], name)
-        sequences = AlignedSequences({str(column): items_of(X[column]) for column in _column_names(X)}, name=name)
-        for part in sequences.inputs.values():
-            part.ids = ids_of_index(X)
-        return sequences
+    if has_columns_of_sequences(X):
+        if hasattr(X, "columns"):
+            check_columns_differ([str(column) for column in column_names_of(X)], name)
+        return AlignedSequences(columns_of(X), name=name)
+    refuse_static(X, name)
+    mixed = _from_mixed_frames(X, name)
+    if mixed is not None:
+        return mixed
     steps = _steps_of_dicts(X, name)
     return None if steps is None else _from_feature_dicts(steps)
 
 
-def _has_columns_of_sequences(X: Any) -> bool:
-    """Whether X is a frame of at least two columns with a sequence in each cell of its first row."""
-    shape: tuple[int, ...] = getattr(X, "shape", ())
-    if not hasattr(X, "columns") or len(shape) != 2 or shape[0] == 0 or shape[1] < 2:
-        return False
-    cells = (items_of(X[name])[0] for name in _column_names(X))
-    return all(hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping)) for cell in cells)
+def has_columns_of_sequences(X: Any) -> bool:
+    """Whether X is a frame or object array of several columns, with a sequence in each cell of its first row."""
+    cells = first_cells(X)
+    return len(cells) > 1 and all(is_sequence_cell(cell) for _, cell in cells)
 
 
-def _column_names(X: Any) -> list[Any]:
-    """The columns of a frame, or of an Arrow table, whose ``columns`` are the columns themselves."""
-    return list(X.columns if hasattr(X, "iloc") else getattr(X, "column_names", X.columns))
+def _from_mixed_frames(X: Any, name: str) -> AlignedSequences | None:
+    """One input for each column, if X is a list of frames that hold strings beside numbers."""
+    if not isinstance(X, (list, tuple)) or not all(hasattr(item, "columns") and len(item.shape) == 2 for item in X):
+        return None
+    first = next((item for item in X if len(item)), None)
+    if first is None or first.shape[1] < 2 or not any(isinstance(cell, str) for _, cell in first_cells(first)):
+        return None
+    columns = common_columns(list(X), name)
+    empty = {column: np.empty(0, dtype=first[column].to_numpy().dtype) for column in first.columns}
+    parts = {
+        column: [frame[column].to_numpy() if len(frame) else empty[column] for frame in X]
+        for column in columns or first.columns
+    }
+    return AlignedSequences(parts, name=name)
 
 
 def _steps_of_dicts(X: Any, name: str) -> Sequences | None:

@@ -175,7 +175,7 @@ def _from_items(items: list[Any], name: str) -> Sequences:
             )
         arrays = [array.astype(object) for array in arrays]
     sequences = Sequences.from_arrays(arrays)
-    sequences.feature_names = _common_columns(items, name)
+    sequences.feature_names = common_columns(items, name)
     if is_text(sequences.values):
         check_tokens(sequences, name)
     return sequences
@@ -240,7 +240,7 @@ def check_columns_differ(columns: list[Any], name: str) -> None:
         )
 
 
-def _common_columns(items: list[Any], name: str) -> list[str] | None:
+def common_columns(items: list[Any], name: str) -> list[str] | None:
     """The column names of sequences that are frames, the same in the same order for all; None without names."""
     named = {i: list(item.columns) for i, item in enumerate(items) if hasattr(item, "columns") and len(item)}
     if not named:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.estimators._base import BaseRNN
@@ -67,6 +68,23 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
                 lambda net, x, n: net.head.attention_weights(net.hidden_states(x, n), n), sequences, per_step=True
             )
         return object_array(list(sequences.with_values(weights)))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Names of the units of the vector that ``transform`` makes of a sequence.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the columns of a 2-D table. Of all else they are not looked at: a ColumnTransformer names the
+            column that holds the sequences, whatever is in them.
+
+        Returns
+        -------
+        names : array of str, shape (n_units,)
+            The name of the class in lower case, and a number.
+        """
+        check_is_fitted(self, "net_")
+        return super().get_feature_names_out(input_features if self.input_spec_.table else None)
 
     @property
     def _n_features_out(self) -> int:

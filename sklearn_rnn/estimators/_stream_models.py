@@ -30,7 +30,7 @@ def parts_of(model: Any) -> tuple[list[Any], Any]:
                 f"the step {name!r} of the Pipeline is {part!r:.200}, which may look at a whole sequence: wanted "
                 f"transformers that look at one step alone, as PerStep(transformer) does"
             )
-        check_is_fitted(part, "transformer_")
+        check_is_fitted(part)
     check_is_fitted(estimator, "net_")
     return [part for _, part in transformers], estimator
 

@@ -239,6 +239,8 @@ def _ids(step: Any, n: int) -> list[int]:
 
 def _aligned(step: Any, n: int, spec: Any) -> Any:
     """Sequences of one step of several inputs, for the door: from dicts of inputs, or of features."""
+    if isinstance(step, AlignedSequences):  # from a transformer
+        return step
     names = list(spec.inputs)
     if isinstance(step, Mapping) and n > 1:
         if set(step) != set(names):
@@ -267,6 +269,8 @@ def _aligned(step: Any, n: int, spec: Any) -> Any:
 
 def _one_step_each(step: Any, n: int, spec: Any) -> Any:
     """Sequences of one step as a transformer takes them, whose `spec` says what it was fitted on."""
+    if spec.kind == "aligned":
+        return _aligned(step, n, spec)
     if spec.kind == "numeric":
         x = _as_array(step)
         if x.dtype.kind == "U":  # NumPy makes strings of numbers beside a string
@@ -283,8 +287,10 @@ def _one_step_each(step: Any, n: int, spec: Any) -> Any:
     return [[item] for item in items]
 
 
-def _values_of(transformed: Any) -> Array:
-    """What a transformer has made of sequences of one step: a row, or a token, of each."""
+def _values_of(transformed: Any) -> Any:
+    """What a transformer has made of sequences of one step: a row, or a token, of each, or several inputs."""
+    if isinstance(transformed, AlignedSequences):
+        return transformed
     if isinstance(transformed, Sequences):
         return transformed.values
     return np.asarray(transformed)[:, 0]

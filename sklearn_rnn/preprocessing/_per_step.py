@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, TransformerMixin, _fit_context, clone
 from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
 from sklearn_rnn._spelling import SpellingMixin
+from sklearn_rnn.data.columns import is_from_frame
 from sklearn_rnn.data.formats import as_sequences
 from sklearn_rnn.data.frames import named_frame
+from sklearn_rnn.data.row_order import ids_of_index
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import layout_of, read_steps, spread_over_steps
 from sklearn_rnn.data.validation import remember
+from sklearn_rnn.preprocessing._output import OutputLikeInput
 from sklearn_rnn.preprocessing._row_transformers import (
     as_array,
     first_step,
@@ -31,10 +33,18 @@ from sklearn_rnn.preprocessing._row_transformers import (
     transformer_has,
     works_in_place,
 )
+from sklearn_rnn.preprocessing._several_inputs import SeveralInputs
 
 
 class PerStep(  # type: ignore[call-arg]
-    SpellingMixin, CallbackSupportMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+    SpellingMixin,
+    SeveralInputs,
+    OutputLikeInput,
+    CallbackSupportMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,
 ):
     """Apply a scikit-learn transformer to the steps of sequences.
 
@@ -47,13 +57,19 @@ class PerStep(  # type: ignore[call-arg]
     transformer : transformer
         Any transformer of rows: a scaler, PCA, an imputer, an encoder, DictVectorizer, FeatureHasher, a vectorizer of
         strings, or a ColumnTransformer, FeatureUnion or Pipeline of them. A clone of it is fitted.
+    inputs : str, list of str or None, default=None
+        Where X has several inputs a step, those to transform: a clone of `transformer` is fitted to each, and the
+        others stay what they are. None is all of them, if all are numbers or all are strings.
 
     Attributes
     ----------
     transformer_ : transformer
         The fitted transformer.
+    transformers_ : dict of str to transformer
+        In place of it where X has several inputs a step, the fitted transformer of each that is transformed.
     n_features_in_ : int
-        Features a step; of a 2-D table, which holds one feature a step, the number of its columns.
+        Features a step; of a 2-D table, which holds one feature a step, the number of its columns; of several inputs
+        their number.
     feature_names_in_ : array of str, shape (n_features,)
         Names of the features, where the sequences came with names, as those of
         :func:`~sklearn_rnn.sequences_from_frame` do; of a DataFrame, the names of its columns.
@@ -72,7 +88,11 @@ class PerStep(  # type: ignore[call-arg]
     - a 2-D table (n_sequences, n_steps), also as a list of lists of numbers, gives a 2-D table if the transformer
       returns one column, and a 3-D array otherwise. Only a table can be a DataFrame, which is what `set_output` asks
       for;
+    - several inputs a step give :class:`~sklearn_rnn.AlignedSequences`;
     - all else gives :class:`~sklearn_rnn.Sequences`, which every estimator of this package reads.
+
+    Of a column of a frame, or of several, the output counts as columns too, so that a ColumnTransformer puts it beside
+    others; with `set_output` it is a frame with a sequence in each cell.
 
     Sparse output of the transformer is made dense. A step may be a row of numbers, a string, a list of strings or a
     dict. If the sequences have feature names, the transformer gets a DataFrame, so that a ColumnTransformer can pick
@@ -103,13 +123,24 @@ class PerStep(  # type: ignore[call-arg]
     >>> encoder.transform([["c", "b"], ["d"]])[0]
     array([[0., 0., 1.],
            [0., 1., 0.]])
+
+    Numbers beside tokens are scaled by the name of their input:
+
+    >>> X = {"seconds": [[3.0, 5.0], [4.0]], "place": [["Lyon", "Bern"], ["Bern"]]}
+    >>> scaled = PerStep(StandardScaler(), inputs="seconds").fit_transform(X)
+    >>> scaled[1]["seconds"].tolist(), scaled[1]["place"].tolist()
+    ([[0.0]], ['Bern'])
     """
 
     transforms_steps_alone: ClassVar[bool] = True  # what streams ask a transformer
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"transformer": [HasMethods(["fit", "transform"])]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "transformer": [HasMethods(["fit", "transform"])],
+        "inputs": [str, list, None],
+    }
 
-    def __init__(self, transformer: Any) -> None:
+    def __init__(self, transformer: Any, *, inputs: str | list[str] | None = None) -> None:
         self.transformer = transformer
+        self.inputs = inputs
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> PerStep:
@@ -132,9 +163,12 @@ class PerStep(  # type: ignore[call-arg]
         Raises
         ------
         SequenceDataError
-            If X cannot be read, or y has neither one item for each sequence nor one for each step.
+            If X cannot be read, or y has neither one item for each sequence nor one for each step; if X has several
+            inputs a step, and it is not clear which of them to transform.
         """
         with self._callbacks_told(X, y):
+            if self._fit_inputs("fit", X, y, fit_params) is not None:
+                return self
             steps = self._read(X, reset=True)
             self.transformer_ = clone(self.transformer)
             self.transformer_.fit(self._rows(steps), **self._for_steps("fit", steps, y, fit_params))
@@ -156,7 +190,9 @@ class PerStep(  # type: ignore[call-arg]
         -------
         self : PerStep
         """
-        first = not hasattr(self, "transformer_")
+        first = not self.__sklearn_is_fitted__()
+        if self._fit_inputs("partial_fit", X, y, fit_params, first=first) is not None:
+            return self
         steps = self._read(X, reset=first)
         transformer = clone(self.transformer) if first else self.transformer_
         transformer.partial_fit(self._rows(steps), **self._for_steps("partial_fit", steps, y, fit_params))
@@ -185,6 +221,9 @@ class PerStep(  # type: ignore[call-arg]
         if not hasattr(self.transformer, "fit_transform"):
             return self.fit(X, y, **fit_params).transform(X)
         with self._callbacks_told(X, y):
+            transformed = self._fit_inputs("fit_transform", X, y, fit_params)
+            if transformed is not None:
+                return self._inputs_like(transformed, X)
             steps = self._read(X, reset=True)
             self.transformer_ = clone(self.transformer)
             options = self._for_steps("fit_transform", steps, y, fit_params)
@@ -201,9 +240,13 @@ class PerStep(  # type: ignore[call-arg]
         Returns
         -------
         X_out : array of shape (n_sequences, n_steps, n_features_out), or (n_sequences, n_steps), or Sequences
-            A 3-D array of a 3-D array. A 2-D table of a 2-D table, if there is one feature. Otherwise the container.
+            A 3-D array of a 3-D array. A 2-D table of a 2-D table, if there is one feature. Otherwise the container,
+            which for several inputs a step is :class:`AlignedSequences`.
         """
-        check_is_fitted(self, "transformer_")
+        check_is_fitted(self)
+        several = self._read_inputs(X)
+        if several is not None:
+            return self._inputs_like(self._each_input("transform", several), X)
         steps = self._read(X, reset=False)
         rows = self.transformer_.transform(self._rows(steps)) if len(steps.values) else np.empty((0, self._width()))
         return self._like_input(rows, steps, X)
@@ -221,7 +264,10 @@ class PerStep(  # type: ignore[call-arg]
         X_original : array or Sequences
             In the format that `transform` would map to that of X.
         """
-        check_is_fitted(self, "transformer_")
+        check_is_fitted(self)
+        several = self._read_inputs(X)
+        if several is not None:
+            return self._inputs_like(self._each_input("inverse_transform", several), X)
         transformed = as_sequences(X)
         values = transformed.values
         rows = np.empty((0, self.input_spec_.n_features))
@@ -240,14 +286,20 @@ class PerStep(  # type: ignore[call-arg]
         Parameters
         ----------
         input_features : array-like of str, optional
-            Names of the input features.
+            Names of the input features. Where X was a column of a frame also the one name of the column, as a
+            ColumnTransformer gives it, which is then the name of the output.
 
         Returns
         -------
         names : array of str, shape (n_features_out,)
-            If a 2-D table gives a 2-D table, the names of its columns, which are steps.
+            If a 2-D table gives a 2-D table, the names of its columns, which are steps; of several inputs a step their
+            names.
         """
-        check_is_fitted(self, "transformer_")
+        check_is_fitted(self)
+        if self.input_spec_.kind == "aligned":
+            return _check_feature_names_in(self, input_features)
+        if self._column and input_features is not None and len(input_features) == 1:
+            return np.asarray(input_features, dtype=object)
         if not self.input_spec_.table:
             return self.transformer_.get_feature_names_out(input_features)
         columns = _check_feature_names_in(self, input_features)
@@ -255,7 +307,7 @@ class PerStep(  # type: ignore[call-arg]
         return columns if len(names) == 1 else names
 
     def set_output(self, *, transform: str | None = None) -> PerStep:
-        """Set the output container of 2-D tables; all other output stays what it is.
+        """Set the output container of 2-D tables and of columns of frames; all other output stays what it is.
 
         Parameters
         ----------
@@ -295,7 +347,11 @@ class PerStep(  # type: ignore[call-arg]
         two_d = get_tags(first_step(self.transformer)).input_tags.two_d_array
         spec = None if reset else self.input_spec_
         steps, spec = read_steps(X, spec, whole=not two_d, reader=type(self).__name__)
+        if steps.ids is None:
+            steps.ids = ids_of_index(X)
         if reset:
+            self.__dict__.pop("_of_inputs", None)
+            self._column = is_from_frame(X) and not spec.table
             remember(self, spec)
         return steps
 
@@ -328,29 +384,6 @@ class PerStep(  # type: ignore[call-arg]
             return len(self.transformer_.get_feature_names_out())
         hasher: Any = self.transformer_  # has a width, but no names
         return hasher.n_features if hasattr(hasher, "n_features") else self.n_features_in_
-
-    def _like_input(self, rows: Any, steps: Sequences, X: Any) -> Any:
-        """Transformed rows (total_steps, n_features_out) in the format that X calls for."""
-        values = as_array(rows)
-        n_features = 1 if values.ndim == 1 else values.shape[1]
-        layout = layout_of(X)
-        n_steps = len(values) // max(len(steps), 1)  # in a table or block
-        if layout == "table" and n_features == 1:
-            return self._in_container(values.reshape(len(steps), n_steps), X)
-        if layout != "ragged":
-            return values.reshape(len(steps), n_steps, n_features)
-        names = None
-        if steps.feature_names is not None and hasattr(self, "get_feature_names_out"):
-            names = [str(name) for name in self.get_feature_names_out()]
-        return steps.with_values(values, feature_names=names)
-
-    def _in_container(self, table: NDArray[Any], X: Any) -> Any:
-        adapter = _get_container_adapter("transform", self)
-        if adapter is None:
-            return table
-        named = self.input_spec_.table and hasattr(self, "get_feature_names_out")
-        columns = self.get_feature_names_out() if named else None
-        return adapter.create_container(table, X, columns=columns)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
