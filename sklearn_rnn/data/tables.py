@@ -16,6 +16,7 @@ from sklearn_rnn.data.formats import (
     is_sparse,
     is_table,
 )
+from sklearn_rnn.data.long_tables import advice_if_long
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -54,6 +55,17 @@ def read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str] 
     ------
     SequenceDataError, ValueError, TypeError
     """
+    try:
+        return _read_table(X, reader=reader, name=name)
+    except (TypeError, ValueError) as error:
+        advice = advice_if_long(X, name)
+        if advice is None:
+            raise
+        raise SequenceDataError(f"{advice}. As a table it cannot be read: {error}") from error
+
+
+def _read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str] | None]:
+    """What :func:`read_table` does, with errors that take X for a table."""
     check_not_masked(X, name)
     check_columns_differ(list(getattr(X, "columns", [])), name)
     columns = _get_feature_names(X)

@@ -141,7 +141,7 @@ def check_kind(found: InputSpec, fitted: InputSpec, *, reader: str, name: str) -
     if found.table and not fitted.table and fitted.n_features != 1:
         raise SequenceDataError(
             f"{reader} is expecting {fitted.n_features} features a step ({WANTED}), got a 2-D table as {name}, which "
-            f"holds one feature a step"
+            f"holds one feature a step. A long frame, with one step a row, goes through sequences_from_frame first"
         )
 
 

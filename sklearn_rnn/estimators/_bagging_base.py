@@ -29,6 +29,7 @@ from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.fit_params import take_fit_params
+from sklearn_rnn.data.long_tables import explain_mismatch
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.validation import validate_weights
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
@@ -112,6 +113,7 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         if self.oob_score and not self.bootstrap:
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         check_order(X, {"y": y, "sample_weight": sample_weight})
+        explain_mismatch(X, y)
         X = read_arrow(X)
         if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and hasattr(X, "__array__"):
             X = np.asarray(X)

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs, read
 from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
+from sklearn_rnn.data.long_tables import explain_mismatch, warn_if_long
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
@@ -40,6 +41,7 @@ class ReadingRNN(Hyperparameters):
     ) -> tuple[Target, TrainingSet]:
         """What can be learned from X and y, checked but as given; `weights` is what errors call the weights."""
         check_order(X, {"y": y, weights: sample_weight, "groups": groups})
+        explain_mismatch(X, y)
         inputs = self._read_raw(X, reset=reset)
         target, labels = self._read_target(y, inputs, None if reset else self.target_)
         weight, step_weight = target.read_weight(sample_weight, inputs, name=weights)
@@ -111,6 +113,8 @@ class ReadingRNN(Hyperparameters):
         return self.encoding_.encode(inputs, self.input_spec_, self._stored_dtype)
 
     def _read_raw(self, X: Any, *, reset: bool) -> Inputs:
+        if reset or not self.input_spec_.table:
+            warn_if_long(X)
         inputs, spec = read(
             X,
             None if reset else self.input_spec_,

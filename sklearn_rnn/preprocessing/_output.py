@@ -19,6 +19,8 @@ class OutputLikeInput:
 
     input_spec_: Any
     get_feature_names_out: Any
+    transformer_: Any
+    n_features_in_: int
 
     def _like_input(self, rows: Any, steps: Sequences, X: Any) -> Any:
         """Transformed rows (total_steps, n_features_out) in the format that X calls for."""
@@ -55,3 +57,10 @@ class OutputLikeInput:
         named = self.input_spec_.table and hasattr(self, "get_feature_names_out")
         columns = self.get_feature_names_out() if named else None
         return adapter.create_container(table, X, columns=columns)
+
+    def _width(self) -> int:
+        """Columns of the output where there are no steps to tell."""
+        if hasattr(self.transformer_, "get_feature_names_out"):
+            return len(self.transformer_.get_feature_names_out())
+        hasher: Any = self.transformer_  # has a width, but no names
+        return hasher.n_features if hasattr(hasher, "n_features") else self.n_features_in_

@@ -20,6 +20,7 @@ from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.columns import is_from_frame
 from sklearn_rnn.data.formats import as_sequences
 from sklearn_rnn.data.frames import named_frame
+from sklearn_rnn.data.long_tables import warn_if_long
 from sklearn_rnn.data.row_order import ids_of_index
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import layout_of, read_steps, spread_over_steps
@@ -344,6 +345,8 @@ class PerStep(  # type: ignore[call-arg]
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
+        if reset:
+            warn_if_long(X)
         two_d = get_tags(first_step(self.transformer)).input_tags.two_d_array
         spec = None if reset else self.input_spec_
         steps, spec = read_steps(X, spec, whole=not two_d, reader=type(self).__name__)
@@ -377,13 +380,6 @@ class PerStep(  # type: ignore[call-arg]
             for name, value in routed.items()
         }
         return options if y is None else {"y": spread_over_steps(y, steps, name="y"), **options}
-
-    def _width(self) -> int:
-        """Columns of the output where there are no steps to tell."""
-        if hasattr(self.transformer_, "get_feature_names_out"):
-            return len(self.transformer_.get_feature_names_out())
-        hasher: Any = self.transformer_  # has a width, but no names
-        return hasher.n_features if hasattr(hasher, "n_features") else self.n_features_in_
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
