@@ -14,6 +14,7 @@ from sklearn_rnn.estimators import (
     RNNSequenceTagger,
     SequenceBaggingClassifier,
     SequenceBaggingRegressor,
+    SequencePipeline,
     Stream,
     stream,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "RNNSequenceTagger",
     "SequenceBaggingClassifier",
     "SequenceBaggingRegressor",
+    "SequencePipeline",
     "SequenceTokenizer",
     "Sequences",
     "Stream",

@@ -106,6 +106,7 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     if n_targets in (0, n_rows):
         return
     keys = [key for key, column in columns.items() if _n_distinct(column) == n_targets]
+    keys = [key for key in keys if _is_named(key) or _in_runs(columns[key]) or 2 * len(keys) < len(columns)]
     if not keys:
         return
     key = next(filter(_is_named, keys), keys[0])

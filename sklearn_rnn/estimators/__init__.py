@@ -2,6 +2,7 @@
 
 from sklearn_rnn.estimators._bagging import SequenceBaggingClassifier, SequenceBaggingRegressor
 from sklearn_rnn.estimators._classifier import RNNClassifier
+from sklearn_rnn.estimators._pipeline import SequencePipeline
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._stream import Stream, stream
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
@@ -12,6 +13,7 @@ __all__ = [
     "RNNSequenceTagger",
     "SequenceBaggingClassifier",
     "SequenceBaggingRegressor",
+    "SequencePipeline",
     "Stream",
     "stream",
 ]

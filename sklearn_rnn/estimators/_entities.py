@@ -24,8 +24,7 @@ class EntityMixin:
     def predict_entities(self, X: Any) -> NDArray[Any]:
         """The entities that the most probable labels mark, with their probabilities.
 
-        Of a Pipeline that splits documents into tokens:
-        ``pipeline[-1].predict_entities(pipeline[:-1].transform(documents))``.
+        A :class:`~sklearn_rnn.SequencePipeline` that splits documents into tokens has it too.
 
         Parameters
         ----------

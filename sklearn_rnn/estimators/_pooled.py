@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import PoolingParameters
@@ -46,7 +48,8 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
         """
         sequences = self._read(X)
         with self._predictor() as compute:
-            return compute(lambda net, x, n: net.representation(x, n), sequences, per_step=False)
+            vectors = compute(lambda net, x, n: net.representation(x, n), sequences, per_step=False)
+        return self._with_ids(vectors, getattr(X, "ids", None))
 
     @available_if(_pools_by_attention)
     @of_one_fit
@@ -89,6 +92,15 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
     @property
     def _n_features_out(self) -> int:
         return self.module_.head.linear.in_features
+
+    def _with_ids(self, vectors: NDArray[np.float64], ids: Any) -> Any:
+        """The vectors as a frame of pandas with the ids of the sequences, if `set_output` asks for one and there are ids."""
+        adapter = _get_container_adapter("transform", self)
+        if ids is None or adapter is None or adapter.container_lib != "pandas":
+            return vectors
+        frame = named_frame(vectors, [str(name) for name in self.get_feature_names_out()])
+        frame.index = ids
+        return frame
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """Outputs of the head, (n_sequences, n_outputs)."""

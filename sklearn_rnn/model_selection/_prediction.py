@@ -174,7 +174,9 @@ def _widen(predictions: Any, columns: NDArray[np.int64], n_columns: int, fill: f
 
 def _is_ragged(predictions: Any) -> bool:
     """Whether there is an object of its own size for each sequence."""
-    return isinstance(predictions, list) or (predictions.dtype == object and np.ndim(predictions[0]) > 0)
+    if isinstance(predictions, list):
+        return True
+    return predictions.dtype == object and (isinstance(predictions[0], list) or np.ndim(predictions[0]) > 0)
 
 
 def _join(folds: list[Any]) -> NDArray[Any]:
