@@ -58,6 +58,13 @@ class Case:
         ]
 
     @property
+    def frame(self) -> pd.DataFrame:
+        """The sequences in one column, what belongs to their steps in another, and a number for each in a third."""
+        column = self.X if isinstance(self.X, pd.Series) else pd.Series(list(self.X))
+        seconds = [np.arange(float(len(x))) for x in column]
+        return pd.DataFrame({"sequence": column, "seconds": seconds, "age": np.arange(self.n)}, index=column.index)
+
+    @property
     def step_transformer(self) -> Any:
         """A transformer of single steps that fits the format."""
         return OneHotEncoder(handle_unknown="ignore") if self.name == "tokens" else StandardScaler()

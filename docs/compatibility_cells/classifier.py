@@ -34,11 +34,11 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from compatibility_cells.case import SMALL, Tools, check, classifier
 from compatibility_cells.common import add_common_rows
-from sklearn_rnn import PerStep, RNNRegressor, SequenceBaggingClassifier
+from sklearn_rnn import PerStep, RNNRegressor, SequenceBaggingClassifier, SequenceTokenizer, repeat_static
 from sklearn_rnn.inspection import sequence_partial_dependence, sequence_permutation_importance
 
 tools = Tools()
@@ -177,11 +177,55 @@ def _(case):
 
 @tools.add("ColumnTransformer, sequences in a column of a frame")
 def _(case):
-    column = case.X if isinstance(case.X, pd.Series) else pd.Series(list(case.X))
-    frame = pd.DataFrame({"sequence": column, "age": np.arange(case.n)})
     parts = [("network", classifier(), ["sequence"]), ("number", StandardScaler(), ["age"])]
-    model = make_pipeline(ColumnTransformer(parts), LogisticRegression()).fit(frame, case.y)
-    check(np.isin(model.predict(frame), case.y))
+    model = make_pipeline(ColumnTransformer(parts), LogisticRegression()).fit(case.frame, case.y)
+    check(np.isin(model.predict(case.frame), case.y))
+
+
+@tools.add("ColumnTransformer, the names of its output")
+def _(case):
+    network = make_pipeline(PerStep(case.step_transformer), classifier())
+    parts = [
+        ("network", classifier(), "sequence"),
+        ("scaled", network, "sequence"),
+        ("number", StandardScaler(), ["age"]),
+    ]
+    columns = ColumnTransformer(parts).set_output(transform="pandas")
+    frame = columns.fit_transform(case.frame, case.y)
+    names = [f"{part}__rnnclassifier{i}" for part in ("network", "scaled") for i in range(8)]
+    check(list(frame.columns) == [*names, "number__age"] == columns.get_feature_names_out().tolist())
+    check(frame.index.equals(case.frame.index))
+
+
+@tools.add("ColumnTransformer, a document in a column")
+def _(case):
+    texts = ["it will rise" if label == "up" else "it will fall" for label in case.y]
+    parts = [("text", make_pipeline(SequenceTokenizer(), classifier()), "text"), ("number", StandardScaler(), ["age"])]
+    columns = ColumnTransformer(parts).set_output(transform="pandas")
+    frame = columns.fit_transform(case.frame.assign(text=texts), case.y)
+    check(list(frame.columns) == [*(f"text__rnnclassifier{i}" for i in range(8)), "number__age"])
+
+
+@tools.add("ColumnTransformer of several inputs a step")
+def _(case):
+    parts = [("scaled", PerStep(StandardScaler()), "seconds"), ("sequence", "passthrough", ["sequence"])]
+    for container, names in {"default": ["x0", "x1"], "pandas": ["scaled__seconds", "sequence__sequence"]}.items():
+        columns = ColumnTransformer(parts).set_output(transform=container)
+        model = make_pipeline(columns, classifier()).fit(case.frame, case.y)
+        check(model[-1].feature_names_in_ == names)
+        check(np.isin(model.predict(case.frame), case.y))
+
+
+@tools.add("static columns beside columns of sequences")
+def _(case):
+    classifier().fit(case.frame, case.y)
+
+
+@tools.or_else(":func:`~sklearn_rnn.repeat_static`")
+def _(case):
+    scaler = PerStep(StandardScaler(), inputs=["age", "seconds"])
+    model = make_pipeline(FunctionTransformer(repeat_static), scaler, classifier()).fit(case.frame, case.y)
+    check(np.isin(model.predict(case.frame), case.y))
 
 
 @tools.add("ColumnTransformer of the features of steps")

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from compatibility_cells.case import Tools, check, equal, tagger
 from compatibility_cells.common import add_common_rows
-from sklearn_rnn import PerStep
+from sklearn_rnn import PerStep, SequencePipeline
 from sklearn_rnn.metrics import flat_accuracy_scorer, flat_f1_scorer, span_f1_scorer
 from sklearn_rnn.model_selection import cross_val_predict_sequences
 
@@ -110,6 +110,23 @@ def _(case):
     model = make_pipeline(PerStep(case.step_transformer), tagger()).fit(case.X, case.tags)
     check_tags(model.predict(case.X), case.X)
     check(equal(model.predict(case.X), model[-1].predict(model[0].transform(case.X))))
+
+
+@tools.add("Pipeline, `predict_entities` and `predict_nbest`")
+def _(case):
+    _check_beyond_predict(make_pipeline(PerStep(case.step_transformer), tagger()), case)
+
+
+@tools.or_else(":class:`~sklearn_rnn.SequencePipeline`")
+def _(case):
+    _check_beyond_predict(SequencePipeline([("scaler", PerStep(case.step_transformer)), ("tagger", tagger())]), case)
+
+
+def _check_beyond_predict(model, case):
+    model.fit(case.X, case.tags)
+    best = [candidates[0][0] for candidates in model.predict_nbest(case.X, n=2)]
+    check(equal(best, model.predict(case.X)))
+    check(len(model.predict_entities(case.X)) == case.n)
 
 
 add_common_rows(tools, tagger, lambda case: case.tags, lambda fitted, X: fitted.predict_proba(X))

@@ -94,7 +94,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
         return self.module_.head.linear.in_features
 
     def _with_ids(self, vectors: NDArray[np.float64], ids: Any) -> Any:
-        """The vectors as a frame of pandas with the ids of the sequences, if `set_output` asks for one and there are ids."""
+        """The vectors, in a frame of pandas indexed by the ids if there are ids and `set_output` asks for one."""
         adapter = _get_container_adapter("transform", self)
         if ids is None or adapter is None or adapter.container_lib != "pandas":
             return vectors
