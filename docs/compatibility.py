@@ -73,7 +73,8 @@ def run_table(tools: list[Tool], report: Callable[[str], None]) -> Table:
                 table.failures.append(f"{tool.name} on {case.name}: {type(error).__name__}: {str(error).strip()}")
                 text, message = "FAILS", None
             if message is not None:
-                note = f"{tool.name} in scikit-learn: ``{shorten(message)}``"
+                whose = "as it is" if message.startswith("SequenceDataError") else "in scikit-learn"
+                note = f"{tool.name} {whose}: ``{shorten(message)}``"
                 if note not in table.notes:
                     table.notes.append(note)
                 text += f" {{{table.notes.index(note)}}}"
