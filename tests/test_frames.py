@@ -370,6 +370,11 @@ def test_a_group_may_be_one_of_the_ids():
     assert groups.tolist() == ["n", "s"]
 
 
+def test_an_id_in_the_index():
+    with pytest.raises(SequenceDataError, match=r"id='pump' is no column of df.*in its index: give df.reset_index\(\)"):
+        sequences_from_frame(pd.DataFrame(PUMPS).set_index("pump"), id="pump")
+
+
 def test_an_alignment_that_there_is_not():
     with pytest.raises(ValueError, match="target_alignment='steps' must be"):
         sequences_from_frame(pd.DataFrame(LABELLED), id="pump", target="load", target_alignment="steps")

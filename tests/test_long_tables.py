@@ -13,7 +13,14 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, SequenceBaggingClassifier
+from sklearn_rnn import (
+    PerStep,
+    RNNClassifier,
+    RNNRegressor,
+    RNNSequenceTagger,
+    SequenceBaggingClassifier,
+    sequences_from_frame,
+)
 from sklearn_rnn.data.long_tables import explain_mismatch, warn_if_long
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
@@ -127,6 +134,15 @@ def test_a_target_for_each_id_of_an_array():
         explain_mismatch(LONG.to_numpy(), ONE_AN_ID)
     explain_mismatch(LONG.to_numpy(), [0] * 17)
     explain_mismatch(rng.integers(0, 5, (80, 12)), [0] * 5)
+
+
+def test_a_target_for_each_step_where_sequences_have_one():
+    X, per_step = sequences_from_frame(LONG, id="user", target="pages")
+    for model in (NET, RNNRegressor(max_epochs=1), PerStep(StandardScaler())):
+        with pytest.raises(SequenceDataError, match=r"20 sequences, y has 80 values.* the column as target="):
+            model.fit(X, LONG["pages"])
+    with pytest.raises(SequenceDataError, match="A label for each step is RNNSequenceTagger's work"):
+        NET.fit(X, per_step)
 
 
 @pytest.mark.parametrize("when", [False, True], ids=["strings", "dates"])

@@ -150,5 +150,9 @@ def test_lists_of_frames_of_numbers_and_strings():
     assert model.feature_names_in_.tolist() == ["seconds", "place"]
     both = AlignedSequences({name: X.inputs[name] for name in ("seconds", "place")})
     np.testing.assert_array_equal(model.predict_proba(frames), clone(NET).fit(both, Y).predict_proba(both))
+    series = pd.Series(frames, index=[f"u{i}" for i in range(20)])
+    np.testing.assert_array_equal(model.predict_proba(series), model.predict_proba(frames))
+    with pytest.raises(SequenceDataError, match="another order"):
+        model.score(series, pd.Series(Y, index=series.index[::-1]))
     numbers = [part[["seconds", "pages"]] for _, part in STEPS.groupby("user")]
     assert PerStep(PCA(1)).fit(numbers).n_features_in_ == 2

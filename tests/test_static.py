@@ -72,6 +72,21 @@ def test_in_a_pipeline():
     assert np.isfinite(cross_val_score(model, FRAME, Y, cv=2)).all()
 
 
+def test_in_a_pipeline_of_frames():
+    step = FunctionTransformer(repeat_static, feature_names_out="one-to-one")
+    model = (
+        make_pipeline(step, PerStep(StandardScaler(), inputs="age"), NET).set_output(transform="pandas").fit(FRAME, Y)
+    )
+    assert model[-1].feature_names_in_.tolist() == ["age", "labs", "sex"]
+    assert model[:-1].transform(FRAME).index.equals(FRAME.index)
+
+
+def test_a_cell_without_a_sequence_is_not_a_static_value():
+    frame = FRAME[["labs"]].assign(other=[None, *FRAME["labs"][1:]])
+    with pytest.raises(SequenceDataError, match=r"X\['other'\]\[0\] is NoneType None where a sequence is due"):
+        NET.fit(frame, Y)
+
+
 def test_beside_the_vector_of_a_network():
     columns = ColumnTransformer([("rnn", NET, "labs"), ("age", StandardScaler(), ["age"])])
     assert columns.fit_transform(FRAME, Y).shape == (20, 5)

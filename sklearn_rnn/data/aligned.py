@@ -212,11 +212,11 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
         return X
     if isinstance(X, Mapping) and not hasattr(X, "shape"):  # scipy's sparse dictionary of keys has one
         return AlignedSequences(X, name=name)
+    refuse_static(X, name)
     if has_columns_of_sequences(X):
         if hasattr(X, "columns"):
             check_columns_differ([str(column) for column in column_names_of(X)], name)
         return AlignedSequences(columns_of(X), name=name)
-    refuse_static(X, name)
     mixed = _from_mixed_frames(X, name)
     if mixed is not None:
         return mixed
@@ -225,25 +225,30 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
 
 
 def has_columns_of_sequences(X: Any) -> bool:
-    """Whether X is a frame or object array of several columns, with a sequence in each cell of its first row."""
+    """Whether X is a frame or object array of several columns, with sequences in the cells of its first row."""
     cells = first_cells(X)
-    return len(cells) > 1 and all(is_sequence_cell(cell) for _, cell in cells)
+    return len(cells) > 1 and any(is_sequence_cell(cell) for _, cell in cells)
 
 
 def _from_mixed_frames(X: Any, name: str) -> AlignedSequences | None:
     """One input for each column, if X is a list of frames that hold strings beside numbers."""
-    if not isinstance(X, (list, tuple)) or not all(hasattr(item, "columns") and len(item.shape) == 2 for item in X):
+    nested = isinstance(X, (list, tuple)) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1)
+    items = list(X) if nested else items_of(X) if hasattr(X, "to_list") and hasattr(X, "iloc") else []
+    if not items or not all(hasattr(item, "columns") and len(item.shape) == 2 for item in items):
         return None
-    first = next((item for item in X if len(item)), None)
+    first = next((item for item in items if len(item)), None)
     if first is None or first.shape[1] < 2 or not any(isinstance(cell, str) for _, cell in first_cells(first)):
         return None
-    columns = common_columns(list(X), name)
+    columns = common_columns(items, name)
     empty = {column: np.empty(0, dtype=first[column].to_numpy().dtype) for column in first.columns}
     parts = {
-        column: [frame[column].to_numpy() if len(frame) else empty[column] for frame in X]
+        column: [frame[column].to_numpy() if len(frame) else empty[column] for frame in items]
         for column in columns or first.columns
     }
-    return AlignedSequences(parts, name=name)
+    sequences = AlignedSequences(parts, name=name)
+    for part in sequences.inputs.values():
+        part.ids = ids_of_index(X)
+    return sequences
 
 
 def _steps_of_dicts(X: Any, name: str) -> Sequences | None:

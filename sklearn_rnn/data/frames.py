@@ -161,7 +161,9 @@ def _check_columns(frame: nw.DataFrame[Any], wanted: dict[str, list[str]]) -> No
     for parameter, names in wanted.items():
         for name in names:
             if name not in frame.columns:
-                raise SequenceDataError(f"{parameter}={name!r} is no column of df, which has {frame.columns}")
+                levels = getattr(getattr(frame.to_native(), "index", None), "names", ())
+                advice = ", but in its index: give df.reset_index()" if name in levels else ""
+                raise SequenceDataError(f"{parameter}={name!r} is no column of df, which has {frame.columns}{advice}")
             if names.count(name) > 1:
                 raise SequenceDataError(f"{parameter} names the column {name!r} {names.count(name)} times")
     if not wanted["id"]:

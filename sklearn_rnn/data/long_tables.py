@@ -86,7 +86,7 @@ def advice_if_long(X: Any, name: str) -> str | None:
 
 
 def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
-    """Raise if y has another number of rows than the table X, and as many as a column of X has distinct values.
+    """Raise if y has another number of rows than X, and one for each id of a long frame, or for each step.
 
     Parameters
     ----------
@@ -99,10 +99,19 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     ------
     SequenceDataError
     """
-    columns = _columns(X, rows=None)
-    if columns is None or not hasattr(y, "__len__") or isinstance(y, (str, bytes)):
+    if not hasattr(y, "__len__") or isinstance(y, (str, bytes)) or len(getattr(y, "shape", (0,))) == 0:
         return
-    n_targets, n_rows = len(y), len(next(iter(columns.values())))
+    n_targets = len(y)
+    if isinstance(X, Collection) and n_targets != len(X) and n_targets == X.offsets[-1]:
+        raise SequenceDataError(
+            f"Found input variables with inconsistent numbers of samples: {name} has {len(X)} sequences, y has "
+            f"{n_targets} values, as many as there are steps in all. Give sequences_from_frame the column as target=, "
+            f"which returns y in the order of {name}"
+        )
+    columns = _columns(X, rows=None)
+    if columns is None:
+        return
+    n_rows = len(next(iter(columns.values())))
     if n_targets in (0, n_rows):
         return
     keys = [key for key, column in columns.items() if _n_distinct(column) == n_targets]

@@ -47,6 +47,11 @@ def validate_class_labels(
     """
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
+    if isinstance(y, Sequences):
+        raise SequenceDataError(
+            f"y holds labels for the steps of {len(y)} sequences, wanted one label, or one row of 0 and 1, for each "
+            f"sequence. A label for each step is RNNSequenceTagger's work"
+        )
     y = _as_array(y)
     check_count(y, n_sequences)
     _check_class_labels(y)

@@ -95,8 +95,8 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
     A token that `strip_accents` leaves nothing of, or an empty match, is no token. A literal ``"<unk>"`` in a document
     is unknown, and never part of the vocabulary.
 
-    A ColumnTransformer holds it in a Pipeline with a network, as ``make_pipeline(SequenceTokenizer(), RNNClassifier())``,
-    and not by itself, as it joins 2-D output alone. It can also pick the column for the steps that follow:
+    A ColumnTransformer joins 2-D output alone, and so holds this transformer in a Pipeline with a network, as in
+    ``make_pipeline(SequenceTokenizer(), RNNClassifier())``. It can also pick the column for the steps that follow:
     ``make_pipeline(ColumnTransformer([("text", "passthrough", ["text"])]), SequenceTokenizer(), ...)``.
 
     References
