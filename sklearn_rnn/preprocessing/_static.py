@@ -42,8 +42,8 @@ def repeat_static(X: Any, static: str | list[str] | None = None) -> AlignedSeque
 
     Notes
     -----
-    In a Pipeline it is a step as ``FunctionTransformer(repeat_static)``. Where `set_output` asks for frames of pandas, the
-    step also needs ``feature_names_out="one-to-one"``.
+    In a Pipeline it is a step as ``FunctionTransformer(repeat_static)``, and with frames of pandas from `set_output` as
+    ``FunctionTransformer(repeat_static, feature_names_out="one-to-one")``.
 
     Examples
     --------
