@@ -99,9 +99,10 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     ------
     SequenceDataError
     """
-    if not hasattr(y, "__len__") or isinstance(y, (str, bytes)) or len(getattr(y, "shape", (0,))) == 0:
+    shape = getattr(y, "shape", None)
+    if isinstance(y, (str, bytes)) or (not hasattr(y, "__len__") if shape is None else not shape):
         return
-    n_targets = len(y)
+    n_targets = len(y) if shape is None else shape[0]
     if isinstance(X, Collection) and n_targets != len(X) and n_targets == X.offsets[-1]:
         raise SequenceDataError(
             f"Found input variables with inconsistent numbers of samples: {name} has {len(X)} sequences, y has "
