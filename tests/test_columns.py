@@ -102,7 +102,10 @@ def test_a_column_is_a_container_in_all_else():
     assert column[3].shape == (LENGTHS[3], 2)
     assert column.ids.tolist() == FRAME.index.tolist()
     assert len(column[[1, 2]]) == 2
-    assert np.asarray(column).shape == (24, 1)
+    assert np.asarray(column).shape == (24,)
+    assert np.hstack([column, FRAME[["age"]], column]).shape == (24, 3)
+    assert FRAME.assign(scaled=column)["scaled"].iloc[3] is not None
+    np.testing.assert_array_equal(pd.Series(column).iloc[3], column[3])
     kept, rest, _, _ = train_test_split(column, Y, random_state=0)
     assert len(kept) + len(rest) == 24
     np.testing.assert_allclose(np.vstack(list(column)).mean(axis=0), 0, atol=1e-9)

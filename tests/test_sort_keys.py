@@ -22,7 +22,7 @@ def read(keys):
         (["0.5", "10.25", "9.75"], "sorts '10.25' before '9.75'"),
         (["step 2", "step 10"], "sorts 'step 10' before 'step 2'.*extract"),
         (["t1_2", "t1_10"], "sorts 't1_10' before 't1_2'"),
-        (["9:30", "10:00"], "sorts '10:00' before '9:30'"),
+        (["9:30", "10:00"], "sorts '10:00' before '9:30'.*leading zeros"),
         (["2024-1-9", "2024-1-10"], "sorts '2024-1-10' before '2024-1-9'"),
         (["31/12/2023", "01/01/2024"], "looks like dates, such as '01/01/2024'.*to_datetime"),
         (["Jan 3, 2024", "Feb 1, 2024"], "looks like dates"),

@@ -15,7 +15,8 @@ from sklearn_rnn.data.sequences import Sequences
 class SequenceColumn(Sequences):
     """Sequences that count as a table of one column to scikit-learn and to NumPy's ``hstack``.
 
-    In all else it is the container that it derives from: an integer picks a sequence, and so on.
+    In all else it is the container that it derives from: an integer picks a sequence, a column of a frame can be set to
+    it, and so on.
     """
 
     __slots__ = ()
@@ -27,8 +28,9 @@ class SequenceColumn(Sequences):
         """``(n_sequences, 1)``."""
         return (len(self), 1)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return cells_of(self)
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """What NumPy's functions make of it: they take a column (n_sequences, 1) of sequences in its place."""
+        return func(*map(_in_cells, args), **{name: _in_cells(value) for name, value in kwargs.items()})
 
 
 class SequenceColumns(AlignedSequences):
@@ -51,6 +53,13 @@ def cells_of(sequences: Sequences | AlignedSequences) -> NDArray[Any]:
     """An object array (n_sequences, n_inputs) with a sequence in each cell."""
     parts = sequences.inputs.values() if isinstance(sequences, AlignedSequences) else [sequences]
     return np.column_stack([object_array(list(part)) for part in parts])
+
+
+def _in_cells(value: Any) -> Any:
+    """An argument of a function, with the containers in it as arrays."""
+    if isinstance(value, (list, tuple)):
+        return [_in_cells(item) for item in value]
+    return cells_of(value) if isinstance(value, SequenceColumn) else value
 
 
 def as_columns(sequences: Any) -> Any:

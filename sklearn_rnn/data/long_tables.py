@@ -109,11 +109,9 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
             f"{n_targets} values, as many as there are steps in all. Give sequences_from_frame the column as target=, "
             f"which returns y in the order of {name}"
         )
-    columns = _columns(X, rows=None)
+    n_rows = (getattr(X, "shape", None) or (n_targets,))[0]
+    columns = None if n_targets in (0, n_rows) else _columns(X, rows=None)
     if columns is None:
-        return
-    n_rows = len(next(iter(columns.values())))
-    if n_targets in (0, n_rows):
         return
     keys = [key for key, column in columns.items() if _n_distinct(column) == n_targets]
     keys = [key for key in keys if _is_named(key) or _in_runs(columns[key]) or 2 * len(keys) < len(columns)]

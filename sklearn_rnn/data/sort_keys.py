@@ -28,20 +28,27 @@ def warn_of_text_order(texts: NDArray[Any], name: str) -> None:
     entries = [str(text) for text in texts]
     if len(entries) < 2:
         return
+    column = f"df[{name!r}]"
     if all(map(_is_date, entries)):
-        advice = f"df[{name!r}] = pd.to_datetime(df[{name!r}])"
-        _warn(f"sort_by={name!r} is text that looks like dates, such as {entries[0]!r}, and is sorted as text", advice)
+        _warn(
+            f"sort_by={name!r} is text that looks like dates, such as {entries[0]!r}, and is sorted as text",
+            f"Convert it first, for example {column} = pd.to_datetime({column})",
+        )
         return
-    ranks: list[Any] | None = _numbers(entries) or _natural_order(entries)
+    numbers = _numbers(entries)
+    ranks: list[Any] | None = _natural_order(entries) if numbers is None else numbers
     if ranks is None:
         return
     falls = [i for i in range(len(entries) - 1) if ranks[i] > ranks[i + 1]]
-    if falls:
-        i = falls[0]
-        advice = f"df[{name!r}] = df[{name!r}].astype(float)"
-        if _numbers(entries) is None:
-            advice = f"df[{name!r}] = df[{name!r}].str.extract(r'(\\d+)', expand=False).astype(int)"
-        _warn(f"sort_by={name!r} is text, which sorts {entries[i]!r} before {entries[i + 1]!r}", advice)
+    if not falls:
+        return
+    if numbers is not None:
+        advice = f"Convert it first, for example {column} = {column}.astype(float)"
+    elif len(ranks[0]) == 1:
+        advice = f"Convert it first, for example {column} = {column}.str.extract(r'(\\d+)', expand=False).astype(int)"
+    else:
+        advice = "Convert it to times, or write its numbers with leading zeros"
+    _warn(f"sort_by={name!r} is text, which sorts {entries[falls[0]]!r} before {entries[falls[0] + 1]!r}", advice)
 
 
 def _is_date(text: str) -> bool:
@@ -69,4 +76,4 @@ def _natural_order(entries: list[str]) -> list[tuple[int, ...]] | None:
 
 
 def _warn(what: str, advice: str) -> None:
-    warnings.warn(f"{what}. Convert it first, for example {advice}", SequenceDataWarning, stacklevel=5)
+    warnings.warn(f"{what}. {advice}", SequenceDataWarning, stacklevel=5)
