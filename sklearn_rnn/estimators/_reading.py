@@ -11,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs, read
-from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
 from sklearn_rnn.data.long_tables import explain_mismatch, warn_if_long
 from sklearn_rnn.data.row_order import check_order
+from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import remember, validate_groups
