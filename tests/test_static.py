@@ -12,13 +12,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, repeat_static
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
 rng = np.random.default_rng(0)
 LENGTHS = [3, 1, 4, 2] * 5
 FRAME = pd.DataFrame(
     {
-        "age": rng.uniform(20, 80, 20),
+        "age": rng.uniform(-1, 1, 20),
         "labs": [rng.normal(size=(n, 2)) for n in LENGTHS],
         "sex": ["f", "m"] * 10,
     }
@@ -70,6 +70,11 @@ def test_rows_of_numbers_are_named():
 def test_in_a_pipeline():
     model = make_pipeline(FunctionTransformer(repeat_static), PerStep(StandardScaler(), inputs=["age", "labs"]), NET)
     assert np.isfinite(cross_val_score(model, FRAME, Y, cv=2)).all()
+
+
+def test_the_warning_of_numbers_that_are_not_scaled_names_the_inputs():
+    with pytest.warns(SequenceDataWarning, match=r"PerStep\(StandardScaler\(\), inputs=\['age', 'labs'\]\)"):
+        NET.fit(repeat_static(FRAME.assign(age=FRAME["age"] + 80)), Y)
 
 
 def test_in_a_pipeline_of_frames():

@@ -68,10 +68,16 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     warnings.warn(
         f"X is not scaled, and networks learn less from such numbers, or nothing: {columns[shown].label} lies mostly "
         f"between {low[shown]:.4g} and {high[shown]:.4g}{others}, wanted numbers around 0 of size 1. Scale them: "
-        f"make_pipeline(PerStep(StandardScaler()), {reader}(...)){ids}",
+        f"make_pipeline(PerStep(StandardScaler(){_inputs_to_scale(spec)}), {reader}(...)){ids}",
         SequenceDataWarning,
         stacklevel=2,
     )
+
+
+def _inputs_to_scale(spec: InputSpec) -> str:
+    """The argument of `PerStep` that names the inputs of numbers, where there are others."""
+    numbers = [name for name, part in spec.inputs.items() if part.kind == "numeric"]
+    return f", inputs={numbers}" if len(numbers) < len(spec.inputs) else ""
 
 
 def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: InputSpec) -> None:
