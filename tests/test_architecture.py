@@ -56,6 +56,7 @@ ALSO = {
     "training/compute.py": {"scipy", "threadpoolctl"},
     "data/batching.py": {"torch"},
     "data/frame_columns.py": {"narwhals"},
+    "data/gathering.py": {"torch"},
     "data/frames.py": {"narwhals"},
     "datasets/_fetching.py": {"rich"},
     "targets/tags.py": {"pandas"},

@@ -1,6 +1,5 @@
 """Padded batches against loops over sequences."""
 
-import itertools
 from dataclasses import fields
 
 import numpy as np
@@ -8,79 +7,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from padding import lengths_of, make_sequences, padded
 
 from sklearn_rnn.data import batching
 from sklearn_rnn.data.batching import (
     BatchIterator,
     Buckets,
-    DeviceGather,
-    HostGather,
     InOrder,
     Lanes,
     SequenceDataset,
-    batches_by_steps,
 )
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
-
-lengths_of = st.lists(st.integers(0, 6), min_size=1, max_size=12)
-
-
-def make_sequences(lengths, *, n_features=2, dtype=np.float32):
-    """Sequences whose steps all differ and are not 0; one dimension if `n_features` is 0."""
-    total = sum(lengths)
-    values = np.arange(1, 1 + total * max(n_features, 1)).astype(dtype)
-    shape = (total, n_features) if n_features else (total,)
-    return Sequences(values.reshape(shape), np.concatenate([[0], np.cumsum(lengths)]))
-
-
-def padded(sequences, index, n_steps):
-    """The batch by a loop."""
-    values = np.zeros((len(index), n_steps, *sequences.values.shape[1:]), dtype=sequences.values.dtype)
-    for row, i in enumerate(index):
-        values[row, : len(sequences[i])] = sequences[i]
-    return values, [len(sequences[i]) for i in index]
-
-
-@given(
-    lengths=lengths_of | st.builds(lambda n, length: [length] * n, st.integers(1, 12), st.integers(0, 6)),
-    n_features=st.integers(0, 3),
-    dtype=st.sampled_from([np.float32, np.float64, np.int64]),
-    gather=st.sampled_from([HostGather, DeviceGather, "stored"]),
-    data=st.data(),
-)
-@settings(deadline=None)
-def test_gather_equals_a_loop(lengths, n_features, dtype, gather, data):
-    sequences = make_sequences(lengths, n_features=n_features, dtype=dtype)
-    beside = [-np.arange(1.0, 1 + sum(lengths))]
-    index = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=8))
-    n_steps = max(max(lengths[i] for i in index), 1) + data.draw(st.integers(0, 2))
-    if gather == "stored":
-        stored = StoredSequences.join([sequences, sequences]).take(np.arange(len(lengths)))
-        values, second = HostGather(stored, beside)(np.array(index), n_steps)
-    else:
-        where = torch.tensor(index) if gather is DeviceGather else np.array(index)
-        values, second = (np.asarray(part) for part in gather(sequences, beside)(where, n_steps))
-    np.testing.assert_array_equal(values, padded(sequences, index, n_steps)[0])
-    np.testing.assert_array_equal(second, padded(sequences.with_values(beside[0]), index, n_steps)[0])
-    assert (values.dtype, second.dtype) == (dtype, np.float64)
-
-
-@pytest.mark.parametrize("lengths", [[2, 4], [3, 3]])
-@pytest.mark.parametrize("make", ["read-only", "strided", "backwards"])
-@pytest.mark.parametrize("gather", [HostGather, DeviceGather])
-def test_gather_takes_any_memory_and_changes_none(make, gather, lengths):
-    base = np.arange(24.0).reshape(6, 4)
-    before = base.copy()
-    values = {"strided": base[:, ::2], "backwards": base[::-1]}.get(make, base)
-    if make == "read-only":
-        values.flags.writeable = False
-    index = torch.tensor([1, 0])
-    (batch,) = gather(Sequences(values, [0, lengths[0], 6]))(index if gather is DeviceGather else index.numpy(), 4)
-    np.testing.assert_array_equal(np.asarray(batch)[0, : lengths[1]], values[lengths[0] :])
-    batch += 1
-    np.testing.assert_array_equal(base, before)
 
 
 @pytest.mark.parametrize("lengths", [[3, 1, 2], [2, 2, 2]])
@@ -248,17 +186,3 @@ def test_sequences_of_similar_length_share_a_batch():
     assert all(len(batch.lengths.unique()) == 1 for batch in batches)
     first_steps = [int(batch.lengths[0]) for batch in batches]
     assert first_steps not in (sorted(first_steps), sorted(first_steps)[::-1]), "but the batches come in any order"
-
-
-@given(lengths=st.lists(st.integers(0, 30), min_size=1, max_size=40), budget=st.integers(1, 100))
-@settings(deadline=None)
-def test_batches_by_steps_cover_all_and_keep_to_the_budget(lengths, budget):
-    array = np.array(lengths)
-    batches = list(batches_by_steps(array, budget))
-    assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
-    for index in batches:
-        assert len(index) == 1 or len(index) * array[index].max() <= budget
-    joined = array[np.concatenate(batches)]
-    assert np.all(np.diff(joined) >= 0), "sorted by length, so that little is padding"
-    for one, following in itertools.pairwise(batches):
-        assert (len(one) + 1) * array[following[0]] > budget, "no batch is smaller than it has to be"

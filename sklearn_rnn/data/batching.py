@@ -1,10 +1,9 @@
-"""Padded batches cut from contiguous arrays, with no Python loop over sequences."""
+"""Padded batches, the data that they are cut from, and the order in which they come."""
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -13,7 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklearn_rnn.data.gathering import DeviceGather, HostGather, to_tensor
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.splitting import alike, is_uneven
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
 
@@ -59,87 +60,74 @@ class Batch:
         yield {"values": self.values, "lengths": self.lengths}
         yield {"target": self.target, "weight": self.weight}
 
+    @property
+    def parts(self) -> list[Batch]:
+        """This batch; a :class:`SplitBatch` has several."""
+        return [self]
 
-class HostGather:
-    """Cuts padded batches from sequences in the memory of the CPU or on disk, which are never copied as a whole.
+    shares = parts
 
-    Parameters
+    def whole(self) -> Batch:
+        """This batch."""
+        return self
+
+    def join(self, outputs: list[Tensor]) -> Tensor:
+        """The outputs of the batch, given those of its parts."""
+        return outputs[0]
+
+    def separate(self, outputs: Tensor) -> list[Tensor]:
+        """The reverse of :meth:`join`."""
+        return [outputs]
+
+
+@dataclass
+class SplitBatch:
+    """A batch in parts of similar length: it costs what its steps cost, and no padding up to its longest sequence.
+
+    It has the methods of a :class:`Batch`.
+
+    Attributes
     ----------
-    sequences : Sequences
-        Their values may be read-only, or mapped from a file.
-    beside : list of arrays of shape (total_steps, ...)
-        More arrays with one row a step of the same sequences.
+    parts : list of Batch
+    rows : list of arrays of int64, shape (size of the part,)
+        Which sequences of the batch are in each part.
+    whole : callable
+        Cuts the batch in one.
+    share : (int, int) or None
+        As of a :class:`Batch`.
     """
 
-    def __init__(self, sequences: Sequences, beside: Sequence[NDArray[Any]] = ()) -> None:
-        self.lengths = sequences.lengths
-        self.starts = sequences.offsets[:-1]
-        self.n_rows = int(sequences.offsets[-1])
-        self.common_length = _common_length(self.lengths)
-        self.stored = sequences if isinstance(sequences, StoredSequences) else None
-        arrays = [np.asarray(array) for array in (*(() if self.stored else (sequences.values,)), *beside)]
-        if self.common_length:
-            arrays = [array.reshape(len(self.lengths), self.common_length, *array.shape[1:]) for array in arrays]
-        self.arrays = arrays
+    parts: list[Batch]
+    rows: list[NDArray[np.int64]]
+    whole: Callable[[], Batch]
+    share: tuple[int, int] | None = None
 
-    def __call__(self, index: NDArray[Any], n_steps: int) -> list[NDArray[Any]]:
-        """The rows of sequences `index` (batch,), padded with zeros: one (batch, n_steps, ...) an array."""
-        read = [] if self.stored is None else HostGather(self.stored.load(index))(np.arange(len(index)), n_steps)
-        if self.common_length and n_steps == self.common_length:
-            return [*read, *(array.take(index, 0) for array in self.arrays)]
-        if self.common_length or not self.n_rows:
-            return [*read, *(self._padded_alike(array, index, n_steps) for array in self.arrays)]
-        step, lengths = np.arange(n_steps), self.lengths[index][:, None]
-        rows = self.starts[index][:, None] + step
-        batch = [array.take(rows, 0, mode="clip") for array in self.arrays]
-        if lengths.min() < n_steps:
-            outside = step >= lengths
-            for part in batch:
-                part[outside] = 0
-        return [*read, *batch]
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
-    def _padded_alike(self, array: NDArray[Any], index: NDArray[Any], n_steps: int) -> NDArray[Any]:
-        """The batch of one array, where all sequences have the same length or none has a step."""
-        trailing = array.shape[2 if self.common_length else 1 :]
-        batch = np.zeros((len(index), n_steps, *trailing), dtype=array.dtype)
-        if self.common_length:
-            batch[:, : self.common_length] = array.take(index, 0)[:, :n_steps]
-        return batch
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        return iter(self.whole())
 
+    @property
+    def shares(self) -> list[Batch]:
+        """The parts, weighted so that their losses add up to the loss of the batch."""
+        return [replace(part, weight=part.weight * (len(part) / len(self))) for part in self.parts]
 
-class DeviceGather:
-    """As :class:`HostGather`, from arrays in the memory of a device: no batch is cut with the help of the host.
+    def join(self, outputs: list[Tensor]) -> Tensor:
+        """Outputs (batch, ...), or where parts differ in their steps (batch, n_steps, ...), padded with 0."""
+        shape = [max(sizes) for sizes in zip(*(part.shape[1:] for part in outputs), strict=True)]
+        joined = outputs[0].new_zeros(len(self), *shape)
+        for rows, part in zip(self.rows, outputs, strict=True):
+            where: Any = (torch.from_numpy(rows).to(part.device), *([slice(part.shape[1])] if part.ndim > 2 else []))
+            joined[where] = part
+        return joined
 
-    Parameters
-    ----------
-    sequences, beside
-        As for :class:`HostGather`.
-    device : torch.device
-    """
-
-    def __init__(
-        self, sequences: Sequences, beside: Sequence[NDArray[Any]] = (), *, device: torch.device | str = "cpu"
-    ) -> None:
-        lengths = sequences.lengths
-        self.common_length = _common_length(lengths)
-        self.lengths = torch.from_numpy(lengths).to(device)
-        self.starts = self.lengths.cumsum(0) - self.lengths
-        self.arrays = [_to_tensor(array).to(device) for array in (sequences.values, *beside)]
-        if self.common_length:
-            self.arrays = [array.view(len(lengths), self.common_length, *array.shape[1:]) for array in self.arrays]
-
-    def __call__(self, index: Tensor, n_steps: int) -> list[Tensor]:
-        """The rows of sequences `index` (batch,), padded with zeros: one (batch, n_steps, ...) an array."""
-        if self.common_length and n_steps == self.common_length:
-            return [array.index_select(0, index) for array in self.arrays]
-        arrays = [array.flatten(0, 1) for array in self.arrays] if self.common_length else self.arrays
-        step = torch.arange(n_steps, device=index.device)
-        outside = step >= self.lengths[index][:, None]
-        if not len(arrays[0]):  # no sequence has a step
-            return [array.new_zeros(*outside.shape, *array.shape[1:]) for array in arrays]
-        rows = (self.starts[index][:, None] + step).masked_fill_(outside, 0)
-        batch = [array.index_select(0, rows.view(-1)).view(*rows.shape, *array.shape[1:]) for array in arrays]
-        return [part.masked_fill_(outside.view(*outside.shape, *[1] * (part.ndim - 2)), 0) for part in batch]
+    def separate(self, outputs: Tensor) -> list[Tensor]:
+        """The reverse of :meth:`join`."""
+        of_parts = [outputs[torch.from_numpy(rows).to(outputs.device)] for rows in self.rows]
+        if outputs.ndim == 2:
+            return of_parts
+        return [own[:, : part.weight.shape[1]] for own, part in zip(of_parts, self.parts, strict=True)]
 
 
 class SequenceDataset(Dataset):  # type: ignore[type-arg]
@@ -183,7 +171,7 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
             self._own_steps = data.target.lengths
         self._gather: Any = self._gathering(data.sequences, beside)
         self._lengths: Any = self._gather.lengths
-        self._rows: Any = [_to_tensor(part).to(self.device) for part in rows] if self.resident else rows
+        self._rows: Any = [to_tensor(part).to(self.device) for part in rows] if self.resident else rows
 
     def __len__(self) -> int:
         return len(self.n_steps)
@@ -217,6 +205,14 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         parts += [] if own_lengths is None else [own_lengths]
         return Batch(*(parts if self.resident else map(self._send, parts)))
 
+    def split(self, order: NDArray[np.int64]) -> Batch | SplitBatch:
+        """As :meth:`batch`, of an `order` (batch,) that is not placed, in parts of similar length."""
+        rows = alike(self.n_steps[order])
+        if len(rows) == 1:
+            return self.batch(self.place(order))
+        parts = [self.batch(self.place(order[part])) for part in rows]
+        return SplitBatch(parts, rows, lambda: self.batch(self.place(order)))
+
     def _gathering(self, sequences: Sequences, beside: list[NDArray[Any]]) -> Any:
         """What cuts padded batches from `sequences` and from the arrays with a row for each of their steps."""
         if self.resident:
@@ -243,17 +239,6 @@ def fits(sequences: Sequences, device: torch.device) -> bool:
     return 2 * sequences.values.nbytes < torch.cuda.mem_get_info(device)[0]
 
 
-def _common_length(lengths: NDArray[np.int64]) -> int:
-    """The length of all sequences, or 0 if they differ."""
-    return int(lengths[0]) if len(lengths) and np.all(lengths == lengths[0]) else 0
-
-
-def _to_tensor(array: NDArray[Any]) -> Tensor:
-    """A tensor of `array`, which shares its memory if it may be written to; torch refuses to share any other."""
-    shared = array.flags.writeable and all(stride >= 0 for stride in array.strides)
-    return torch.from_numpy(array if shared else array.copy())
-
-
 def _in_dtype(array: NDArray[Any], dtype: torch.dtype) -> NDArray[Any]:
     """`array` with its floats in `dtype`; integers stay what they are."""
     wanted = torch.empty(0, dtype=dtype).numpy().dtype
@@ -263,9 +248,22 @@ def _in_dtype(array: NDArray[Any], dtype: torch.dtype) -> NDArray[Any]:
 class Order(Protocol):
     """In which order a :class:`BatchIterator` cuts batches."""
 
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
         """The batches of one epoch."""
         ...
+
+
+def cut(
+    dataset: SequenceDataset, order: NDArray[np.int64], size: int, turns: Iterable[int]
+) -> Iterator[Batch | SplitBatch]:
+    """Batches of `size` sequences of an `order` (n_sequences,), of which the `turns` say which comes when."""
+    where = dataset.place(order)  # once an epoch, so that no batch waits for its indices
+    starts, lengths = np.arange(0, len(order), size), dataset.n_steps[order]
+    n_steps, total = np.maximum.reduceat(lengths, starts), np.add.reduceat(lengths, starts)
+    uneven = is_uneven(np.diff(starts, append=len(order)) * n_steps, total)
+    for turn in turns:
+        part = slice(turn * size, (turn + 1) * size)
+        yield dataset.split(order[part]) if uneven[turn] else dataset.batch(where[part], int(n_steps[turn]))
 
 
 @dataclass
@@ -284,7 +282,7 @@ class Buckets:
     random_state: np.random.RandomState | None = None
     bucket: ClassVar[int] = 64
 
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
         """All sequences once."""
         n, size, lengths = len(dataset), batch_size, dataset.n_steps
         order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
@@ -293,21 +291,17 @@ class Buckets:
             run[:] = run[np.argsort(lengths[run], kind="stable")]
         n_batches = -(-n // size)
         turns = np.arange(n_batches) if self.random_state is None else self.random_state.permutation(n_batches)
-        n_steps = np.maximum.reduceat(lengths[order], np.arange(0, n, size)).tolist()
-        where = dataset.place(order)  # once an epoch, so that no batch waits for its indices
-        for turn in turns.tolist():
-            yield dataset.batch(where[turn * size : (turn + 1) * size], n_steps[turn])
+        yield from cut(dataset, order, size, turns.tolist())
 
 
 @dataclass
 class InOrder:
     """Sequences as they come, so that what is computed batch by batch is in the order of the data."""
 
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
+    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
         """All sequences once."""
-        where = dataset.place(np.arange(len(dataset)))
-        for start in range(0, len(dataset), batch_size):
-            yield dataset.batch(where[start : start + batch_size])
+        n = len(dataset)
+        yield from cut(dataset, np.arange(n), batch_size, range(-(-n // batch_size)))
 
 
 @dataclass
@@ -329,7 +323,8 @@ class Lanes:
 
     def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
         """All steps of all sequences once; ``goes_on`` says which row of the batch before each stream had."""
-        for whole in self.streams.batches(dataset, batch_size):
+        for batch in self.streams.batches(dataset, batch_size):
+            whole = batch.whole()
             running = torch.arange(len(whole), device=whole.lengths.device)
             for start in range(0, whole.values.shape[1], self.n_steps):
                 goes_on = torch.nonzero(whole.lengths[running] > start)[:, 0]
@@ -358,33 +353,5 @@ class BatchIterator:
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Batch | SplitBatch]:
         return self.order.batches(self.dataset, self.batch_size)
-
-
-def batches_by_steps(lengths: NDArray[np.int64], budget: int) -> Iterator[NDArray[np.int64]]:
-    """Split sequences, sorted by length, into batches of at most `budget` padded steps.
-
-    Parameters
-    ----------
-    lengths : array of shape (n_sequences,)
-    budget : int
-        Steps a batch after padding; a single longer sequence is a batch of its own.
-
-    Yields
-    ------
-    index : array of shape (batch,)
-        Positions of the sequences of one batch.
-    """
-    order = np.argsort(lengths, kind="stable")
-    ascending = lengths[order]
-    n, start = len(order), 0
-    while start < n:
-
-        def padded_steps(stop: int, start: int = start) -> int:
-            return int((stop - start) * ascending[stop - 1])  # grows with `stop`
-
-        stop = bisect.bisect_right(range(n + 1), budget, lo=start + 1, key=padded_steps)
-        stop = max(stop - 1, start + 1)
-        yield order[start:stop]
-        start = stop

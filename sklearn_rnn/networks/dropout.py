@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,14 +18,14 @@ def sample_mask(like: Tensor, shape: tuple[int, ...], p: float, generator: torch
 
 
 class HeldMasks:
-    """The masks that hold for all steps of a sequence, where it is computed in chunks: each is drawn once.
+    """Masks that hold for all that is computed one after another: each is drawn once.
 
     Parameters
     ----------
-    generator : torch.Generator
+    generator : torch.Generator or None
     """
 
-    def __init__(self, generator: torch.Generator) -> None:
+    def __init__(self, generator: torch.Generator | None) -> None:
         self._generator = generator
         self._masks: dict[Any, Tensor] = {}
 
@@ -42,19 +44,26 @@ class Drawing(nn.Module):
     generator : torch.Generator or None
         Where they are drawn from; None for torch's own.
     held : HeldMasks or None
-        Takes the place of the generator for masks that hold for all steps of a sequence.
+        Takes the place of the generator for masks that hold for all steps of a sequence, where it is computed in
+        chunks.
+    held_by_batch : HeldMasks or None
+        That for masks that hold for all sequences of a batch, where it is computed in parts.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.generator: torch.Generator | None = None
         self.held: HeldMasks | None = None
+        self.held_by_batch: HeldMasks | None = None
 
-    def lasting_mask(self, key: Any, like: Tensor, shape: tuple[int, ...], p: float) -> Tensor:
-        """A mask that holds for all steps, the one of that `key` in this module."""
-        if self.held is None:
+    def lasting_mask(
+        self, key: Any, like: Tensor, shape: tuple[int, ...], p: float, *, of_batch: bool = False
+    ) -> Tensor:
+        """The mask of that `key` in this module: it holds for all steps, or for all sequences `of_batch` too."""
+        held = (self.held_by_batch if of_batch else None) or self.held
+        if held is None:
             return sample_mask(like, shape, p, self.generator)
-        return self.held.mask((id(self), key), like, shape, p)
+        return held.mask((id(self), key), like, shape, p)
 
 
 class Dropout(Drawing):
@@ -101,3 +110,16 @@ def hold_masks(module: nn.Module, held: HeldMasks | None) -> None:
     for part in module.modules():
         if isinstance(part, Drawing):
             part.held = held
+
+
+@contextmanager
+def one_batch(module: nn.Module) -> Iterator[None]:
+    """Inside, let all in `module` draw masks that hold for all sequences of a batch once."""
+    parts = [part for part in module.modules() if isinstance(part, Drawing)]
+    for part in parts:
+        part.held_by_batch = HeldMasks(part.generator)
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.held_by_batch = None

@@ -201,7 +201,7 @@ class RecurrentLayer(Drawing):
                 weights: Weights = layer
                 recurrent = weights.weight_hh_l0
                 shape = tuple(recurrent.shape)
-                mask = self.lasting_mask(("weights", direction), recurrent, shape, self.weight_dropout)
+                mask = self.lasting_mask(("weights", direction), recurrent, shape, self.weight_dropout, of_batch=True)
                 yield DroppedWeights(layer, mask)
             else:
                 yield layer

@@ -123,8 +123,12 @@ class ValidationScore(Callback):
     def on_batch_end(self, net: Any, batch: Any, training: bool = False, y_pred: Any = None, **kwargs: Any) -> None:
         if training:
             return
+        for part, outputs in zip(batch.parts, batch.separate(y_pred), strict=True):
+            self._keep(net, part, outputs)
+
+    def _keep(self, net: Any, batch: Any, outputs: torch.Tensor) -> None:
         with torch.no_grad():
-            decided = net.criterion_.decide(y_pred, batch.lengths, net.module_.head)
+            decided = net.criterion_.decide(outputs, batch.lengths, net.module_.head)
         parts = (decided, batch.target, batch.weight)
         if batch.weight.ndim > 1:  # one at each step
             parts = tuple(part.flatten(0, 1) for part in parts)

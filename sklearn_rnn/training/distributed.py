@@ -25,7 +25,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, Order, SequenceDataset
+from sklearn_rnn.data.batching import Batch, BatchIterator, Order, SequenceDataset, SplitBatch
 from sklearn_rnn.training.workers import in_worker
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -212,6 +212,13 @@ class DatasetShare:
         batch.share = len(own), len(index)
         return batch
 
+    def split(self, order: NDArray[np.int64]) -> Batch | SplitBatch:
+        """As :meth:`batch`, of an `order` (batch,) that is not placed, in parts of similar length."""
+        own = order[self.world.rank :: self.world.size]
+        batch = self.dataset.split(own if len(own) else order[:1])
+        batch.share = len(own), len(order)
+        return batch
+
 
 class SharedBatches(BatchIterator):
     """A :class:`BatchIterator` that yields the part of each batch that belongs to this process."""
@@ -229,9 +236,10 @@ class SharedGradients(Callback):
         self.hook = net.criterion_.register_forward_hook(self._keep_loss)
 
     def on_grad_computed(self, net: Any, named_parameters: Any, batch: Any, **kwargs: Any) -> None:
+        loss, self.loss = self.loss, torch.zeros(())
         own, whole = batch.share
         parameters = [parameter for _, parameter in named_parameters if parameter.requires_grad]
-        self.batch_loss, self.batch_size = sum_gradients(parameters, self.loss, own / whole), whole
+        self.batch_loss, self.batch_size = sum_gradients(parameters, loss, own / whole), whole
 
     def on_batch_end(self, net: Any, training: bool = False, **kwargs: Any) -> None:
         if training:  # what skorch has recorded is of the part
@@ -244,7 +252,7 @@ class SharedGradients(Callback):
 
     def _keep_loss(self, criterion: Any, inputs: Any, loss: Tensor) -> None:
         if loss.requires_grad:
-            self.loss = loss.detach()
+            self.loss = self.loss + loss.detach()  # of the parts of a batch, one after another
 
 
 class SharedFigures(Callback):

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from skorch import NeuralNet
 from torch import Tensor
 
-from sklearn_rnn.data.batching import SequenceDataset, batches_by_steps
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.exceptions import TrainingDivergedError
 from sklearn_rnn.networks.pooling import step_mask
 

@@ -6,7 +6,7 @@ for that, the epoch here leaves the same weights and the same history behind, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -15,8 +15,9 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset
+from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset, SplitBatch
 from sklearn_rnn.networks.direct import DirectPass
+from sklearn_rnn.networks.dropout import one_batch
 from sklearn_rnn.networks.truncated import TruncatedPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
 from sklearn_rnn.training.given_callbacks import NamedHistory, can_be_pickled
@@ -115,10 +116,13 @@ def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator
     net.criterion_.eval()
     losses = LossLog()
     for batch in iterator:
-        outputs = forward(batch.values, batch.lengths)
-        losses.add(net.criterion_(outputs, batch, net.module_.head), len(batch))
-        for score in scores:
-            score.on_batch_end(net, batch=batch, training=False, y_pred=outputs)
+        of_parts = []
+        for part, share in zip(batch.parts, batch.shares, strict=True):
+            outputs = forward(part.values, part.lengths)
+            of_parts.append(net.criterion_(outputs, share, net.module_.head))
+            for score in scores:
+                score.on_batch_end(net, batch=part, training=False, y_pred=outputs)
+        losses.add(total(of_parts), len(batch))
     return losses.records("valid")
 
 
@@ -139,31 +143,38 @@ class Net(NeuralNet):
                 state[name] = [part for part in state[name] if can_be_pickled(part)]
         return state
 
-    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def train_step_single(self, batch: Batch | SplitBatch, **fit_params: Any) -> dict[str, Tensor]:
         """Loss and outputs of a batch, whose gradients are left in the parameters."""
         self._set_training(True)
-        direct = truncated_pass(self, batch) or direct_pass(self)
-        if direct is not None:
-            loss, outputs = direct(batch)
-            return {"loss": loss, "y_pred": outputs}
-        outputs = self.infer(batch)
-        loss = self.criterion_(outputs, batch, self.module_.head)
-        loss.backward()
-        return {"loss": loss, "y_pred": outputs}
+        direct = direct_pass(self)
+        done = [self._learn(part, truncated_pass(self, part) or direct) for part in parts_in_training(self, batch)]
+        losses, outputs = zip(*done, strict=True)
+        return {"loss": total(losses), "y_pred": batch.join(list(outputs))}
 
-    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Tensor]:
+    def _learn(self, part: Batch, direct: TruncatedPass | DirectPass | None) -> tuple[Tensor, Tensor]:
+        if direct is not None:
+            loss, outputs = direct(part)
+            return loss, outputs
+        outputs = self.infer(part)
+        loss = self.criterion_(outputs, part, self.module_.head)
+        loss.backward()
+        return loss.detach(), outputs.detach()
+
+    def validation_step(self, batch: Batch | SplitBatch, **fit_params: Any) -> dict[str, Tensor]:
         """Loss and outputs of a batch, without gradients."""
         self._set_training(False)
         with torch.no_grad():
-            outputs = self.infer(batch)
-            return {"loss": self.criterion_(outputs, batch, self.module_.head), "y_pred": outputs}
+            of_parts = [self.infer(part) for part in batch.parts]
+            head, pairs = self.module_.head, zip(of_parts, batch.shares, strict=True)
+            losses = [self.criterion_(outputs, share, head) for outputs, share in pairs]
+            return {"loss": total(losses), "y_pred": batch.join(of_parts)}
 
-    def evaluation_step(self, batch: Batch, training: bool = False) -> Tensor:
+    def evaluation_step(self, batch: Batch | SplitBatch, training: bool = False) -> Tensor:
         """Outputs of a batch."""
         self.check_is_fitted()
         with torch.set_grad_enabled(training):
             self._set_training(training)
-            return self.infer(batch)
+            return batch.join([self.infer(part) for part in batch.parts])
 
     def infer(self, batch: Batch, **fit_params: Any) -> Tensor:
         """Outputs of a batch, with the settings as they are; pieces of sequences go on from the batch before."""
@@ -190,6 +201,20 @@ def truncated_pass(net: NeuralNet, batch: Batch, *, autocast: bool = False) -> T
     return TruncatedPass(network, net.criterion_, autocast=autocast)
 
 
+def parts_in_training(net: NeuralNet, batch: Batch | SplitBatch) -> Iterator[Batch]:
+    """The parts of a batch, whose losses add up to its own; weights that are dropped are the same ones for all."""
+    if len(batch.parts) == 1:
+        yield from batch.shares
+        return
+    with one_batch(net.module_):
+        yield from batch.shares
+
+
+def total(losses: Sequence[Tensor]) -> Tensor:
+    """The sum of the losses of the parts of a batch."""
+    return losses[0] if len(losses) == 1 else torch.stack(list(losses)).sum()
+
+
 class TrainingStep:
     """Forward, backward, clipping and the optimizer's step for one batch after the other.
 
@@ -210,7 +235,7 @@ class TrainingStep:
         self.fused: FusedStep | None = None
         self.n_steps = 0
 
-    def __call__(self, batch: Batch) -> Tensor:
+    def __call__(self, batch: Batch | SplitBatch) -> Tensor:
         """Make the step, and return the loss (a tensor, so that nobody waits for it) before it."""
         self.n_steps += 1
         if self.fused is not None:
@@ -237,9 +262,13 @@ class TrainingStep:
             self.fused = FusedStep(self.optimizer)
         return losses[0]
 
-    def _loss_and_gradients(self, batch: Batch) -> Tensor:
+    def _loss_and_gradients(self, batch: Batch | SplitBatch) -> Tensor:
         for parameter in self.parameters:
             parameter.grad = None
+        return total([self._add_gradients(part) for part in parts_in_training(self.net, batch)])
+
+    def _add_gradients(self, batch: Batch) -> Tensor:
+        """The loss of a part of a batch, whose gradients are added to those of the parameters."""
         direct = truncated_pass(self.net, batch, autocast=self.forward is not self.net.module_) or self.direct
         if direct is not None:
             return direct(batch)[0]

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.batching import SequenceDataset, batches_by_steps
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.networks.layer import reverse_within_length
 from sklearn_rnn.networks.losses import WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork

@@ -20,8 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sklearn_rnn.data.batching import HostGather, batches_by_steps
+from sklearn_rnn.data.gathering import HostGather
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.networks.linear import LinearInOrder
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.stepping import Stepper, make_stepper
