@@ -125,7 +125,7 @@ class SplitBatch:
     def separate(self, outputs: Tensor) -> list[Tensor]:
         """The reverse of :meth:`join`."""
         of_parts = [outputs[torch.from_numpy(rows).to(outputs.device)] for rows in self.rows]
-        if outputs.ndim == 2:
+        if self.parts[0].weight.ndim == 1:
             return of_parts
         return [own[:, : part.weight.shape[1]] for own, part in zip(of_parts, self.parts, strict=True)]
 
