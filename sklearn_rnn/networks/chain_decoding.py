@@ -7,6 +7,8 @@ found on the way back, for the labels of the path alone.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -68,8 +70,24 @@ def _fused_viterbi(emissions: Tensor, chain: Tensor, lengths: Tensor) -> tuple[T
     return paths, totals.to(emissions.dtype)
 
 
+def _fused_nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """:func:`nbest` by the kernel."""
+    from sklearn_rnn.kernels.chain_decoding import ranked_paths
+
+    scores, joins = (x.detach().double().contiguous() for x in (emissions, chain))
+    paths = lengths.new_zeros(len(scores), n, emissions.shape[1])
+    totals = scores.new_empty(len(scores), n)
+    ranked_paths(
+        scores.numpy(), joins.numpy(), lengths.contiguous().numpy(), 0, len(scores), paths.numpy(), totals.numpy()
+    )
+    return paths, totals.to(emissions.dtype)
+
+
 def nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The `n` paths of the greatest scores of each sequence, all different, by the parallel list Viterbi algorithm.
+    """The `n` paths of the greatest scores of each sequence, all different.
+
+    The kernels enumerate paths one after another, and keep little beside the scores of the best way to each label.
+    Elsewhere the list Viterbi algorithm keeps those of the `n` best ways to each label at each step.
 
     Parameters
     ----------
@@ -91,6 +109,9 @@ def nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[Te
     Seshadri, N. and Sundberg, C.-E. W. (1994). List Viterbi decoding algorithms with applications. IEEE Transactions on
     Communications, 42(2/3/4), 313-323.
 
+    Jimenez, V. M. and Marzal, A. (1999). Computing the K shortest paths: a new algorithm and an experimental
+    comparison. Algorithm Engineering, LNCS 1668, 15-29.
+
     Examples
     --------
     >>> import torch
@@ -104,6 +125,8 @@ def nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[Te
     >>> scores
     tensor([[3.5000, 2.5000, 2.0000]])
     """
+    if kernels_may_run(emissions):
+        return _fused_nbest(emissions, chain, lengths, n)
     n_labels = emissions.shape[2]
     size = max(1, WAYS_AT_ONCE // (n_labels * n_labels * n))
     with torch.no_grad():
@@ -128,10 +151,7 @@ def _nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[T
     for t in range(n_steps - 1, -1, -1):
         n_ranks = ranked[t].shape[2]
         if t + 1 < n_steps:
-            ways = (ranked[t][:, None] + following[label][:, :, :, None]).flatten(2)
-            # shape: (batch, n, n_labels * n_ranks)
-            # Among equals both take the first.
-            origin = ways.argmax(2) if n == 1 else _order(ways)[1].gather(2, rank[:, :, None])[:, :, 0]
+            origin = _origins(ranked[t], following, label, rank)
             label, rank = origin // n_ranks, origin % n_ranks
         if t in last_steps:
             best, origin = _order((ranked[t] + chain[n_labels + 1][:, None]).flatten(1))
@@ -143,6 +163,25 @@ def _nbest(emissions: Tensor, chain: Tensor, lengths: Tensor, n: int) -> tuple[T
             label, rank = torch.where(is_last, origin // n_ranks, label), torch.where(is_last, origin % n_ranks, rank)
         paths[:, :, t] = torch.where((t < lengths)[:, None], label, 0)
     return paths, scores
+
+
+def _origins(ranked: Tensor, following: Tensor, label: Tensor, rank: Tensor) -> Tensor:
+    """Where the ways of that `rank` to a `label` (batch, n) came from, of `ranked` (batch, n_labels, n_ranks)."""
+    n_sequences, n = label.shape
+    found = []
+    for part, own_rank in zip(
+        *(x.split(_at_once(ranked[0].numel(), n_sequences), 1) for x in (label, rank)), strict=True
+    ):
+        ways = (ranked[:, None] + following[part][:, :, :, None]).flatten(2)
+        # shape: (batch, n or fewer, n_labels * n_ranks)
+        # Among equals both take the first.
+        found.append(ways.argmax(2) if n == 1 else _order(ways)[1].gather(2, own_rank[:, :, None])[:, :, 0])
+    return torch.cat(found, 1)
+
+
+def _at_once(*sizes: int) -> int:
+    """How many times ways of these `sizes` are within what is in memory together; at least once."""
+    return max(1, WAYS_AT_ONCE // math.prod(sizes))
 
 
 def _order(scores: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,8 +198,12 @@ def _ranked_scores(emissions: Tensor, chain: Tensor, n: int) -> list[Tensor]:
     ranked: list[Tensor] = []
     for emission in emissions.unbind(1):
         if ranked:
-            ways = (ranked[-1][:, None] + following).flatten(2)
-            # shape: (batch, n_labels, n_labels before * ranks)
-            best = ways.amax(2, keepdim=True) if n == 1 else ways.topk(min(n, ways.shape[2]), dim=2).values
+            before = ranked[-1]
+            parts = []
+            for part in following.split(_at_once(before.numel())):
+                ways = (before[:, None] + part).flatten(2)
+                # shape: (batch, n_labels or fewer, n_labels before * ranks)
+                parts.append(ways.amax(2, keepdim=True) if n == 1 else ways.topk(min(n, ways.shape[2]), dim=2).values)
+            best = torch.cat(parts, 1)
         ranked.append(best + emission[:, :, None])
     return ranked
