@@ -14,6 +14,7 @@ from sklearn_rnn.networks.chain import (
     pairwise_marginals,
     path_score,
     prefix_log_probabilities,
+    probability_of_pairs,
     segment_log_probability,
 )
 
@@ -98,6 +99,16 @@ BY_SEQUENCE = {
     "marginals": (lambda p: marginals(p.emissions, p.chain, p.lengths), label_marginals),
     "pairwise_marginals": (lambda p: pairwise_marginals(p.emissions, p.chain, p.lengths), pair_marginals),
 }
+
+
+def some_pairs(problem):
+    return torch.arange(problem.chain.shape[1] ** 2).view(-1, problem.chain.shape[1]) % 3 == 1
+
+
+BY_SEQUENCE["probability_of_pairs"] = (
+    lambda p: probability_of_pairs(p.emissions, p.chain, p.lengths, some_pairs(p)),
+    lambda p, i: (pair_marginals(p, i) * some_pairs(p).numpy()).sum((1, 2)),
+)
 
 
 def found_and_expected(problem):

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from sklearn_rnn.networks import chain_decoding
 from sklearn_rnn.networks.chain import nbest, path_score, viterbi
+from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
+
+ENGINES = ["torch", "fused"] if kernels_installed() else ["torch"]
 
 
 def ranking(emissions, chain):
@@ -25,10 +28,15 @@ def whole(problem):
     return problem
 
 
-@given(problems(dtype=st.sampled_from([torch.float32, torch.float64])).map(whole), st.sampled_from([1, 2, 5, 40]))
-@settings(deadline=None, max_examples=80)
-def test_the_best_paths_are_the_first_of_all(problem, n):
-    paths, scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
+@given(
+    problems(dtype=st.sampled_from([torch.float32, torch.float64])).map(whole),
+    st.sampled_from([1, 2, 5, 40]),
+    st.sampled_from(ENGINES),
+)
+@settings(deadline=None, max_examples=120)
+def test_the_best_paths_are_the_first_of_all(problem, n, engine):
+    with using_engine(Engine(engine)):
+        paths, scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
     assert paths.shape == (len(problem), n, problem.emissions.shape[1])
     assert paths.dtype == torch.int64
     assert scores.dtype == problem.emissions.dtype
@@ -75,19 +83,45 @@ def test_scores_are_those_of_the_paths_in_long_sequences():
     assert torch.equal(scores[:, 0], best_scores)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("ways_at_once", [1, 40, 2 * 5 * 5 * 4], ids=["one", "some labels", "two sequences"])
 @pytest.mark.parametrize("n", [1, 4])
-def test_paths_and_scores_are_bit_for_bit_the_same_in_any_batch(n, monkeypatch):
+def test_paths_and_scores_are_bit_for_bit_the_same_in_any_batch(n, ways_at_once, engine, monkeypatch):
     problem = random_problem([9, 3, 0, 6, 1], 5, n_extra=2, forbidden=0.1, dtype=torch.float32)
-    paths, scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
-    monkeypatch.setattr(chain_decoding, "WAYS_AT_ONCE", 2 * 5 * 5 * n)  # two sequences at once
-    in_parts = nbest(problem.emissions, problem.chain, problem.lengths, n)
-    assert torch.equal(paths, in_parts[0])
-    assert torch.equal(scores, in_parts[1])
-    for i, length in enumerate(problem.lengths.tolist()):
-        alone = problem.rows([i], max(length, 1))
-        found, found_scores = nbest(alone.emissions, alone.chain, alone.lengths, n)
-        assert torch.equal(paths[i, :, :length], found[0, :, :length])
-        assert torch.equal(scores[i], found_scores[0])
+    with using_engine(Engine(engine)):
+        paths, scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
+        monkeypatch.setattr(chain_decoding, "WAYS_AT_ONCE", ways_at_once)
+        in_parts = nbest(problem.emissions, problem.chain, problem.lengths, n)
+        assert torch.equal(paths, in_parts[0])
+        assert torch.equal(scores, in_parts[1])
+        for i, length in enumerate(problem.lengths.tolist()):
+            alone = problem.rows([i], max(length, 1))
+            found, found_scores = nbest(alone.emissions, alone.chain, alone.lengths, n)
+            assert torch.equal(paths[i, :, :length], found[0, :, :length])
+            assert torch.equal(scores[i], found_scores[0])
+
+
+@pytest.mark.skipif(not kernels_installed(), reason="there are no kernels")
+@given(
+    lengths=st.lists(st.integers(0, 12), min_size=1, max_size=4),
+    n_labels=st.integers(1, 30),
+    n=st.integers(1, 60),
+    forbidden=st.sampled_from([0.0, 0.3]),
+    ties=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=60)
+def test_kernels_rank_paths_as_torch_does(lengths, n_labels, n, forbidden, ties, seed):
+    """To the last bit, and of equals in the same order."""
+    problem = random_problem([*lengths, 1], n_labels, forbidden=forbidden, seed=seed)
+    problem = whole(problem) if ties else problem
+    with using_engine(Engine("torch")):
+        paths, scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
+    with using_engine(Engine("fused")):
+        found, found_scores = nbest(problem.emissions, problem.chain, problem.lengths, n)
+    assert torch.equal(found_scores, scores)
+    is_path = scores > -torch.inf
+    assert torch.equal(found[is_path], paths[is_path])
 
 
 def test_equal_labels_go_to_the_lowest():

@@ -35,6 +35,7 @@ __all__ = [
     "path_log_probability",
     "path_score",
     "prefix_log_probabilities",
+    "probability_of_pairs",
     "segment_log_probability",
     "viterbi",
 ]
@@ -308,6 +309,25 @@ def pairwise_marginals(emissions: Tensor, chain: Tensor, lengths: Tensor) -> Ten
     with torch.no_grad():
         found = messages(potentials(emissions, chain, lengths))
         return found.pair_probabilities().transpose(0, 1).to(emissions.dtype).contiguous()
+
+
+def probability_of_pairs(emissions: Tensor, chain: Tensor, lengths: Tensor, pairs: Tensor) -> Tensor:
+    """The sum of :func:`pairwise_marginals` over some `pairs` of labels, in memory for one step at a time.
+
+    Parameters
+    ----------
+    emissions, chain, lengths
+        See the top of this module.
+    pairs : tensor of bool, shape (n_labels, n_labels)
+
+    Returns
+    -------
+    probabilities : tensor of shape (batch, n_steps - 1)
+        Not differentiable.
+    """
+    with torch.no_grad():
+        found = messages(potentials(emissions, chain, lengths))
+        return found.probability_of(pairs.to(chain.device)).t().to(emissions.dtype)
 
 
 def segment_log_probability(

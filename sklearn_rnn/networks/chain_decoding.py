@@ -198,12 +198,26 @@ def _ranked_scores(emissions: Tensor, chain: Tensor, n: int) -> list[Tensor]:
     ranked: list[Tensor] = []
     for emission in emissions.unbind(1):
         if ranked:
-            before = ranked[-1]
-            parts = []
-            for part in following.split(_at_once(before.numel())):
-                ways = (before[:, None] + part).flatten(2)
-                # shape: (batch, n_labels or fewer, n_labels before * ranks)
-                parts.append(ways.amax(2, keepdim=True) if n == 1 else ways.topk(min(n, ways.shape[2]), dim=2).values)
-            best = torch.cat(parts, 1)
+            size = _at_once(ranked[-1].numel())
+            best = torch.cat([_best_ways(ranked[-1], part, n) for part in following.split(size)], 1)
         ranked.append(best + emission[:, :, None])
     return ranked
+
+
+def _best_ways(before: Tensor, following: Tensor, n: int) -> Tensor:
+    """The greatest `n` scores (batch, n_after, n or fewer) of `before` (batch, n_labels, n_ranks) and `following`.
+
+    The latter are the scores (n_after, n_labels, 1) of labels after each other.
+    """
+    if n == 1:
+        return (before[:, None] + following).flatten(2).amax(2, keepdim=True)
+    if 4 * n < before.shape[1]:  # a label whose first way is not among the best n has no other way there
+        first = before[:, None, :, 0] + following[:, :, 0]
+        # shape: (batch, n_after, n_labels)
+        _, label = first.topk(n, dim=2)
+        sequence, after = torch.arange(len(before))[:, None, None], torch.arange(len(following))[:, None]
+        ways = before[sequence.to(label.device), label] + following[after.to(label.device), label]
+    else:
+        ways = before[:, None] + following
+    # shape: (batch, n_after, n or n_labels, n_ranks)
+    return ways.flatten(2).topk(min(n, ways[0, 0].numel()), dim=2).values

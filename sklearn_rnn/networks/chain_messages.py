@@ -146,6 +146,11 @@ class ScaledMessages:
         before, after = self._pair_parts(self._beta_over_overlap())
         return before[:, :, :, None] * self.factors * after[:, :, None]
 
+    def probability_of(self, pairs: Tensor) -> Tensor:
+        """The probability (n_steps - 1, batch) that two steps in a row have one of the `pairs` (n_labels, n_labels)."""
+        before, after = self._pair_parts(self._beta_over_overlap())
+        return ((before @ (self.factors * pairs)) * after).sum(2)
+
     def expected_counts(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Expected numbers in sequences that count by `weight` (batch,).
 
@@ -218,6 +223,10 @@ class LogMessages:
     def pair_probabilities(self) -> Tensor:
         pairs = [self._pairs(t) for t in range(len(self.alpha) - 1)]
         return torch.stack(pairs) if pairs else self.alpha.new_zeros(0, *self.alpha.shape[1:], self.alpha.shape[2])
+
+    def probability_of(self, pairs: Tensor) -> Tensor:
+        of_steps = [(self._pairs(t) * pairs).sum((1, 2)) for t in range(len(self.alpha) - 1)]
+        return torch.stack(of_steps) if of_steps else self.alpha.new_zeros(0, self.alpha.shape[1])
 
     def expected_counts(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         pairs = torch.zeros_like(self.transitions)

@@ -14,7 +14,7 @@ from sklearn_rnn.networks.chain import (
     log_partition,
     marginals,
     nbest,
-    pairwise_marginals,
+    probability_of_pairs,
     segment_log_probability,
     viterbi,
 )
@@ -76,8 +76,7 @@ class ChainHead(StepHead):
 
         `pairs` is of bool and shape (n_labels, n_labels).
         """
-        joint = pairwise_marginals(emissions, self.chain(), lengths)
-        return pad((joint * pairs.to(joint)).sum((2, 3)), (1, 0))
+        return pad(probability_of_pairs(emissions, self.chain(), lengths, pairs), (1, 0))
 
     def span_log_probabilities(self, emissions: Tensor, lengths: Tensor, labels: Tensor, ends: Tensor) -> Tensor:
         """The log-probability of the span that begins at each step, (batch, n_steps); 0 where none begins.
