@@ -6,6 +6,7 @@ from chain_oracle import random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklearn_rnn.networks import chain_messages
 from sklearn_rnn.networks.chain_messages import SMALLEST, LogMessages, ScaledMessages, messages, potentials
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-11}
@@ -108,3 +109,20 @@ def test_padding_makes_nothing_slow():
     chain[:2] = torch.tensor([[0.0, -torch.inf], [-torch.inf, -100.0]])
     problem = random_problem([2, 1], 2, n_extra=20)
     assert isinstance(messages(potentials(problem.emissions, chain, problem.lengths)), ScaledMessages)
+
+
+@pytest.mark.parametrize("pairs_at_once", [1, 40])
+def test_sequences_in_log_space_may_come_one_after_another(pairs_at_once, monkeypatch):
+    problem = random_problem([5, 1, 3, 0], 3, forbidden=0.2)
+    given = potentials(problem.emissions, problem.chain, problem.lengths)
+    weight, pairs = torch.tensor([1.0, 2.0, 0.5, 1.0]).double(), torch.eye(3, dtype=torch.bool)
+    results = []
+    for limit in (chain_messages.PAIRS_AT_ONCE, pairs_at_once):
+        monkeypatch.setattr(chain_messages, "PAIRS_AT_ONCE", limit)
+        found = LogMessages(given)
+        labels, joins = found.expected_counts(weight)
+        results.append(
+            [found.alpha, found.beta, labels, joins, found.pair_probabilities(), found.probability_of(pairs)]
+        )
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)

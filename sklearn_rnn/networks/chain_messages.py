@@ -19,6 +19,7 @@ of -inf, and no NaN.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -36,6 +37,9 @@ product of two messages is a float too, as gradients need."""
 WIDEST_SPREAD = 350.0
 """How far below the greatest a finite score may be. One step then takes no message from ``SMALLEST`` to below 1e-308,
 even after a rescaling by 1e15, more than the messages of 5000 labels grow in between."""
+
+PAIRS_AT_ONCE = 2**22
+"""Pairs of labels, of all sequences, that are in memory together in log space: 32 MB."""
 
 IMPOSSIBLE = -1e30
 """Stands for -inf in log space, as differences of infinities are NaN; no sum of real scores comes near this."""
@@ -191,13 +195,15 @@ class LogMessages:
         reversed_rows = _reversed_rows(p)
         self.transitions = p.transitions.clamp(min=IMPOSSIBLE)
         both_ways = torch.stack([self.transitions, self.transitions.t()])[:, None]
+        self.at_once = max(1, PAIRS_AT_ONCE // both_ways.numel())
         emissions = _two_halves(p, observed, reversed_rows).clamp(min=IMPOSSIBLE)
         reached = p.ends.clamp(min=IMPOSSIBLE)[:, None].expand_as(emissions[0])
         before: list[Tensor] = []
         after: list[Tensor] = []
         for t, emission in enumerate(emissions):
             if t:
-                reached = (after[-1][:, :, :, None] + both_ways).logsumexp(2)
+                parts = after[-1].split(self.at_once, 1)
+                reached = torch.cat([(part[:, :, :, None] + both_ways).logsumexp(2) for part in parts], 1)
             before.append(reached)
             after.append(reached + emission)
         self.alpha = torch.stack([state[0] for state in after])
@@ -221,28 +227,33 @@ class LogMessages:
         return log_probabilities.exp().masked_fill(~self.p.inside[:, :, None], 0)
 
     def pair_probabilities(self) -> Tensor:
-        pairs = [self._pairs(t) for t in range(len(self.alpha) - 1)]
+        pairs = [torch.cat(list(self._pairs(t))) for t in range(len(self.alpha) - 1)]
         return torch.stack(pairs) if pairs else self.alpha.new_zeros(0, *self.alpha.shape[1:], self.alpha.shape[2])
 
     def probability_of(self, pairs: Tensor) -> Tensor:
-        of_steps = [(self._pairs(t) * pairs).sum((1, 2)) for t in range(len(self.alpha) - 1)]
-        return torch.stack(of_steps) if of_steps else self.alpha.new_zeros(0, self.alpha.shape[1])
+        found = self.alpha.new_zeros(len(self.alpha) - 1, self.alpha.shape[1])
+        for t, of_step in enumerate(found):
+            torch.cat([(part * pairs).sum((1, 2)) for part in self._pairs(t)], out=of_step)
+        return found
 
     def expected_counts(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         pairs = torch.zeros_like(self.transitions)
         for t in range(len(self.alpha) - 1):  # one step at a time, as all pairs at once may not fit into memory
-            pairs += torch.einsum("b,bij->ij", weight, self._pairs(t))
+            for own_weight, part in zip(weight.split(self.at_once), self._pairs(t), strict=True):
+                pairs += torch.einsum("b,bij->ij", own_weight, part)
         return self.label_probabilities() * weight[:, None], pairs
 
-    def _pairs(self, t: int) -> Tensor:
-        """The probability of labels (i, j) at steps (t, t + 1), (batch, n_labels, n_labels)."""
-        following = self.following[t + 1] - self._norms()[t][:, None]
-        pairs = (self.alpha[t][:, :, None] + self.transitions + following[:, None]).exp()
-        return pairs.masked_fill(~self.p.inside[t + 1][:, None, None], 0)
+    def _pairs(self, t: int) -> Iterator[Tensor]:
+        """The probability of labels (i, j) at steps (t, t + 1), (n, n_labels, n_labels), of `n` sequences at once."""
+        of_step = self.alpha[t], self.following[t + 1], self._norms(t), self.p.inside[t + 1]
+        for alpha, following, norm, inside in zip(*(part.split(self.at_once) for part in of_step), strict=True):
+            pairs = (alpha[:, :, None] + self.transitions + (following - norm[:, None])[:, None]).exp()
+            yield pairs.masked_fill(~inside[:, None, None], 0)
 
-    def _norms(self) -> Tensor:
+    def _norms(self, t: int | slice = slice(None)) -> Tensor:
         """``overlap``, but 0 where there is no path, so that a probability is 0 there."""
-        return self.overlap.masked_fill(self.overlap < IMPOSSIBLE / 2, 0)
+        overlap = self.overlap[t]
+        return overlap.masked_fill(overlap < IMPOSSIBLE / 2, 0)
 
 
 def counts(found: ScaledMessages | LogMessages, weight: Tensor) -> tuple[Tensor, Tensor]:
