@@ -4,9 +4,10 @@
 
 From a small fit, one of these at a time grows to a hundred times as much: sequences, their length, the features of a
 step, and the units of the layer. Times are medians of fits in one process that has fitted before; memory is the peak of
-a fresh process, less what the imports take. One sequence of a million steps is trained on in chunks of `tbptt_steps`,
-in one direction and in two: its memory is measured alike. Prints tables, and writes every measurement to FILE;
-``--write-docs`` also writes ``docs/scaling_table.rst``, ``docs/long_sequence_table.rst`` and
+a fresh process, less what the imports take. One sequence of a tenth of a million, and of a million, steps is trained on
+in chunks of `tbptt_steps`, in one direction and in two: its memory is measured alike. So is that of short sequences in
+one batch, with and without a long one among them. Prints tables, and writes every measurement to FILE; ``--write-docs``
+also writes ``docs/scaling_table.rst``, ``docs/long_sequence_table.rst``, ``docs/uneven_batch_table.rst`` and
 ``docs/_static/scaling.png``.
 """
 
@@ -27,8 +28,12 @@ DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = Path(__file__).parent / "results" / "scaling.json"
 FACTORS = (1, 3, 10, 30, 100)
 LONG = "one long sequence"
-LONG_STEPS, TBPTT_STEPS = 1_000_000, 200
+LONG_STEPS, TBPTT_STEPS = (100_000, 1_000_000), 200
 """Steps of one long sequence, and of the chunks that it is trained in."""
+
+UNEVEN = "one long among short sequences"
+N_SHORT, SHORT_STEPS, AMONG_STEPS = 1000, 20, 20_000
+"""Sequences of few steps in one batch, and the steps of another that is in it too."""
 
 TAIL = 3
 """The largest sizes that the exponent is fitted to: at the smallest, time and memory are mostly constants."""
@@ -39,7 +44,7 @@ AXES = {
     "features": Problem("gru", batch=32, steps=20, inputs=8, hidden=32, n_batches=10),
     "hidden size": Problem("gru", batch=32, steps=20, inputs=8, hidden=8, n_batches=5),
 }
-WHAT = [*AXES, LONG]
+WHAT = [*AXES, LONG, UNEVEN]
 FIELD = {"sequences": "n_batches", "steps": "steps", "features": "inputs", "hidden size": "hidden"}
 
 
@@ -79,16 +84,47 @@ def peak_memory(problem: Problem) -> dict[str, int]:
     return {"data": X.nbytes + y.nbytes, "peak": resident_bytes("VmHWM") - before}
 
 
-def peak_of_one_long_sequence(directions: int) -> dict[str, int]:
-    """As :func:`peak_memory`, for one sequence of ``LONG_STEPS`` steps; once a process."""
+def fit_of_one_long_sequence(directions: int, steps: int) -> dict[str, float]:
+    """As :func:`peak_memory`, for one sequence, and the seconds of an epoch; once a process."""
     from peers.ours import estimator
 
     before = resident_bytes("VmRSS")
-    problem = Problem("gru", batch=1, steps=LONG_STEPS, inputs=4, hidden=64, directions=directions, n_batches=1)
+    problem = Problem("gru", batch=1, steps=steps, inputs=4, hidden=64, directions=directions, n_batches=1)
     X = np.random.default_rng(0).standard_normal((1, problem.steps, problem.inputs), dtype=np.float32)
     y = X[:, -1, 0].copy()
-    estimator(problem, None, max_epochs=1, tbptt_steps=TBPTT_STEPS).fit(X, y)
-    return {"data": X.nbytes + y.nbytes, "peak": resident_bytes("VmHWM") - before}
+    model = estimator(problem, None, max_epochs=1, tbptt_steps=TBPTT_STEPS)
+    model.fit(X[:, : 2 * TBPTT_STEPS], y)  # kernels are compiled, or read
+    start = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - start
+    return {"data": X.nbytes + y.nbytes, "peak": resident_bytes("VmHWM") - before, "seconds": seconds}
+
+
+def fit_of_an_uneven_batch(kind: str, long_steps: int) -> dict[str, float]:
+    """Peak memory and seconds of an epoch over short sequences and, if it has steps, a long one; once a process."""
+    from sklearn_rnn import RNNClassifier, RNNSequenceTagger
+
+    before, rng = resident_bytes("VmRSS"), np.random.default_rng(0)
+    lengths = [SHORT_STEPS] * N_SHORT + [long_steps] * bool(long_steps)
+    X = [rng.standard_normal((length, 8), dtype=np.float32) for length in lengths]
+    of_steps = [np.where(x[:, 0] > 0, "up", "down") for x in X]
+    estimator, y = {
+        "classifier": (RNNClassifier, np.array([labels[-1] for labels in of_steps])),
+        "tagger": (RNNSequenceTagger, of_steps),
+    }[kind]
+    options = {"hidden_size": 64, "batch_size": len(X), "max_epochs": 1, "random_state": 0}
+    estimator(**options).fit(X[:50], y[:50])
+    start = time.perf_counter()
+    model = estimator(**options).fit(X, y)
+    fitted = time.perf_counter()
+    model.predict(X)
+    return {
+        "data": sum(x.nbytes for x in X),
+        "steps": sum(lengths),
+        "peak": resident_bytes("VmHWM") - before,
+        "fit": fitted - start,
+        "predict": time.perf_counter() - fitted,
+    }
 
 
 def resident_bytes(field: str) -> int:
@@ -107,10 +143,10 @@ def resident_bytes(field: str) -> int:
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith(field)))
 
 
-def in_new_process(function: str, argument: Any) -> dict[str, int]:
+def in_new_process(function: str, *arguments: Any) -> dict[str, Any]:
     worker = Worker()
     try:
-        return worker.call(f"scaling:{function}", argument)
+        return worker.call(f"scaling:{function}", *arguments)
     finally:
         worker.close()
 
@@ -164,12 +200,25 @@ def measure(axis: str) -> dict[str, Any]:
     }
 
 
-def table_of_long(record: dict[str, dict[str, int]]) -> list[list[str]]:
-    header = ["directions", "steps", "steps of a chunk", "peak, MB", "of that data"]
+def table_of_long(record: dict[str, dict[str, float]]) -> list[list[str]]:
+    header = ["directions", "steps", "steps of a chunk", "fit, s", "peak, MB", "of that data"]
     rows = [header]
-    for directions, found in record.items():
+    for name, found in record.items():
+        directions, steps = name.split()
         megabytes = [f"{found[name] / 1e6:.0f}" for name in ("peak", "data")]
-        rows.append([directions, f"{LONG_STEPS:,}", f"{TBPTT_STEPS}", *megabytes])
+        rows.append([directions, f"{int(steps):,}", f"{TBPTT_STEPS}", f"{found['seconds']:.3g}", *megabytes])
+    return rows
+
+
+def table_of_uneven(record: dict[str, dict[str, float]]) -> list[list[str]]:
+    header = ["estimator", "longest", "steps", "fit, s", "predict, s", "peak, MB", "of that data"]
+    rows = [header]
+    for name, found in record.items():
+        kind, long_steps = name.split()
+        seconds = [f"{found[name]:.2g}" for name in ("fit", "predict")]
+        megabytes = [f"{found['peak'] / 1e6:.0f}", f"{found['data'] / 1e6:.1f}"]
+        longest = max(int(long_steps), SHORT_STEPS)
+        rows.append([kind, f"{longest:,}", f"{found['steps']:,}", *seconds, *megabytes])
     return rows
 
 
@@ -232,16 +281,27 @@ def main() -> None:
     results = read_results(arguments.json)
     for what in arguments.only:
         if what == LONG:
-            results["records"][LONG] = {str(n): in_new_process("peak_of_one_long_sequence", n) for n in (1, 2)}
+            cases = [(directions, steps) for directions in (1, 2) for steps in LONG_STEPS]
+            results["records"][LONG] = {
+                f"{directions} {steps}": in_new_process("fit_of_one_long_sequence", directions, steps)
+                for directions, steps in cases
+            }
+        elif what == UNEVEN:
+            both = [(kind, steps) for kind in ("classifier", "tagger") for steps in (0, AMONG_STEPS)]
+            results["records"][UNEVEN] = {
+                f"{kind} {steps}": in_new_process("fit_of_an_uneven_batch", kind, steps) for kind, steps in both
+            }
         else:
             results["records"][what] = measure(what)
         write_results(arguments.json, results)
     records = {axis: results["records"][axis] for axis in AXES if axis in results["records"]}
     of_long = table_of_long(results["records"].get(LONG, {}))
-    for row in [*table(records), *of_long]:
+    of_uneven = table_of_uneven(results["records"].get(UNEVEN, {}))
+    for row in [*table(records), *of_long, *of_uneven]:
         print(" | ".join(row))
     if arguments.write_docs:
-        (DOCS / "long_sequence_table.rst").write_text(as_rst(of_long, [20] * 5), encoding="utf-8")
+        (DOCS / "long_sequence_table.rst").write_text(as_rst(of_long, [16] * 6), encoding="utf-8")
+        (DOCS / "uneven_batch_table.rst").write_text(as_rst(of_uneven, [14] * 7), encoding="utf-8")
         (DOCS / "scaling_table.rst").write_text(as_rst(table(records), [14] * 8), encoding="utf-8")
         draw(records, DOCS / "_static" / "scaling.png")
 

@@ -168,7 +168,8 @@ def test_running_out_of_memory_in_fit_and_predict(monkeypatch):
 
     monkeypatch.setattr(RecurrentStack, "forward", run_out)
     monkeypatch.setattr(ForwardPass, "__init__", run_out)
-    for call in (lambda: classifier.fit(X, y), lambda: classifier.predict(X)):
-        with pytest.raises(OutOfMemoryError, match="lower batch_size"):
-            call()
+    with pytest.raises(OutOfMemoryError, match=r"lower batch_size.*set tbptt_steps"):
+        classifier.fit(X, y)
+    with pytest.raises(OutOfMemoryError, match="give X in smaller parts"):
+        classifier.predict(X)
     assert classifier.net_ is net, "the old fit is kept"

@@ -15,7 +15,9 @@ from sklearn_rnn.data.batching import Batch
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
 from sklearn_rnn.networks.heads import ChainHead, PooledHead
+from sklearn_rnn.networks.layer import RecurrentLayer
 from sklearn_rnn.networks.losses import CHAIN, SQUARED_ERROR, WeightedLoss
+from sklearn_rnn.networks.packing import Packing
 from sklearn_rnn.networks.recurrent import RecurrentStack
 from sklearn_rnn.networks.truncated import TruncatedPass
 
@@ -175,6 +177,29 @@ def test_no_more_than_a_chunk_is_computed_at_once(monkeypatch, pooling, bidirect
     monkeypatch.setattr(RecurrentStack, "between", watched)
     in_chunks(network, *loss_and_batch(network, [10, 7]))
     assert set(sizes) == {4, 2}
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("hidden_sizes", [[3], [3, 3, 3]])
+@pytest.mark.parametrize("head", [{"pooling": "last"}, {"pooling": None}, {"pooling": None, "chain": "crf"}], ids=str)
+def test_work_grows_as_the_length_does(monkeypatch, head, hidden_sizes, bidirectional):
+    """Ten times as many steps are ten times as many steps of layers, of all directions, in both passes."""
+    network = make_network(**head, tbptt_steps=4, bidirectional=bidirectional, hidden_sizes=hidden_sizes, n_outputs=2)
+    counted, advance = [], RecurrentLayer.advance
+
+    def watched(self, x, lengths, *rest):
+        counted.append(int(lengths.n_rows if isinstance(lengths, Packing) else lengths.sum()))
+        return advance(self, x, lengths, *rest)
+
+    monkeypatch.setattr(RecurrentLayer, "advance", watched)
+    totals = []
+    for n_steps in (40, 400):
+        in_chunks(network, *loss_and_batch(network, [n_steps]))
+        totals.append(sum(counted))
+        counted.clear()
+    depth = len(hidden_sizes)
+    sweeps = depth * (depth + 1) if bidirectional else 0  # a layer needs those below, in each direction
+    assert totals == [40 * (2 * depth + sweeps), 400 * (2 * depth + sweeps)]
 
 
 def test_gradients_are_added_to_those_that_are_there_and_generators_put_back():

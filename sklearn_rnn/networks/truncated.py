@@ -70,7 +70,8 @@ class TruncatedPass:
         """Find the states of one direction of a layer at all borders, those of the layers below being known."""
         order = range(chunks.n_chunks)
         for k in reversed(order) if direction else order:
-            _, state = chunks.run(k, depth + 1)
+            with torch.no_grad():
+                _, state = chunks.run(k, depth + 1)
             chunks.put(k, state, depth, direction)
 
     def _states(self, chunks: Chunks, k: int) -> Tensor:

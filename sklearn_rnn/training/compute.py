@@ -155,8 +155,11 @@ _ONE_BLAS_THREAD = OneBlasThread(_blas_libraries)
 
 
 @contextmanager
-def explain_out_of_memory() -> Iterator[None]:
-    """Turn torch's and NumPy's errors about memory into one that names the parameters that help."""
+def explain_out_of_memory(*, training: bool = True) -> Iterator[None]:
+    """Turn torch's and NumPy's errors about memory into one that names the parameters that help, in `training` or not.
+
+    A prediction makes batches of its own, and holds no activations for a gradient.
+    """
     try:
         yield
     except OutOfMemoryError:
@@ -166,7 +169,8 @@ def explain_out_of_memory() -> Iterator[None]:
         about_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
         if not about_memory and not any(words in str(error) for words in said):
             raise
-        raise OutOfMemoryError(
-            "The device ran out of memory on a batch of padded sequences: lower batch_size, max_length, hidden_size or "
-            f"num_layers, or set tbptt_steps ({error})"
-        ) from error
+        help_in_training = "lower batch_size, max_length, hidden_size or num_layers, or set tbptt_steps"
+        advice = (
+            help_in_training if training else "give X in smaller parts, or lower max_length, hidden_size or num_layers"
+        )
+        raise OutOfMemoryError(f"The device ran out of memory on a batch of sequences: {advice} ({error})") from error

@@ -42,7 +42,7 @@ def hidden_gradient_norms(
     """
     lengths = data.n_steps
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    with compute_settings(n_threads, "torch"), torch.enable_grad(), explain_out_of_memory():
+    with compute_settings(n_threads, "torch"), torch.enable_grad(), explain_out_of_memory(training=False):
         network = evaluation_copy(network).double().requires_grad_(True)
         loss = loss.to(next(network.parameters()).device)  # with the sets of labels that it may hold
         layers = network.backbone.layers

@@ -79,7 +79,7 @@ class Predictor:
 
     def __enter__(self) -> Predictor:
         with ExitStack() as contexts:
-            for context in (self._settings, torch.inference_mode(), explain_out_of_memory()):
+            for context in (self._settings, torch.inference_mode(), explain_out_of_memory(training=False)):
                 contexts.enter_context(context)
             self.network = evaluation_copy(self._network)
             self._contexts = contexts.pop_all()
