@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ import torch
 from joblib import Parallel, delayed
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn.data import splitting
 from sklearn_rnn.data.batching import BatchIterator, Buckets, SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.training.distributed import ALONE, DatasetShare, World, current_world, join_world
+from sklearn_rnn.training import distributed
+from sklearn_rnn.training.distributed import ALONE, DatasetShare, SharedGradients, World, current_world, join_world
 
 N_SEQUENCES = 33
 """With batches of 8 the last holds one sequence, and of two processes one has none of it."""
@@ -135,8 +138,10 @@ def test_nothing_of_the_processes_is_left(runs):
     assert [sorted(row) for row in alone.history_] == runs[0]["history"]
 
 
+@pytest.mark.parametrize("most_padding", [splitting.MOST_PADDING, 0])
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_parts_of_batches_are_the_batches(rng, size):
+def test_parts_of_batches_are_the_batches(rng, size, most_padding, monkeypatch):
+    monkeypatch.setattr(splitting, "MOST_PADDING", most_padding)
     lengths = rng.integers(1, 9, size=14)
     sequences = Sequences(np.repeat(np.arange(14.0), lengths)[:, None], np.concatenate([[0], np.cumsum(lengths)]))
     dataset = SequenceDataset(TrainingSet(sequences, np.arange(14.0)[:, None], np.ones(14)))
@@ -151,8 +156,19 @@ def test_parts_of_batches_are_the_batches(rng, size):
         shares = [part[turn].share for part in parts]
         assert sum(own for own, _ in shares) == len(batch)
         assert {whole for _, whole in shares} == {len(batch)}
-        shown = [part[turn].target[:own] for part, (own, _) in zip(parts, shares, strict=True)]
-        assert sorted(torch.cat(shown).ravel().tolist()) == sorted(batch.target.ravel().tolist())
+        shown = [part[turn].whole().target[:own] for part, (own, _) in zip(parts, shares, strict=True)]
+        assert sorted(torch.cat(shown).ravel().tolist()) == sorted(batch.whole().target.ravel().tolist())
+
+
+def test_the_loss_that_is_shared_is_that_of_all_parts_of_a_batch(monkeypatch):
+    shared, sent = SharedGradients(), []
+    shared.loss = torch.zeros(())
+    monkeypatch.setattr(distributed, "sum_gradients", lambda parameters, loss, share: sent.append((float(loss), share)))
+    for losses in ([1.0, 2.0], [4.0]):
+        for loss in losses:
+            shared._keep_loss(None, None, torch.tensor(loss, requires_grad=True))
+        shared.on_grad_computed(None, [], SimpleNamespace(share=(1, 4)))
+    assert sent == [(3.0, 0.25), (4.0, 0.25)]
 
 
 def test_without_torchrun_the_command_is_named():
