@@ -157,6 +157,8 @@ def test_parts_are_the_batch(lengths, batch_size, alignment, seed):
             (other.join([part.values for part in other.parts]), one.values),
             (other.join([part.lengths[:, None] for part in other.parts])[:, 0], one.lengths),
             (other.whole().values, one.values),
+            (other.values, one.values),
+            (other.weight, one.weight),
         ):
             assert torch.equal(joined, wanted)
         if alignment == "sequence":

@@ -84,7 +84,7 @@ class Batch:
 class SplitBatch:
     """A batch in parts of similar length: it costs what its steps cost, and no padding up to its longest sequence.
 
-    It has the methods of a :class:`Batch`.
+    It has the methods and attributes of a :class:`Batch`.
 
     Attributes
     ----------
@@ -107,6 +107,12 @@ class SplitBatch:
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         return iter(self.whole())
+
+    def __getattr__(self, name: str) -> Any:
+        """What callbacks look at is cut in one, whenever they do."""
+        if name not in Batch.__slots__:
+            raise AttributeError(name)
+        return getattr(self.whole(), name)
 
     @property
     def shares(self) -> list[Batch]:
