@@ -7,6 +7,10 @@ class SequenceDataError(ValueError):
     """The data cannot be read as sequences; the message names the sequence and what was wanted."""
 
 
+class SequenceTypeError(SequenceDataError, TypeError):
+    """A value, or a container, is of a type that numbers cannot be read from."""
+
+
 class TrainingDivergedError(ArithmeticError, ValueError):
     """Loss, weights or predictions became NaN or infinite in training; the estimator is what it was before ``fit``."""
 

@@ -15,7 +15,7 @@ from sklearn_rnn.data import inputs as door
 from sklearn_rnn.data.aligned import NUMBERS
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.inputs import read
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
 COLUMNS = {"token": [["Rome"], ["in", "Oslo"]], "size": [np.array([[1, 2]]), np.array([[3, 4], [5, 6]])]}
 DICTS = [[{"word": "Rome", "n": 4}], [{"word": "in", "n": 2, "up": True}, {"word": "Oslo", "n": 4}]]
@@ -71,7 +71,8 @@ def test_missing_numbers_are_carried_forward_in_their_input():
 
 def test_features_of_dicts_at_predict():
     spec = fitted(DICTS)
-    checked = read_again(spec, [[{"up": 1, "new": "x"}, {"word": "Oslo", "other": 9}]])
+    with pytest.warns(SequenceDataWarning, match=r"'n' of fit .* at no step of X.*X has 'new', 'other', which fit did"):
+        checked = read_again(spec, [[{"up": 1, "new": "x"}, {"word": "Oslo", "other": 9}]])
     assert checked.inputs["word"].values.tolist() == ["<unk>", "Oslo"]
     assert spec.inputs[NUMBERS].columns == ("n", "up")
     assert checked.inputs[NUMBERS].values.tolist() == [[0, 1], [0, 0]]
@@ -79,7 +80,8 @@ def test_features_of_dicts_at_predict():
 
 def test_dicts_of_strings_alone_may_lack_any_at_predict():
     spec = fitted([[{"word": "a", "pos": "N"}]])
-    checked = read_again(spec, [[{"word": "b"}]])
+    with pytest.warns(SequenceDataWarning, match=r"'pos' of fit .* at no step of X"):
+        checked = read_again(spec, [[{"word": "b"}]])
     assert {name: part.values.tolist() for name, part in checked.inputs.items()} == {"word": ["b"], "pos": ["<unk>"]}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
-from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.features import Cells, Features, Fields, each_step
 from sklearn_rnn.data.formats import (
     as_sequences,
     check_columns_differ,
@@ -59,14 +59,17 @@ class AlignedSequences(Collection):
     ['IN', 'NNP']
     """
 
-    __slots__ = ("from_dicts", "inputs", "offsets")
+    __slots__ = ("fields", "from_dicts", "inputs", "offsets")
 
     inputs: dict[str, Sequences]
     from_dicts: bool
     """Whether the inputs are the features of dicts, each of which may lack any of them."""
+    fields: Fields | None
+    """What the features of dicts were."""
 
     def __init__(self, inputs: Mapping[str, Any], *, name: str = "X") -> None:
         self.from_dicts = False
+        self.fields = None
         if not inputs:
             raise SequenceDataError(f"{name} holds no input: wanted a dict of at least one name to sequences")
         self.inputs = {}
@@ -221,7 +224,7 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
     if mixed is not None:
         return mixed
     steps = _steps_of_dicts(X, name)
-    return None if steps is None else _from_feature_dicts(steps)
+    return None if steps is None else _from_feature_dicts(steps, name)
 
 
 def has_columns_of_sequences(X: Any) -> bool:
@@ -282,59 +285,37 @@ def _is_list(item: Any) -> bool:
     return isinstance(item, (list, tuple)) or (isinstance(item, np.ndarray) and item.ndim > 0)
 
 
-def _from_feature_dicts(steps: Sequences) -> AlignedSequences:
+def _from_feature_dicts(steps: Sequences, name: str) -> AlignedSequences:
     """One input for each feature that is a string, and one that gathers the numbers; absent ones are unknown, or 0."""
-    flat = [_flatten(step) for step in steps.values]
-    columns: dict[str, dict[int, Any]] = {}
-    for row, step in enumerate(flat):
-        for name, value in step.items():
-            columns.setdefault(name, {})[row] = value
+    features = Features()
+    cells: Cells = {}
+    for row, flat in each_step(steps, features.flat, name):
+        for feature, value in flat.items():
+            cells.setdefault(feature, {})[row] = value
+    features.check(cells)
+    if NUMBERS in cells:
+        raise SequenceDataError(f"{name} has a feature of the name {NUMBERS!r}, which is reserved: rename it")
     inputs: dict[str, Sequences] = {}
     numbers: dict[str, NDArray[np.float64]] = {}
-    for name, cells in columns.items():
-        kinds = {isinstance(value, str) for value in cells.values()}
+    n_steps = len(steps.values)
+    for feature, of_rows in cells.items():
+        kinds = {isinstance(value, str) for value in of_rows.values()}
         if len(kinds) > 1:
             raise SequenceDataError(
-                f"The feature {name!r} is a string at some steps and a number at others: give it one type "
+                f"The feature {feature!r} is a string at some steps and a number at others: give it one type "
                 f"(str(value) makes strings)"
             )
         if kinds.pop():
-            values = np.full(len(flat), UNKNOWN, dtype=object)
-            values[list(cells)] = list(cells.values())
-            inputs[name] = steps.with_values(values)
+            values = np.full(n_steps, UNKNOWN, dtype=object)
+            values[list(of_rows)] = list(of_rows.values())
+            inputs[feature] = steps.with_values(values)
         else:
-            numbers[name] = np.zeros(len(flat))
-            numbers[name][list(cells)] = list(cells.values())
+            numbers[feature] = np.zeros(n_steps)
+            numbers[feature][list(of_rows)] = list(of_rows.values())
     if numbers or not inputs:
-        block = np.column_stack(list(numbers.values())) if numbers else np.zeros((len(flat), 1))
+        block = np.column_stack(list(numbers.values())) if numbers else np.zeros((n_steps, 1))
         inputs[NUMBERS] = steps.with_values(block, feature_names=list(numbers))
     sequences = AlignedSequences(inputs)
     sequences.from_dicts = True
+    sequences.fields = Fields.learn(cells, features.widths, steps.offsets, items=features.items)
     return sequences
-
-
-def _flatten(features: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Features of one step with a string or a number each; nested ones are named ``outer:inner``."""
-    flat: dict[str, Any] = {}
-    for key, value in features.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            own = _flatten(value, f"{name}:")
-        elif isinstance(value, (set, frozenset, list, tuple)):
-            own = {f"{name}:{item}": 1.0 for item in value}
-        elif value is None:
-            own = {}
-        elif isinstance(value, (str, Number, np.bool_)) and not isinstance(value, complex):
-            own = {name: value if isinstance(value, str) else float(value)}  # type: ignore[arg-type]
-        else:
-            raise SequenceDataError(
-                f"The feature {name!r} of a step is {value!r:.60}, wanted a string, a number, a bool, or a set or dict "
-                f"of those"
-            )
-        twice = (own.keys() & flat.keys()) | (own.keys() & {NUMBERS})
-        if twice:
-            raise SequenceDataError(
-                f"A step has two features of the name {min(twice)!r}, or one that is reserved: rename one"
-            )
-        flat.update(own)
-    return flat

@@ -11,8 +11,9 @@ import numpy as np
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.constant_ends import warn_if_padded
-from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.hints import hints_at_one_sequence
+from sklearn_rnn.data.conversion import unwrapped
+from sklearn_rnn.data.formats import as_sequences, is_text, rows_of_cells
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
 from sklearn_rnn.data.padding import trim
@@ -77,7 +78,7 @@ def read(
     SequenceDataError, ValueError, TypeError
         What came, in which input, where, and what was wanted.
     """
-    X = read_arrow(X, name=name)
+    X = rows_of_cells(unwrapped(read_arrow(X, name=name), name))
     aligned = read_aligned(X, name=name)
     if aligned is None and spec is not None and spec.kind == "aligned":
         aligned = _aligned_without_steps(X, spec, name)
@@ -85,11 +86,15 @@ def read(
     if aligned is None:
         embed = embed if spec is None else spec.kind == "ids"
         return read_one(X, spec, embed=embed, padding_value=padding_value, reader=reader, alone=True)
-    names = tuple(aligned.inputs)
-    found = InputSpec("aligned", len(names), False, None, missing, n_features_in=len(names), feature_names=names)
+    names, fields = tuple(aligned.inputs), aligned.fields
+    found = InputSpec(
+        "aligned", len(names), False, None, missing, n_features_in=len(names), feature_names=names, fields=fields
+    )
     if spec is not None:
         check_kind(found, spec, reader=reader, name=name)
         aligned = aligned.completed({key: _columns(part) for key, part in spec.inputs.items()}, name=name)
+        if spec.fields is not None and fields is not None:
+            spec.fields.compare(fields, aligned.lengths, name=name)
     if padding_value is not None:
         aligned = trim(aligned, padding_value, name=name)
     inputs, specs = {}, {}
@@ -124,7 +129,7 @@ def _read_one(
     name: str,
 ) -> tuple[Sequences, InputSpec]:
     """What :func:`read` does, for one input a step."""
-    X = plain(X)
+    X = plain(X, name)
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

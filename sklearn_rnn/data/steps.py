@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 from numbers import Number
 from typing import Any, Literal
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array
 from sklearn_rnn.data.hints import hints_at_one_sequence
+from sklearn_rnn.data.conversion import floats, refuse_masked, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.features import spread_vectors
+from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array, rows_of_cells
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
 from sklearn_rnn.data.validation import InputSpec, Kind, check_alike
@@ -22,7 +25,13 @@ from sklearn_rnn.exceptions import SequenceDataError
 
 @hints_at_one_sequence
 def read_steps(
-    X: Any, spec: InputSpec | None = None, *, whole: bool = False, reader: str = "the transformer", name: str = "X"
+    X: Any,
+    spec: InputSpec | None = None,
+    *,
+    whole: bool = False,
+    features: bool = False,
+    reader: str = "the transformer",
+    name: str = "X",
 ) -> tuple[Sequences, InputSpec]:
     """Read X for a transformer of steps: whatever its values are, and hold it to what was seen in ``fit``.
 
@@ -35,6 +44,9 @@ def read_steps(
         What was seen in ``fit``, and X is held to. None in ``fit``.
     whole : bool
         Whether a step that is a list is one object, and not a row of features.
+    features : bool
+        Whether a step that is a dict is for a reader of dicts, which takes numbers, strings and lists of strings: then
+        each number of a vector gets a name of its own.
     reader, name : str
         What to call the transformer and X in errors.
 
@@ -50,7 +62,7 @@ def read_steps(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    X = plain(read_arrow(X, name=name))
+    X = rows_of_cells(plain(read_arrow(X, name=name), name))
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)
@@ -62,9 +74,14 @@ def read_steps(
     if spec is not None and not len(values):
         return sequences, spec  # without steps there is nothing to compare
     found = InputSpec.of(sequences, _kind(values), table=table, names=names)
+    if features and found.kind == "objects" and all(isinstance(value, Mapping) for value in values.flat):
+        sequences, fields = spread_vectors(sequences, name)
+        found = replace(found, fields=fields)
     if spec is None:
         return sequences, found
     check_alike(found, spec, reader=reader, name=name)
+    if found.fields is not None and spec.fields is not None:
+        spec.fields.compare(found.fields, sequences.lengths, name=name)
     return sequences, spec
 
 
@@ -89,6 +106,9 @@ def spread_over_steps(values: Any, sequences: Sequences, *, name: str) -> NDArra
     SequenceDataError
         If the number of values, or the number of items of one of them, fits neither; the message says which.
     """
+    refuse_sparse(values, name)
+    refuse_masked(values, name, "leave out the sequences that they belong to")
+    values = values if isinstance(values, Sequences) else unwrapped_items(values, name)
     if not isinstance(values, (list, tuple, np.ndarray, Sequences)):
         values = items_of(values)
     if len(values) != len(sequences):
@@ -114,6 +134,8 @@ def spread_over_steps(values: Any, sequences: Sequences, *, name: str) -> NDArra
 
 def layout_of(X: Any) -> Literal["table", "block", "ragged"]:
     """Whether X is 2-D, 3-D, or one item a sequence."""
+    if getattr(X, "is_nested", False):  # a tensor, whose shape is not to be asked for
+        return "ragged"
     if not hasattr(X, "shape") and hasattr(X, "__array__"):
         X = np.asarray(X)
     if is_table(X) or _is_list_of_rows(X):
@@ -155,8 +177,8 @@ def _as_rows(values: NDArray[Any]) -> NDArray[Any]:
     if _kind(values) != "numeric":
         return values.reshape(-1) if values.ndim == 2 and values.shape[1] == 1 else values
     if values.dtype == object and not any(isinstance(cell, str) for cell in values.flat):
-        with suppress(TypeError, ValueError):  # the transformer knows better what it takes
-            values = values.astype(np.float64)
+        with suppress(TypeError, ValueError, OverflowError):  # the transformer knows better what it takes
+            values = floats(values)
     return values[:, None] if values.ndim == 1 else values
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sklearn_rnn.data.features import Fields
 from sklearn_rnn.data.formats import WANTED
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -55,6 +55,8 @@ class InputSpec:
         As scikit-learn counts: features a step, columns of a table, or inputs.
     feature_names : tuple of str or None
         Names of what is counted, where X had them.
+    fields : Fields or None
+        The features of the dicts of steps, where X had such.
     """
 
     kind: Kind
@@ -68,6 +70,7 @@ class InputSpec:
     columns: tuple[str, ...] | None = None
     n_features_in: int = 1
     feature_names: tuple[str, ...] | None = None
+    fields: Fields | None = None
 
     @staticmethod
     def of(
@@ -190,51 +193,3 @@ def _check_columns(found: InputSpec, fitted: InputSpec, reader: str, name: str) 
 def _listed(names: list[str], at_most: int = 5) -> str:
     """The first names, one a line."""
     return "".join(f"- {name}\n" for name in names[:at_most]) + ("- ...\n" if len(names) > at_most else "")
-
-
-def validate_weights(sample_weight: Any, n_sequences: int, *, name: str = "sample_weight") -> NDArray[np.float64]:
-    """Check sample weights: one for each sequence, finite, none negative, not all zero.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_sequences,), a number, or None
-        None is a weight of 1 for each sequence.
-    n_sequences : int
-    name : str
-        What to call the weights in errors.
-
-    Returns
-    -------
-    weights : array of float64, shape (n_sequences,)
-    """
-    if sample_weight is None:
-        return np.ones(n_sequences)
-    try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold one number for each sequence of X: {error}") from error
-    if weights.ndim == 0:
-        weights = np.full(n_sequences, float(weights))
-    if weights.ndim != 1:
-        raise ValueError(f"{name}: Sample weights must be 1D array or scalar, got an array of shape {weights.shape}")
-    if len(weights) != n_sequences:
-        raise ValueError(f"{name}.shape == {weights.shape}, expected ({n_sequences},): one weight a sequence of X")
-    if not np.all(np.isfinite(weights)):
-        raise ValueError(f"{name} contains NaN or infinity at position {int(np.argmin(np.isfinite(weights)))}")
-    if np.any(weights < 0):
-        i = int(np.argmax(weights < 0))
-        raise ValueError(f"Negative values in {name}: position {i} is {weights[i]}; weights must be 0 or more")
-    if not np.any(weights):
-        raise ValueError(f"{name}: Sample weights must contain at least one non-zero number, all are zero")
-    return weights
-
-
-def validate_groups(groups: Any, n_sequences: int) -> NDArray[Any] | None:
-    """Check the group labels of the inner validation split: one for each sequence, or None."""
-    if groups is None:
-        return None
-    groups = np.asarray(groups)
-    if groups.shape != (n_sequences,):
-        raise ValueError(f"groups must have shape ({n_sequences},), one group for each sequence, got {groups.shape}")
-    code_of = {group: code for code, group in enumerate(dict.fromkeys(groups.tolist()))}  # None has no order
-    return np.array([code_of[group] for group in groups.tolist()])

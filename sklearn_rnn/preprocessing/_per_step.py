@@ -347,9 +347,9 @@ class PerStep(  # type: ignore[call-arg]
     def _read(self, X: Any, *, reset: bool) -> Sequences:
         if reset:
             warn_if_long(X)
-        two_d = get_tags(first_step(self.transformer)).input_tags.two_d_array
+        tags = get_tags(first_step(self.transformer)).input_tags
         spec = None if reset else self.input_spec_
-        steps, spec = read_steps(X, spec, whole=not two_d, reader=type(self).__name__)
+        steps, spec = read_steps(X, spec, whole=not tags.two_d_array, features=tags.dict, reader=type(self).__name__)
         if steps.ids is None:
             steps.ids = ids_of_index(X)
         if reset:
