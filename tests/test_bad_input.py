@@ -74,8 +74,8 @@ COLLECTIONS = [
     case("numbers without a dimension", [np.array(3.0)] * 6, LABELS, r"X\[0\] is .*where a sequence is due|1D array"),
     case("sparse table", scipy.sparse.csr_array(TABLE), LABELS, r"Sparse data was passed for X.*toarray", TypeError),
     case("sparse sequences", [scipy.sparse.csr_matrix(np.eye(3))] * 6, LABELS, r"X\[0\] is sparse.*toarray"),
-    case("masked array", masked(), LABELS, r"X is a masked array.*filled\(np.nan\).*missing='mask'"),
-    case("masked sequence", replaced(X, 1, masked()[0]), LABELS, r"X\[1\] is a masked array"),
+    case("masked array", masked(), LABELS, r"X contains NaN at sequence 0, step 0, column 0 \(12 such.*missing='mask'"),
+    case("masked sequence", replaced(X, 1, masked()[0]), LABELS, r"X contains NaN at sequence 1, step 0, column 0"),
     case("dicts in place of sequences", [{"a": 1}] * 6, LABELS, r"X\[0\] is dict .*PerStep\(DictVectorizer\(\)\)"),
 ]
 

@@ -20,7 +20,7 @@ from sklearn_rnn import (
     sequences_from_frame,
     stream,
 )
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.networks.engines import kernels_installed
 
 WORDS = ["fly", "to", "Oslo", "from", "Rome", "NASA", "7"]
@@ -80,7 +80,36 @@ def test_dicts_of_features():
         [{"word": WORDS[k], "size": float(k), "odd": bool(k % 2)} for k in rng.integers(0, 7, n)] for n in (3, 4, 5, 2)
     ]
     assert_follows(fitted(RNNClassifier, X * 3, [0, 1, 0, 1] * 3), X[1])
+    X[0] += [{"word": "to"}, {"size": 2.0}]  # so that each of them may lack
     assert_follows(fitted(RNNClassifier, X * 3, [0, 1, 0, 1] * 3), [{"word": "to"}, {"size": 2.0}])
+
+
+def test_token_ids_beyond_int64():
+    big = 2**63 + 1
+    ids = [[big, 1, big], [1, 1], [big + 1, 1, 1]] * 4
+    clf = fitted(RNNClassifier, ids, [0, 1, 0] * 4, embedding_dim=2)
+    both = stream(clf, 2)
+    for step in ([big, big + 1], [1, 1], [big, 1]):
+        both.update(step)
+    np.testing.assert_allclose(both.predict_proba(), clf.predict_proba([ids[0], ids[2]]), atol=1e-5)
+
+
+def test_a_vector_among_features_and_what_is_nowhere():
+    rng = np.random.default_rng(0)
+    rows = [rng.normal(size=(n, 2)) for n in (3, 4, 5, 2)] * 3
+    X = [[{"v": row.tolist(), "up": bool(row[0] > 0)} for row in x] for x in rows]
+    by_name = [[{"v": {"0": row[0], "1": row[1]}, "up": bool(row[0] > 0)} for row in x] for x in rows]
+    clf = fitted(RNNClassifier, X, [0, 1, 0, 1] * 3)
+    assert_follows(clf, X[1])
+    live, same = stream(clf), stream(fitted(RNNClassifier, by_name, [0, 1, 0, 1] * 3))
+    for step, other in zip(X[2], by_name[2], strict=True):
+        live.update(step), same.update(other)
+    np.testing.assert_array_equal(live.predict_proba(), same.predict_proba())
+    live.update({"v": np.array([0.5, 1.0])})  # a feature that is there or not
+    with pytest.raises(SequenceDataError, match=r"a vector of 3 number\(s\) in X, and was a vector of 2"):
+        live.update({"v": [1.0, 2.0, 3.0]})
+    with pytest.warns(SequenceDataWarning, match="'v' of fit are at no step of X.*X has 'vec'"):
+        live.update({"vec": [1.0, 2.0], "up": True})
 
 
 def test_missing_values_are_carried_forward_in_each_stream(rng):
@@ -205,7 +234,7 @@ def test_columns_are_named_in_errors():
         ([["a", "b", "c"]] * 3, None, "numbers are wanted"),
         ([[1.0, 2.0], [1.0], [2.0]], None, "as many numbers for each stream"),
         (None, None, "wanted"),
-        (np.ma.masked_equal(np.eye(3), 1), None, "masked"),
+        (np.ma.masked_equal(np.eye(3), 1), None, "stream 0 holds NaN in column 0"),
         (np.full((3, 3), np.nan), None, "stream 0 holds NaN in column 0.*missing='mask'"),
         ([[0, 0, 0], [0, 0, 1e39], [0, 0, 0]], None, "stream 1 holds infinity.*column 2"),
         (np.zeros((1, 3)), [3], "ids holds 3, but the streams are numbered from 0 to 2"),

@@ -63,7 +63,7 @@ def test_what_other_readers_read(X):
     ("X", "message"),
     [
         (pd.DataFrame(ARRAY, columns=list("aba")), "^y has more than one column of the name 'a'"),
-        (np.ma.masked_equal(ARRAY, 1), "^y is a masked array"),
+        (np.ma.masked_equal(np.array([["a", "b"]]), "a"), "^X is a masked array of dtype <U1"),
         (pd.DataFrame({"a": [1.0], "b": ["x"]}), "^y mixes strings with numbers"),
         (pd.DataFrame({"a": ["x y"]}), r"^y\[0\] is the raw document"),
     ],

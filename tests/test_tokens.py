@@ -173,6 +173,13 @@ def test_documents_of_every_kind(X):
     assert documents.tolist() == DOCUMENTS
 
 
+def test_masked_documents_are_refused():
+    for dtype in (str, object):
+        documents = np.ma.masked_array(np.array(["a b", "c"], dtype=dtype), [False, True])
+        with pytest.raises(SequenceDataError, match=r"is a masked array of dtype|is float nan where a document"):
+            read_documents(documents, name="X")
+
+
 def test_no_documents_are_no_error_here():
     assert read_documents([], name="X").shape == (0,)
 

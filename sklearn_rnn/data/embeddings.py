@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.embedding_files import open_vectors
 from sklearn_rnn.exceptions import EmbeddingCoverageWarning
 
@@ -244,10 +245,8 @@ def _width(token: Any, value: Any) -> int:
 
 def _row(token: Any, value: Any) -> NDArray[Any]:
     """The values of a vector as an array (dim,) of numbers."""
-    if hasattr(value, "detach"):  # a torch tensor, recognised without importing torch
-        value = value.detach().cpu()
     try:
-        row = np.asarray(value)
+        row = np.asarray(unwrapped(value, f"the vector of {token!r}"))
         row = row.astype(np.float64) if row.dtype == object else row
     except (TypeError, ValueError) as error:
         raise ValueError(f"The vector of {token!r} must hold numbers ({error})") from error

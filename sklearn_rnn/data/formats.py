@@ -5,7 +5,6 @@ The table of formats is in the user guide; what cannot be read raises an error t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Set
 from itertools import chain
 from numbers import Number
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.conversion import is_sparse, is_wrapped, refuse_sparse, shown, unwrapped, unwrapped_items
+from sklearn_rnn.data.integers import in_one_type, integers_of
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -30,7 +31,12 @@ def is_table(X: Any) -> bool:
     shape = getattr(X, "shape", None)
     if shape is None or len(shape) != 2:
         return False
-    return not _is_column_of_sequences(X)
+    return not _is_column_of_sequences(X) and not has_steps_as_cells(X)
+
+
+def rows_of_cells(X: Any) -> Any:
+    """An object array (n_sequences, n_steps) with the features of a step in each cell as lists; all else as it is."""
+    return list(map(list, X)) if has_steps_as_cells(X) else X
 
 
 def as_sequences(X: Any, *, name: str = "X") -> Sequences:
@@ -54,8 +60,9 @@ def as_sequences(X: Any, *, name: str = "X") -> Sequences:
     """
     if isinstance(X, Sequences):
         return X
-    if hasattr(X, "detach"):  # a torch tensor, recognised without importing torch
-        X = X.detach().cpu().numpy()
+    X = unwrapped(X, name)
+    if is_sparse(X):
+        refuse_sparse(X, name)
     unordered = isinstance(X, (Mapping, Set))
     if isinstance(X, (str, bytes)) or unordered or not (hasattr(X, "__len__") or hasattr(X, "__array__")):
         advice = ""
@@ -65,10 +72,10 @@ def as_sequences(X: Any, *, name: str = "X") -> Sequences:
                 f"[{name}]"
             )
         raise SequenceDataError(f"{name} must be a collection of sequences ({WANTED}), got {_describe(X)}{advice}")
-    check_not_masked(X, name)
     X = column_of_sequences(X)
     if not isinstance(X, (list, tuple, np.ndarray)):
         X = items_of(X)
+    X = rows_of_cells(X)
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype != object):
         return _from_block(X, name)
     if len(X) == 0:
@@ -123,6 +130,16 @@ def _is_column_of_sequences(X: Any) -> bool:
     return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping))
 
 
+def has_steps_as_cells(X: Any) -> bool:
+    """Whether X is an object array (n_sequences, n_steps) of vectors or dicts, and not of one sequence a row."""
+    if not isinstance(X, np.ndarray) or X.dtype != object or X.ndim != 2 or X.size == 0:
+        return False
+    cell = X[0, 0]
+    if isinstance(cell, Mapping):
+        return all(isinstance(other, Mapping) for other in X.flat)
+    return X.shape[1] > 1 and (isinstance(cell, (list, tuple)) or len(getattr(cell, "shape", ())) == 1)
+
+
 def _from_block(X: NDArray[Any], name: str) -> Sequences:
     """Equal lengths in one array: (n_sequences, n_steps, n_features) numbers, or (n_sequences, n_steps)."""
     if X.ndim == 1 and X.dtype.kind in "UT":
@@ -147,6 +164,8 @@ def _from_block(X: NDArray[Any], name: str) -> Sequences:
 
 
 def _from_items(items: list[Any], name: str) -> Sequences:
+    if any(map(is_wrapped, set(map(type, items)))):
+        items = [unwrapped(item, f"{name}[{i}]") for i, item in enumerate(items)]
     for i, item in enumerate(items):
         _check_item(item, i, name)
     first = next((item for item in items if len(item)), items[0])
@@ -174,7 +193,7 @@ def _from_items(items: list[Any], name: str) -> Sequences:
                 f"{arrays[j].dtype}): give strings in every sequence, or numbers in every one"
             )
         arrays = [array.astype(object) for array in arrays]
-    sequences = Sequences.from_arrays(arrays)
+    sequences = Sequences.from_arrays(in_one_type(arrays))
     sequences.feature_names = common_columns(items, name)
     if is_text(sequences.values):
         check_tokens(sequences, name)
@@ -214,21 +233,12 @@ def _check_item(item: Any, i: int, name: str) -> None:
         raise SequenceDataError(
             f"{name}[{i}] is {_describe(item)} where a sequence is due, of shape (length, n_features) or (length,)"
         )
-    check_not_masked(item, f"{name}[{i}]")
 
 
 def _holds_sequences(item: Mapping[Any, Any]) -> bool:
     """Whether a dict is one sequence of several inputs, as the items of their container are."""
     lengths = {len(part) if isinstance(part, (list, tuple, np.ndarray)) else -1 for part in item.values()}
     return len(lengths) == 1 and -1 not in lengths
-
-
-def check_not_masked(array: Any, name: str) -> None:
-    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
-        raise SequenceDataError(
-            f"{name} is a masked array, whose mask would be lost: make missing what is masked, "
-            f"{name}.astype(float).filled(np.nan), and set missing='mask'"
-        )
 
 
 def check_columns_differ(columns: list[Any], name: str) -> None:
@@ -262,8 +272,7 @@ def _position(arrays: list[NDArray[Any]], at_least: int) -> int:
 
 def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     """Sequence `i` as an array (length,) or (length, n_features)."""
-    if hasattr(item, "detach"):
-        item = item.detach().cpu().numpy()
+    item = unwrapped_items(item, f"{name}[{i}]")
     if hasattr(item, "isna") and np.asarray(item.isna()).any() and _is_numeric_frame(item):
         item = item.to_numpy(dtype=np.float64, na_value=np.nan)  # NumPy would make an object of pandas' NA
     try:
@@ -273,6 +282,10 @@ def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
             f"{name}[{i}] is not a rectangular array: its steps differ in length. A step must hold the same number of "
             f"features as every other ({WANTED})"
         ) from error
+    if array.dtype.kind == "f" and array.ndim == 1 and len(array) and type(item) in (list, tuple):
+        array = integers_of(item, array)
+    if array.dtype == object and array.ndim == 1 and len(array) and isinstance(array[0], (np.ndarray, list, tuple)):
+        return _as_array(array.tolist(), i, name)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0 and len(array)):
         raise SequenceDataError(
             f"{name}[{i}] has shape {array.shape}, but a sequence must have shape (length, n_features) or (length,)"
@@ -351,11 +364,5 @@ def document_error(name: str, i: int, document: Any) -> SequenceDataError:
 
 def _describe(value: Any) -> str:
     """A short account of a value for an error: its type and, where short, its repr."""
-    text = repr(value)
+    text = shown(value, 61)
     return f"{type(value).__name__} {text}" if len(text) <= 60 else f"an object of type {type(value).__name__}"
-
-
-def is_sparse(X: Any) -> bool:
-    """Whether X is a SciPy sparse container; SciPy is not imported for it."""
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and sparse.issparse(X)

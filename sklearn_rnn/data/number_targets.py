@@ -10,25 +10,31 @@ from sklearn.utils import check_array
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
-from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
+from sklearn_rnn.data.conversion import (
+    floats,
+    numbers,
+    refuse_sparse,
+    shown,
+    unwrapped_items,
+    why_no_number,
+)
+from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate, rows_of_cells
 from sklearn_rnn.data.padding import cut_alike, lengths_given
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import plain
 from sklearn_rnn.data.targets import check_count, check_same_steps, is_listlike
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.data.weights import plain_weights, scaled
+from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError
 
 
-def plain_numbers(y: Any) -> Any:
+def plain_numbers(y: Any, name: str = "y") -> Any:
     """`y` as an array, a frame, a Series, a list of items or a container, as which the functions below read it."""
     if y is None:
         raise ValueError("requires y to be passed, but the target y is None")
     if isinstance(y, Sequences):
         return y
-    if hasattr(y, "detach"):
-        return y.detach().cpu().numpy()
-    if isinstance(y, np.ma.MaskedArray):
-        return np.ma.filled(y.astype(np.float64), np.nan)
-    y = plain(read_arrow_targets(y))
+    refuse_sparse(y, name)
+    y = rows_of_cells(plain(unwrapped_items(read_arrow_targets(y, name=name), name), name))
     if isinstance(y, Sequences):
         return y
     shape = getattr(y, "shape", None)
@@ -88,16 +94,18 @@ def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> ND
             "wanted for each sequence; fit RNNRegressor with target='auto' or 'step' to a value for each step, and "
             "RNNSequenceTagger to a label for each step"
         )
-    if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
-        raise SequenceDataError(_no_numbers("y", y.dtype))
     if len(getattr(y, "shape", ())) == 1 and is_nested(y):  # NumPy makes rows of a list of arrays, not of an array
         y = list(items_of(y))
+    y = numbers(y, "y", wanted="one number, or one row of numbers, for each sequence")
     finite: Any = "allow-nan" if allow_nan else True
     try:
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True, ensure_all_finite=finite)
+        with np.errstate(invalid="ignore"):  # a sum of very large numbers is none
+            y = check_array(
+                y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True, ensure_all_finite=finite
+            )
     except (TypeError, ValueError) as error:
         if "float" not in str(error) or "infinity" in str(error):
-            raise
+            raise SequenceDataError(str(error)) from error
         raise SequenceDataError(
             f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels, "
             f"and RNNSequenceTagger a label for each step"
@@ -128,7 +136,7 @@ def validate_step_numbers(y: Any, sequences: Sequences | AlignedSequences, *, na
     numbers : Sequences
         Values of float64, of shape (total_steps,) or (total_steps, n_outputs) as they came.
     """
-    y = cut_alike(plain_numbers(y), sequences)
+    y = cut_alike(plain_numbers(y, name), sequences)
     check_count(y, len(sequences), name=name)
     if not isinstance(y, Sequences) and is_table(y):
         y = check_array(y, dtype=np.float64, input_name=name, ensure_all_finite=False)
@@ -162,7 +170,7 @@ def validate_step_weights(weight: Any, sequences: Sequences | AlignedSequences, 
     weights : Sequences or None
         Values (total_steps,) of float64: finite, none negative, not all 0.
     """
-    weight = plain_numbers(weight)
+    weight = plain_numbers(plain_weights(weight, name), name)
     if len(getattr(weight, "shape", (0,))) < 2 and not is_nested(weight):
         return None
     numbers = validate_step_numbers(weight, sequences, name=name)
@@ -173,7 +181,7 @@ def validate_step_weights(weight: Any, sequences: Sequences | AlignedSequences, 
         raise ValueError(f"{name} must hold weights of 0 or more for each step, got {values[~(values >= 0)][0]}")
     if not values.any():
         raise ValueError(f"{name}: Sample weights must contain at least one non-zero number, all are zero")
-    return numbers.with_values(values)
+    return numbers.with_values(scaled(values))
 
 
 def is_nested(y: Any) -> bool:
@@ -213,22 +221,14 @@ def _check_each_nested(y: Any, sequences: Sequences | AlignedSequences, name: st
 
 
 def _as_floats(values: NDArray[Any], name: str) -> NDArray[np.float64]:
-    if values.dtype.kind in "mMc":
-        raise SequenceDataError(_no_numbers(name, values.dtype))
-    if values.dtype == object:
-        known = np.frompyfunc(lambda cell: np.nan if type(cell).__name__ == "NAType" else cell, 1, 1)
-        values = known(values)
     try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise SequenceDataError(
-            f"{name} must hold numbers for the steps of each sequence ({error}); RNNSequenceTagger takes labels"
+        return floats(values if values.dtype == object else numbers(values, name))
+    except SequenceDataError:
+        raise
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        reasons = ((value, why_no_number(value)) for value in values.reshape(-1))
+        value, reason = next(((value, reason) for value, reason in reasons if reason), (values.dtype, str(error)))
+        raise SequenceTypeError(
+            f"{name} must hold numbers for the steps of each sequence, got {shown(value)}: {reason}"
+            f"{'. RNNSequenceTagger takes labels' if name == 'y' else ''}"
         ) from error
-
-
-def _no_numbers(name: str, dtype: Any) -> str:
-    if dtype.kind == "c":
-        return f"{name} has dtype {dtype}, but real numbers are wanted: give real and imaginary part as two outputs"
-    return (
-        f"{name} has dtype {dtype}, but numbers are wanted: give the time since some moment, in a unit of your choice"
-    )

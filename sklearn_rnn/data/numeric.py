@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn.data.conversion import floats, shown, why_no_number
 from sklearn_rnn.data.formats import locate
 from sklearn_rnn.data.padding import outer_steps
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
-from sklearn_rnn.exceptions import SequenceDataError, SwappedAxesWarning
+from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError, SwappedAxesWarning
 
 
 def as_numbers(
@@ -42,9 +43,8 @@ def as_numbers(
             f"{name} has dtype {raw.dtype}, but numbers are wanted for each step{advice_for.get(raw.dtype.kind, '')}"
         )
     try:
-        with np.errstate(over="ignore"):
-            values = np.ascontiguousarray(raw, dtype=dtype)
-    except (TypeError, ValueError) as error:
+        values = floats(raw, dtype)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise _not_a_number(sequences, name, error) from error
     if values.ndim == 1:
         values = values.reshape(-1, 1)
@@ -83,17 +83,16 @@ def _not_a_number(sequences: Sequences, name: str, error: Exception) -> Sequence
     """The error for values (total_steps, ...) of objects, naming the first that no float can be made of."""
     for row, step in enumerate(sequences.values.reshape(len(sequences.values), -1)):
         for value in step:
-            try:
-                float(value)
-            except (TypeError, ValueError):
+            reason = why_no_number(value)
+            if reason is not None:
                 sequence, position = locate(sequences, row)
                 advice = ""
                 if isinstance(value, Mapping):
                     advice = ". Steps that are dicts become numbers through PerStep(DictVectorizer())"
-                return SequenceDataError(
-                    f"{name}[{sequence}][{position}] holds {value!r:.60}, which is not a number: {error}{advice}"
+                return SequenceTypeError(
+                    f"{name}[{sequence}][{position}] holds {shown(value)}, which is not a number: {reason}{advice}"
                 )
-    return SequenceDataError(f"{name} holds a value that is not a number: {error}")
+    return SequenceTypeError(f"{name} holds a value that is not a number: {error}")
 
 
 def warn_if_swapped(X: Any, sequences: Sequences, name: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.exceptions import SequenceDataError
 
 
@@ -61,7 +62,7 @@ class Sequences(Collection):
         ids: ArrayLike | None = None,
         feature_names: list[str] | None = None,
     ) -> None:
-        self.values = np.asarray(values)
+        self.values = np.asarray(unwrapped(values, "values"))
         self.offsets = np.asarray(offsets, dtype=np.int64)
         self.ids = None if ids is None else np.asarray(ids)
         self.feature_names = feature_names

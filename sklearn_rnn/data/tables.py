@@ -8,21 +8,16 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-from sklearn_rnn.data.formats import (
-    check_columns_differ,
-    check_not_masked,
-    check_tokens,
-    document_error,
-    is_sparse,
-    is_table,
-)
+from sklearn_rnn.data.conversion import is_sparse, numbers, refuse_sparse, unwrapped
+from sklearn_rnn.data.formats import check_columns_differ, check_tokens, document_error, is_table
 from sklearn_rnn.data.long_tables import advice_if_long
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError
 
 
-def plain(X: Any) -> Any:
-    """An Arrow table as a pandas frame, what can only become an array as an array, and anything else as it is."""
+def plain(X: Any, name: str = "X") -> Any:
+    """An Arrow table as a frame of pandas, tensors and what can only become an array as one, and all else as it is."""
+    X = unwrapped(X, name)
     if hasattr(X, "column_names") and hasattr(X, "to_pandas"):
         return X.to_pandas()
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "to_list"):
@@ -55,6 +50,7 @@ def read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str] 
     ------
     SequenceDataError, ValueError, TypeError
     """
+    refuse_sparse(X, name)
     try:
         return _read_table(X, reader=reader, name=name)
     except (TypeError, ValueError) as error:
@@ -66,20 +62,23 @@ def read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str] 
 
 def _read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str] | None]:
     """What :func:`read_table` does, with errors that take X for a table."""
-    check_not_masked(X, name)
     check_columns_differ(list(getattr(X, "columns", [])), name)
     columns = _get_feature_names(X)
     text = is_table(X) and not is_sparse(X) and _first_cell_is_text(X)
     dtype = None if text else "numeric"
     try:
+        if not text and is_table(X):
+            X = _of_objects(X, name)
         array = check_array(X, dtype=dtype, ensure_all_finite=False, estimator=reader, input_name=name)
+    except SequenceDataError:
+        raise
     except (TypeError, ValueError) as error:
-        if "could not convert string" not in str(error):
-            raise
-        raise SequenceDataError(
-            f"{name} mixes strings with numbers ({error}): encode the columns of strings as numbers, or give tokens "
-            f"alone"
-        ) from error
+        if "could not convert string" in str(error):
+            raise SequenceDataError(
+                f"{name} mixes strings with numbers ({error}): encode the columns of strings as numbers, or give "
+                f"tokens alone"
+            ) from error
+        raise (SequenceTypeError if isinstance(error, TypeError) else SequenceDataError)(str(error)) from error
     flat = np.ascontiguousarray(array).reshape(-1)
     values = flat.astype(object) if text else flat.reshape(-1, 1)
     sequences = Sequences(values, np.arange(array.shape[0] + 1) * array.shape[1])
@@ -89,6 +88,16 @@ def _read_table(X: Any, *, reader: str, name: str) -> tuple[Sequences, list[str]
             if len(token.split()) > 1:
                 raise document_error(name, row // array.shape[1], token)
     return sequences, None if columns is None else list(columns)
+
+
+def _of_objects(X: Any, name: str) -> Any:
+    """A table of objects, which may be numbers or missing, as one of floats; any other as it is."""
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return X
+    array = np.asarray(X)
+    if array.dtype != object or any(isinstance(cell, str) for cell in array.flat):
+        return X
+    return numbers(array, name)
 
 
 def _is_plain_vector(X: Any) -> bool:

@@ -13,11 +13,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
-from sklearn_rnn.data.formats import as_sequences, check_tokens, is_sparse, is_text, items_of
+from sklearn_rnn.data.conversion import is_missing, is_sparse, refuse_masked, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.formats import as_sequences, check_tokens, is_text, items_of
+from sklearn_rnn.data.integers import exact_integers, from_whole_floats
 from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.step_shapes import as_wide_as_long
-from sklearn_rnn.exceptions import SequenceDataError, UnseenLabelsWarning
+from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError, UnseenLabelsWarning
 
 TargetKind = Literal["binary", "multiclass", "multilabel"]
 
@@ -58,10 +60,17 @@ def validate_class_labels(
     y = _in_block(y)
     if is_sparse(y) and y.shape[1] == 1:  # one label a sequence, as the dense column is
         y = y.toarray().ravel()
-    kind = type_of_target(y, input_name="y", raise_unknown=True)
-    if kind not in ("binary", "multiclass"):
-        _check_no_steps(y, kind, lengths)
-    check_classification_targets(y)
+    try:
+        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        if kind not in ("binary", "multiclass"):
+            _check_no_steps(y, kind, lengths)
+        check_classification_targets(y)
+    except SequenceDataError:
+        raise
+    except TypeError as error:
+        raise SequenceTypeError(str(error)) from error
+    except ValueError as error:
+        raise SequenceDataError(str(error)) from error
     if kind == "multilabel-indicator":
         return _as_indicator(y), "multilabel"
     if kind == "multiclass-multioutput":
@@ -170,7 +179,7 @@ def check_same_steps(items: Sequences, sequences: Sequences | AlignedSequences, 
 
 def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
     """Read label sequences in any format into a container with values of shape (total_steps,)."""
-    y = read_arrow_targets(y, name=name)
+    y = unwrapped_labels(read_arrow_targets(y, name=name), name)
     if hasattr(y, "to_pylist"):  # an Arrow column, whose items NumPy cannot look into
         y = y.to_pylist()
     if hasattr(y, "columns") and hasattr(y, "to_numpy"):  # a frame, which would go by its column names
@@ -198,9 +207,10 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
             check_tokens(labels, name)
     else:
         if values.dtype == object:
-            values = np.asarray(values.tolist())
+            whole = exact_integers(values.tolist(), name)
+            values = np.asarray(values.tolist()) if whole is None else whole
         if values.dtype.kind == "f" and np.all(np.mod(values, 1) == 0):
-            values = values.astype(np.int64)
+            values = from_whole_floats(values, name)
         if values.dtype.kind not in "iub":
             _refuse_missing_labels(labels, name)
             raise SequenceDataError(f"{name} must hold strings or integers, got labels of dtype {values.dtype}")
@@ -243,17 +253,35 @@ def is_listlike(y: Any) -> bool:
 
 
 def _as_array(y: Any) -> Any:
-    """Tensors, Arrow columns and other array-likes as arrays; lists, arrays and Series as they are."""
-    if hasattr(y, "detach"):
-        return y.detach().cpu().numpy()
-    y = read_arrow_targets(y)
+    """Tensors, Arrow columns and other array-likes as arrays, integers in one type; lists and Series as they are."""
+    if not is_sparse(y):
+        y = unwrapped_labels(read_arrow_targets(y), "y")
     if hasattr(y, "to_pydict"):
         return y.to_pandas()
     if hasattr(y, "to_pylist"):
-        return np.asarray(y.to_pylist())
-    if getattr(getattr(y, "dtype", None), "kind", None) == "T":  # NumPy's strings of any length
+        y = y.to_pylist()
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "kind", None) == "T":  # NumPy's strings of any length
         return y.astype(object)
+    if hasattr(y, "iloc") and y.ndim == 2 and y.shape[1] == 1:
+        labels = exact_integers(y.iloc[:, 0], "y")
+        return y if labels is None else labels[:, None]
+    if isinstance(y, (list, tuple)) or (dtype is not None and len(y.shape) == 1 and _may_hold_integers(dtype)):
+        labels = exact_integers(y, "y")
+        y = y if labels is None else labels
     return np.asarray(y) if hasattr(y, "__array__") and not hasattr(y, "shape") else y
+
+
+def unwrapped_labels(y: Any, name: str) -> Any:
+    """Labels without the tensors around them; masked ones are refused."""
+    refuse_sparse(y, name)
+    refuse_masked(y, name, "leave out sequences without a label, and name steps without one by an ignore_label")
+    return unwrapped_items(y, name)
+
+
+def _may_hold_integers(dtype: Any) -> bool:
+    """Whether values of a type are objects, or integers of pandas or polars, of which NumPy may make floats."""
+    return not isinstance(dtype, np.dtype) or dtype.kind == "O"
 
 
 def _check_class_labels(y: Any) -> None:
@@ -277,7 +305,7 @@ def _check_class_labels(y: Any) -> None:
             f"Sets of labels become rows through MultiLabelBinarizer; a label for each step is RNNSequenceTagger's work"
         )
     for i, item in enumerate(items):
-        if item is None or type(item).__name__ == "NAType" or item != item:
+        if is_missing(item) or item != item:
             raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out sequences without a label")
         if isinstance(item, (float, np.floating)) and np.isinf(item):
             raise SequenceDataError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -134,7 +135,7 @@ def read_documents(X: Any, *, name: str) -> NDArray[Any]:
         raise SequenceDataError(
             f"{name} must be a list, array or Series of documents, in an order, got {type(X).__name__}"
         )
-    items = items_of(_single_column(X, name))
+    items = items_of(_single_column(unwrapped(X, name), name))
     documents = items.tolist() if isinstance(items, np.ndarray) else items
     for i, document in enumerate(documents):
         if not isinstance(document, str):

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
-from sklearn_rnn.data.formats import check_not_masked, items_of, object_array
+from sklearn_rnn.data.conversion import numbers, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.integers import integers_of
 from sklearn_rnn.data.padding import trim
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -171,21 +173,16 @@ def _wrong_shape(x: Array, n: int, n_features: int) -> SequenceDataError:
 
 def _as_array(step: Any) -> Array:
     """A list, tensor, Series or frame as an array."""
-    check_not_masked(step, "step")
-    if hasattr(step, "detach"):
-        step = step.detach().cpu()
+    refuse_sparse(step, "step")
     try:
-        return np.asarray(step)
+        return np.asarray(unwrapped_items(step, "step"))
     except (TypeError, ValueError) as error:
         raise SequenceDataError(f"step must hold as many numbers for each stream: {error}{STEP_BY_STEP}") from error
 
 
 def _as_floats(x: Array) -> Array:
     if x.dtype.kind == "O" and not any(isinstance(value, (str, Mapping)) for value in x.flat):
-        try:
-            return x.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise SequenceDataError(f"step holds what is not a number: {error}") from error
+        return numbers(x, "step")
     if x.dtype.kind not in "biuf":
         first = next(iter(x.flat), None)
         raise SequenceDataError(f"step holds {first!r:.60} (dtype {x.dtype}), but numbers are wanted, as in fit")
@@ -225,9 +222,11 @@ def _tokens(step: Any, n: int) -> list[str]:
 
 def _ids(step: Any, n: int) -> list[int]:
     """The token ids of a step, one for each stream."""
-    items = _items(step, n, "token id")
+    items = _items(unwrapped_items(step, "step"), n, "token id")
     whole = any(getattr(item, "ndim", int(hasattr(item, "__len__"))) for item in items if not isinstance(item, str))
     ids = object_array(items) if whole else np.asarray(items)
+    if ids.dtype.kind == "f":
+        ids = integers_of(items, ids)
     if ids.dtype.kind not in "iu":
         advice = STEP_BY_STEP if whole else ""
         raise SequenceDataError(

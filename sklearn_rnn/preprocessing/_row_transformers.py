@@ -51,4 +51,7 @@ def works_in_place(transformer: Any) -> bool:
 
 def is_one_each(value: Any, n_sequences: int) -> bool:
     """Whether a fit parameter has an entry for each sequence."""
-    return hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict)) and len(value) == n_sequences
+    if not hasattr(value, "__len__") or isinstance(value, (str, bytes, dict)):
+        return False
+    shape = getattr(value, "shape", None)
+    return (shape[0] if shape else len(value)) == n_sequences
