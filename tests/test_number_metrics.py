@@ -343,3 +343,11 @@ def test_regressors_without_quantiles_are_refused(rng):
 def test_levels_of_a_scorer_are_checked(levels):
     with pytest.raises(ValueError, match="between 0 and 1 in rising order"):
         make_pinball_scorer(levels)
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**700])
+def test_scores_of_numbers_whose_squares_are_none(unit, rng):
+    true, pred = rng.normal(size=(2, 20, 2))
+    for score in (sequence_r2_score, sequence_mean_absolute_error, sequence_root_mean_squared_error):
+        due = score(true, pred)
+        assert score(true * unit, pred * unit) == (due if score is sequence_r2_score else due * unit)

@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from test_parameters import differs, fit, recurrences, shows
 from torch import nn
 
-from sklearn_rnn import RNNClassifier, RNNRegressor
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.exceptions import EmbeddingCoverageWarning
 
@@ -299,3 +299,17 @@ def test_ids_have_a_vocabulary_that_can_be_shortened(estimator):
 def test_all_embeddings_are_torchs():
     model = fit_text(RNNClassifier, char_encoder="lstm", casing_features=True)
     assert sum(isinstance(part, nn.Embedding) for part in model.module_.modules()) == 3
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("parameters", [{"min_df": 6}, {"min_df": 0.4}, {"max_features": 3}], ids=str)
+def test_a_weight_is_a_repeat_to_the_vocabulary(estimator, parameters):
+    X, y = text_problem(estimator)
+    times = np.arange(len(X)) % 3 + 1
+    rows = np.repeat(np.arange(len(X)), times)
+    repeated = fit_text(estimator, ([X[i] for i in rows], [y[i] for i in rows]), **parameters)
+    model = small(estimator, embedding_dim=5, **parameters)
+    assert model.fit(X, y, sample_weight=times).vocabulary_ == repeated.vocabulary_
+    if estimator is RNNSequenceTagger:
+        of_steps = [np.full(len(x), float(n)) for x, n in zip(X, times, strict=True)]
+        assert model.fit(X, y, sample_weight=of_steps).vocabulary_ == repeated.vocabulary_

@@ -83,7 +83,7 @@ def test_rows_without_a_target_change_no_bit(scaling, rng):
         ([[np.nan], [np.nan]], [1.0, 1.0], "no target to learn from"),
         ([[1.0, np.nan], [2.0, np.nan]], [1.0, 1.0], "no target of output 1"),
         ([[1.0, np.nan], [2.0, 3.0]], [1.0, 0.0], "no target of output 1"),
-        ([[1e200], [-1e200]], [1.0, 1.0], "too large to be standardised, up to 1.0e[+]200"),
+        ([[1e304], [-1e304]], [1.0, 1.0], "too large to be standardised, up to 1.0e[+]304"),
     ],
 )
 def test_targets_that_teach_nothing_are_refused(target, weight, message):
@@ -94,3 +94,27 @@ def test_targets_that_teach_nothing_are_refused(target, weight, message):
 def test_equal_targets_have_scale_1():
     assert Standard.learn(np.full((3, 1), 7.0), np.ones(3), "standardise").scale == 1
     assert Standard.learn(np.zeros((3, 1)), np.ones(3), "divide").scale == 1
+
+
+@pytest.mark.parametrize("unit", [2.0**-900, 1e-300, 1e-170, 1e150, 1e300])
+@pytest.mark.parametrize("scaling", ["standardise", "divide"])
+def test_the_unit_of_targets_changes_nothing_but_the_scale(unit, scaling, rng):
+    target, weight = rng.gamma(2.0, size=(60, 2)), rng.random(60)
+    due, found = (Standard.learn(y, weight, scaling) for y in (target, target * unit))
+    np.testing.assert_allclose(found.location / unit, due.location, rtol=1e-12)
+    np.testing.assert_allclose(found.scale / unit, due.scale, rtol=1e-12)
+    np.testing.assert_allclose(found.encode(target * unit), due.encode(target), rtol=1e-9, atol=1e-12)
+    if np.frexp(unit)[0] == 0.5:  # a power of 2, of which no bit is lost
+        np.testing.assert_array_equal(found.scale / unit, due.scale)
+
+
+def test_targets_too_small_for_a_scale_are_refused():
+    with pytest.raises(ValueError, match=r"y holds numbers too small to be standardised, up to 2\.0e-310"):
+        Standard.learn(np.array([[1e-310, 5.0], [2e-310, 1.0]]), np.ones(2), "standardise")
+
+
+def test_the_scale_of_a_constant_is_of_its_size():
+    target = np.tile([1e-170, -1e-170, 0.0, 5.0, -0.5], (4, 1))
+    standard = Standard.learn(target, np.ones(4), "standardise")
+    np.testing.assert_array_equal(standard.location, target[0])
+    np.testing.assert_array_equal(standard.scale, [1e-170, 1e-170, 1.0, 1.0, 0.5])

@@ -158,3 +158,16 @@ def test_bad_input():
         fine_tuned(RNNClassifier())
     with pytest.raises(ValueError, match="leave pretrained_embeddings=None"):
         fine_tuned(language_model(), pretrained_embeddings={"good": [1.0]})
+
+
+def test_token_ids_need_no_embedding_dim():
+    ids, y = [[1, 2], [3], [2, 2], [4, 1]] * 2, [0, 1, 0, 1] * 2
+    source = small(RNNClassifier, embedding_dim=3).fit(ids, y)
+    tuned = small(RNNClassifier, pretrained=source).fit(ids, y)
+    assert tuned.input_spec_.kind == "ids"
+    assert tuned.vocabulary_ == source.vocabulary_
+    assert_array_equal(
+        tuned.predict_proba(ids),
+        small(RNNClassifier, pretrained=source, embedding_dim=3).fit(ids, y).predict_proba(ids),
+    )
+    assert small(RNNRegressor, pretrained=FrozenEstimator(source)).fit(ids, y).predict([[9]]).shape == (1,)

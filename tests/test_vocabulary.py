@@ -64,3 +64,25 @@ def test_factors_make_the_values_again(listed):
     distinct, codes = factorize(values)
     assert distinct == sorted(set(listed))
     assert [distinct[code] for code in codes] == listed
+
+
+@given(documents, st.data(), limits, st.one_of(st.none(), st.integers(1, 5)))
+@settings(deadline=None, max_examples=100)
+def test_a_count_of_sequences_is_that_of_repeats(lists, data, min_df, max_features):
+    counts = data.draw(st.lists(st.integers(1, 4), min_size=len(lists), max_size=len(lists)))
+    repeated = [part for part, count in zip(lists, counts, strict=True) for _ in range(count)]
+
+    def learned(lists, counts):
+        try:
+            return learn_vocabulary(container(lists), min_df=min_df, max_features=max_features, counts=counts)
+        except ValueError as error:
+            return str(error)
+
+    assert learned(lists, np.array(counts, dtype=float)) == learned(repeated, None)
+
+
+def test_sequences_that_are_there_in_part_count_as_one_and_by_share():
+    lists, counts = [["a"], ["b"], ["b"], ["c"]], np.array([0.9, 0.2, 0.2, 0.3])
+    assert list(learn_vocabulary(container(lists), counts=counts)) == ["a", "b", "c"]
+    assert list(learn_vocabulary(container(lists), min_df=2, counts=counts)) == ["b"]
+    assert list(learn_vocabulary(container(lists), max_features=1, counts=counts)) == ["a"]

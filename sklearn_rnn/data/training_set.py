@@ -118,6 +118,13 @@ class TrainingSet:
         return replace(spread, weight=np.repeat(self.weight / copies, copies))
 
     @property
+    def counts(self) -> NDArray[np.float64]:
+        """How often each sequence (n_sequences,), none of which is empty, is there: as often as one of its steps."""
+        if self.step_weight is None:
+            return self.weight
+        return self.weight * np.maximum.reduceat(self.step_weight.values, self.step_weight.offsets[:-1])
+
+    @property
     def counted(self) -> bool:
         """Whether all weights are whole numbers, that is, say how often a sample was there."""
         return bool(np.all(self.weight == np.round(self.weight)))

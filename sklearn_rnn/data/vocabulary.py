@@ -35,7 +35,8 @@ def learn_vocabulary(
     max_features : int or None
         The most frequent tokens that are kept.
     counts : array of shape (n_sequences,), optional
-        How often each sequence is there; once by default.
+        How often each sequence is there; once by default. One that is there less than once counts as once where
+        sequences are counted, which leaves a share of what `max_features` compares.
 
     Returns
     -------
@@ -49,7 +50,8 @@ def learn_vocabulary(
         If no token is left.
     """
     rows = np.ones(len(sequences)) if counts is None else counts
-    n_sequences = int(rows.sum())
+    often = np.maximum(rows, 1)
+    n_sequences = int(often.sum())
     fewest = min_df if isinstance(min_df, Integral) else min_df * n_sequences
     most = max_df if isinstance(max_df, Integral) else max_df * n_sequences
     if most < fewest:
@@ -62,7 +64,7 @@ def learn_vocabulary(
     sequence_of = np.repeat(np.arange(len(rows)), sequences.lengths)
     pairs = np.unique(codes * np.int64(len(rows)) + sequence_of)  # each token once a sequence
     token_of, sequence_of_pair = np.divmod(pairs, max(len(rows), 1))
-    n_with = np.bincount(token_of, weights=rows[sequence_of_pair], minlength=len(tokens))
+    n_with = np.bincount(token_of, weights=often[sequence_of_pair], minlength=len(tokens))
     kept = known & (n_with >= fewest) & (n_with <= most)
     if known.any() and not kept.any():
         rare = int(np.sum(known & (n_with < fewest)))

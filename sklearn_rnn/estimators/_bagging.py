@@ -20,8 +20,10 @@ from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
+from sklearn_rnn.estimators._scores import ScoredRegressor
 from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
+from sklearn_rnn.metrics._number_pairs import in_one_scale
 
 
 @documented
@@ -185,7 +187,7 @@ class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
+class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
     """Bagging [bagging]_ of regressors of sequences: the mean predictions of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingRegressor`, which takes 2-D data alone. Samples are drawn as
@@ -280,7 +282,8 @@ class SequenceBaggingRegressor(RegressorMixin, BaseSequenceBagging):
         predicted = self._out_of_bag_predictions(X, len(target), population, draws)
         scored = ~np.isnan(predicted).reshape(len(target), -1).any(axis=1)
         self.oob_prediction_ = predicted
-        self.oob_score_ = float(r2_score(target[scored], predicted[scored], sample_weight=weight[scored]))
+        truth, of_members, _ = in_one_scale(target[scored], predicted[scored])
+        self.oob_score_ = float(r2_score(truth, of_members, sample_weight=weight[scored]))
 
 
 def refuse_other_members(template: Any, wanted: str, others: str) -> None:

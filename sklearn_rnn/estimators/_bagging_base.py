@@ -28,10 +28,11 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_para
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.conversion import unwrapped_items
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.long_tables import explain_mismatch
 from sklearn_rnn.data.row_order import check_order
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
 from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
@@ -114,7 +115,7 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         check_order(X, {"y": y, "sample_weight": sample_weight})
         explain_mismatch(X, y)
-        X = read_arrow(X)
+        X = unwrapped_items(read_arrow(X), "X")
         if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and hasattr(X, "__array__"):
             X = np.asarray(X)
         if isinstance(X, Mapping) and not hasattr(X, "shape"):  # of which scikit-learn would count the names

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.targets import validate_class_labels
+from sklearn_rnn.data.weights import validate_weights
 
 
 class LabelScoreMixin(ClassifierMixin):
@@ -30,6 +31,6 @@ class LabelScoreMixin(ClassifierMixin):
         """
         check_order(X, {"y": y, "sample_weight": sample_weight})
         predicted = self.predict(X)
-        if predicted.ndim == 2:
-            y = validate_class_labels(y, len(predicted))[0]
-        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
+        labels = validate_class_labels(y, len(predicted))[0]
+        weight = None if sample_weight is None else validate_weights(sample_weight, len(predicted))
+        return float(accuracy_score(labels, predicted, sample_weight=weight))

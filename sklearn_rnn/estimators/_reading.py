@@ -16,7 +16,8 @@ from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.data.validation import remember, validate_groups
+from sklearn_rnn.data.validation import remember
+from sklearn_rnn.data.weights import validate_groups
 from sklearn_rnn.estimators._hyperparameters import Hyperparameters
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.exceptions import SequenceDataError
@@ -89,7 +90,7 @@ class ReadingRNN(Hyperparameters):
                 max_features=self.max_features,
                 characters=self.char_encoder is not None,
                 casing=self.casing_features,
-                counts=data.weight if data.counted else None,
+                counts=data.counts,
             )
         if self.encoding_.vocabularies:
             self.vocabulary_ = self.encoding_.vocabulary
@@ -119,7 +120,7 @@ class ReadingRNN(Hyperparameters):
             X,
             None if reset else self.input_spec_,
             dtype=self._stored_dtype,
-            embed=self.embedding_dim is not None,
+            embed=self.embedding_dim is not None or self._takes_over_ids(),
             missing=self.missing,
             padding_value=self.padding_value,
             allow_empty=self._allow_empty,
@@ -128,6 +129,10 @@ class ReadingRNN(Hyperparameters):
         if reset:
             remember(self, replace(spec, max_length=self.max_length, truncate=self.truncate))
         return inputs
+
+    def _takes_over_ids(self) -> bool:
+        """Whether the estimator that is gone on from reads token ids, so that integers are such."""
+        return self.pretrained is not None and PretrainedNetwork(self.pretrained).source.input_spec_.kind == "ids"
 
     def _read_inputs(self, X: Any) -> Inputs:
         """X of a prediction, checked, and cut to `max_length` where a sequence has one target."""

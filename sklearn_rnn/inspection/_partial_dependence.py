@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.inspection._layout import like_input, names_of_features, read_features
 
 

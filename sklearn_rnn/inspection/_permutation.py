@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.inspection._layout import like_input, names_of_features, read_features
 
 

@@ -13,7 +13,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_spellings import read_steps
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, read_step_labels
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.exceptions import SequenceDataError
 
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
-from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
+from sklearn_rnn.data.conversion import numbers, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate, rows_of_cells
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import spread_over_steps
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import plain_weights, validate_weights
 from sklearn_rnn.exceptions import SequenceDataError
 
 Array = NDArray[np.float64]
@@ -71,19 +72,40 @@ def spread_weights(sample_weight: Any, rows: NumberRows) -> Array:
         return np.ones(0)
     if sample_weight is None or rows.offsets is None or not hasattr(sample_weight, "__len__"):
         return validate_weights(sample_weight, n_rows)
+    sample_weight = plain_weights(sample_weight, "sample_weight")
     steps = Sequences(rows.values, rows.offsets)
     return validate_weights(spread_over_steps(sample_weight, steps, name="sample_weight"), n_rows)
 
 
-def mean_of_outputs(score: Callable[..., float], truth: Array, predicted: Array, weight: Array) -> float:
+def mean_of_outputs(
+    score: Callable[..., float], truth: Array, predicted: Array, weight: Array, *, degree: int | None = 0
+) -> float:
     """The mean over outputs (n_rows, n_outputs) of a score of scikit-learn, of the targets that are there and count.
 
-    An output without such a target is left out; NaN if all are.
+    An output without such a target is left out; NaN if all are. The score is of `degree` in its numbers: 0 if it does
+    not depend on their scale, 1 if it is in their units. Then it is computed of numbers divided by a power of 2, which
+    changes no bit but where squares would be too large or too small for floats. None is a score of neither kind.
     """
     there = ~np.isnan(truth) & (weight > 0)[:, None]
     columns = zip(truth.T, predicted.T, there.T, strict=True)
-    scores = [float(score(t[k], p[k], sample_weight=weight[k])) for t, p, k in columns if k.any()]
+    scores = [_score(score, t[k], p[k], weight[k], degree) for t, p, k in columns if k.any()]
     return float(np.mean(scores)) if scores else float("nan")
+
+
+def _score(score: Callable[..., float], truth: Array, predicted: Array, weight: Array, degree: int | None) -> float:
+    if degree is None:
+        return float(score(truth, predicted, sample_weight=weight))
+    truth, predicted, exponent = in_one_scale(truth, predicted)
+    return float(np.ldexp(score(truth, predicted, sample_weight=weight), degree * exponent))
+
+
+def in_one_scale(truth: Array, predicted: Array) -> tuple[Array, Array, NDArray[np.int32]]:
+    """Finite numbers (n_rows, ...) divided by powers of 2, one a column, that make the largest about 1; the exponents.
+
+    No bit of them changes, but where some are too small beside the largest to count.
+    """
+    exponent = np.frexp(np.maximum(np.abs(truth).max(axis=0, initial=0), np.abs(predicted).max(axis=0, initial=0)))[1]
+    return np.ldexp(truth, -exponent), np.ldexp(predicted, -exponent), exponent
 
 
 def _is_per_step(layouts: list[Layout], target: str) -> bool:
@@ -99,10 +121,12 @@ def _unwrapped(y: Any, name: str) -> Any:
     """An array, a list or a container, of a tensor, a frame, a Series or another array-like."""
     if y is None:
         raise ValueError(f"requires {name} to be passed, but it is None")
-    if isinstance(y, (Sequences, np.ndarray, list, tuple)):
+    if isinstance(y, Sequences):
         return y
-    if hasattr(y, "detach"):
-        return y.detach().cpu().numpy()
+    refuse_sparse(y, name)
+    y = rows_of_cells(unwrapped_items(y, name))
+    if isinstance(y, (np.ndarray, list, tuple)):
+        return y
     if is_table(y):
         return y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
     if isinstance(y, (str, bytes)) or not (hasattr(y, "__len__") or hasattr(y, "__array__")):
@@ -126,9 +150,14 @@ def _read(y: Any, name: str, per_step: bool) -> NumberRows:
     if not per_step:
         if isinstance(y, Sequences):
             raise SequenceDataError(f"{name} holds numbers for each step, wanted one number or row for each sequence")
-        values = check_array(
-            y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=True, ensure_all_finite="allow-nan"
-        )
+        y = numbers(y, name, wanted="one number, or one row of numbers, for each sequence")
+        try:
+            with np.errstate(invalid="ignore"):  # a sum of very large numbers is none
+                values = check_array(
+                    y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=True, ensure_all_finite="allow-nan"
+                )
+        except ValueError as error:
+            raise SequenceDataError(str(error)) from error
         if values.ndim > 2:
             raise SequenceDataError(
                 f"{name} must have shape (n_sequences,) or (n_sequences, n_outputs), got {values.shape}: "
@@ -137,8 +166,8 @@ def _read(y: Any, name: str, per_step: bool) -> NumberRows:
         return NumberRows(values.reshape(len(values), -1), None)
     sequences = as_sequences(y, name=name)
     try:
-        values = sequences.values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        values = np.asarray(numbers(sequences.values, name), dtype=np.float64)
+    except ValueError as error:
         raise SequenceDataError(f"{name} must hold numbers: {error}") from error
     rows = NumberRows(values.reshape(len(values), sequences.n_features), sequences.offsets)
     if np.isinf(values).any():

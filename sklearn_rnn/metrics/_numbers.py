@@ -47,7 +47,7 @@ def sequence_r2_score(
     >>> sequence_r2_score([[1.0, 2.0, np.nan], [3.0]], [[1.0, 2.5, 7.0], [3.0]])
     0.875
     """
-    return _mean_of_outputs(r2_score, y_true, y_pred, sample_weight, target)
+    return _mean_of_outputs(r2_score, y_true, y_pred, sample_weight, target, degree=0)
 
 
 def sequence_mean_absolute_error(
@@ -183,12 +183,12 @@ def sequence_mean_log_likelihood(
     def average(values: NDArray[Any], _: NDArray[Any], *, sample_weight: NDArray[Any]) -> float:
         return float(np.average(values, weights=sample_weight))
 
-    return mean_of_outputs(average, rows.values, rows.values, weight)
+    return mean_of_outputs(average, rows.values, rows.values, weight, degree=None)
 
 
 def _mean_of_outputs(
-    score: Callable[..., float], y_true: Any, y_pred: Any, sample_weight: ArrayLike | None, target: str
+    score: Callable[..., float], y_true: Any, y_pred: Any, sample_weight: ArrayLike | None, target: str, degree: int = 1
 ) -> float:
     """As :func:`mean_of_outputs`, of numbers in any format."""
     true, pred = paired_numbers(y_true, y_pred, target=target)
-    return mean_of_outputs(score, true.values, pred.values, spread_weights(sample_weight, true))
+    return mean_of_outputs(score, true.values, pred.values, spread_weights(sample_weight, true), degree=degree)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sklearn_rnn.data.targets import labelled_steps
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.metrics._labels import paired_labels
 from sklearn_rnn.metrics._tag_labels import warn_of_other_tags
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_rnn.data.tag_contrast import contrast_of
 from sklearn_rnn.data.tag_schemes import COMMON_FIRST, MODES, SCHEMES, SpanTable, closest_scheme, span_table
 from sklearn_rnn.data.tag_steps import TagSteps, check_tags
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics._labels import paired_tags
 

@@ -15,7 +15,7 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import is_nested, validate_step_weights
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.data.validation import validate_weights
+from sklearn_rnn.data.weights import plain_weights, validate_weights
 from sklearn_rnn.networks.heads import Head, HeadSpec
 from sklearn_rnn.networks.losses import Loss, LossSettings
 
@@ -38,6 +38,7 @@ class Target(ABC):
         ValueError
             If they do not fit, are negative, not finite, or all 0.
         """
+        sample_weight = None if sample_weight is None else plain_weights(sample_weight, name)
         if self.alignment == "step" and sample_weight is not None:
             of_steps = validate_step_weights(sample_weight, inputs, name=name)
             if of_steps is not None:

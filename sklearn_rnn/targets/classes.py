@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.metrics import accuracy_score
 
+from sklearn_rnn.data.integers import distinct_labels
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.data.weights import LARGEST, SMALLEST, scaled
 from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.networks.heads import HeadSpec, PooledHeadSpec
 from sklearn_rnn.networks.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY, Loss, LossSettings
@@ -43,7 +45,7 @@ class Classes(Target):
     classes: NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
-        self.classes = np.unique(whole.target if classes is None else np.asarray(classes))
+        self.classes = np.unique(whole.target) if classes is None else distinct_labels(classes)
         if len(self.classes) < 2:
             raise ValueError(
                 f"y holds only 1 class, {self.classes.tolist()[0]!r}, among the sequences of positive weight: a "
@@ -57,7 +59,7 @@ class Classes(Target):
         if labels.ndim != 1:
             raise ValueError(f"y has shape {labels.shape}, wanted one label a sequence as seen at first")
         refuse_unknown_classes(labels, self.classes)
-        codes = np.searchsorted(self.classes, labels)
+        codes = np.searchsorted(self.classes, labels.astype(self.classes.dtype))  # else both may become floats
         return codes if len(self.classes) > 2 else codes[:, None].astype(np.float64)
 
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
@@ -105,7 +107,7 @@ class Classes(Target):
     def _class_factors(self, class_weight: dict[Any, float] | str, data: TrainingSet) -> NDArray[np.float64]:
         """What the weight of each encoded sequence (n_sequences,) is multiplied with."""
         codes = data.target.astype(np.int64).reshape(-1)
-        return class_weight_vector(class_weight, self.classes, codes, data.weight)[codes]
+        return scaled(class_weight_vector(class_weight, self.classes, codes, data.weight))[codes]
 
 
 @dataclass
@@ -150,11 +152,22 @@ class LabelSets(Classes):
         codes = data.target.astype(np.int64)
         if isinstance(class_weight, dict):
             vector = class_weight_vector(class_weight, self.classes, np.empty(0, np.int64), np.empty(0))
-            return np.where(codes > 0, vector, 1.0).prod(axis=1)
+            return _products(np.where(codes > 0, vector, 1.0))
         factors = np.ones(len(data))
         for column in codes.T:
             factors *= class_weight_vector(class_weight, np.arange(2), column, data.weight)[column]
         return factors
+
+
+def _products(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The products of rows (n, n_labels), up to a common factor where they are too large or too small for floats."""
+    with np.errstate(over="ignore", under="ignore"):
+        products: NDArray[np.float64] = factors.prod(axis=1)
+    if np.all(products <= LARGEST) and np.all((products >= SMALLEST) | (factors == 0).any(axis=1)):
+        return products
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(factors).sum(axis=1)
+    return np.exp(logarithms - logarithms.max())
 
 
 def class_target(labels: NDArray[Any], fitted: Classes | None) -> Classes:
@@ -175,5 +188,5 @@ def class_target(labels: NDArray[Any], fitted: Classes | None) -> Classes:
 
 def check_classes(classes: Any, known: NDArray[Any]) -> None:
     """Raise ValueError unless `classes`, as a call gives them, are None or those that are `known`."""
-    if classes is not None and not np.array_equal(np.unique(np.asarray(classes)), known):
+    if classes is not None and not np.array_equal(distinct_labels(classes), known):
         raise ValueError(f"classes={classes!r} differs from the classes of the first call, {known.tolist()!r}")

@@ -144,7 +144,9 @@ class NumberLoss:
 
     def std(self, outputs: NDArray[Any], standard: Standard) -> Array:
         """The standard deviations (n, n_targets) of the predicted distributions."""
-        return np.asarray(self._distribution(outputs, standard, "standard deviation").std(), dtype=np.float64)
+        unit = replace(standard, location=np.zeros_like(standard.location), scale=np.ones_like(standard.scale))
+        deviation = self._distribution(outputs, unit, "standard deviation").std()  # SciPy squares the scale
+        return np.asarray(deviation, dtype=np.float64) * standard.scale
 
     def quantiles(self, outputs: NDArray[Any], standard: Standard, levels: ArrayLike | None = None) -> Array:
         """Quantiles that never cross.

@@ -18,7 +18,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.step_shapes import warn_of_output_columns
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.metrics._number_pairs import mean_of_outputs
+from sklearn_rnn.metrics._number_pairs import in_one_scale, mean_of_outputs
 from sklearn_rnn.networks.heads import HeadSpec, PooledHeadSpec, StepHeadSpec
 from sklearn_rnn.networks.losses import Loss, LossSettings, loss_of_numbers
 from sklearn_rnn.targets.base import Target, sequences_with, step_weights
@@ -26,6 +26,9 @@ from sklearn_rnn.targets.number_losses import NumberLoss, number_loss
 from sklearn_rnn.targets.standard import Standard
 
 Array = NDArray[np.float64]
+
+LARGEST = 1e18
+"""The largest number on the scale of training, whose square a network can compute with."""
 
 
 @dataclass
@@ -90,6 +93,7 @@ class Numbers(Target):
 
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
         shares = _share_present(data.target)
+        _refuse_beyond(data.target, data.weight)
         return replace(data, weight=data.weight * (len(data) / (data.weight * shares).sum()))
 
     def head(self) -> HeadSpec:
@@ -217,6 +221,7 @@ class StepNumbers(Numbers):
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
         shares = _share_present(data.target.values)
         weight = step_weights(data, shares > 0)
+        _refuse_beyond(data.target.values, weight)
         total = (weight * shares).sum()
         if total == 0:
             raise ValueError("no step has both a target and a weight: every number of y is NaN, or has weight 0")
@@ -279,6 +284,7 @@ def read_numbers(
 def masked_r2(truth: Array, predicted: Array, weight: Array) -> float:
     """R2 of the numbers that are there, the mean over outputs (n, n_outputs); NaN if none is there."""
     if not np.isnan(truth).any():
+        truth, predicted, _ = in_one_scale(truth, predicted)
         return float(r2_score(truth, predicted, sample_weight=weight))
     return mean_of_outputs(r2_score, truth, predicted, weight)
 
@@ -286,3 +292,13 @@ def masked_r2(truth: Array, predicted: Array, weight: Array) -> float:
 def _share_present(rows: Array) -> Array:
     """The share (n,) of the numbers of each row (n, n_targets) that are there."""
     return 1 - np.isnan(rows).mean(axis=1)
+
+
+def _refuse_beyond(rows: Array, weight: Array) -> None:
+    """Raise if encoded `rows` (n, n_targets) with a weight hold numbers that a network cannot compute with."""
+    largest = np.nanmax(np.abs(rows), axis=1, initial=0)[weight > 0].max(initial=0)
+    if largest > LARGEST:
+        raise SequenceDataError(
+            f"y holds a number {largest:.1e} times as large as the scale that was learned of those of fit: give y in "
+            f"one unit"
+        )

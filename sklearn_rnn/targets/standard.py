@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+LARGEST, SMALLEST = 1e303, 1e-303
+"""What the largest target may be: predictions that are some times larger are finite, and rounding leaves something."""
+
 Scaling = Literal["standardise", "divide", "none"]
 
 
@@ -43,12 +46,13 @@ class Standard:
         Raises
         ------
         ValueError
-            If an output has no target at all, or if targets are too large for their squares.
+            If an output has no target at all, or if targets are too large.
         """
         mean, deviation = _moments(np.asarray(target, dtype=np.float64), weight)
         location, scale = np.zeros(len(mean)), np.ones(len(mean))
         if scaling == "standardise":
-            location, scale = mean, np.where(deviation > 0, deviation, 1.0)
+            of_constant = np.where(mean == 0, 1.0, np.minimum(np.abs(mean), 1.0))  # what is learned of it stays near it
+            location, scale = mean, np.where(deviation > 0, deviation, of_constant)
         elif scaling == "divide":
             scale = np.where(mean > 0, mean, 1.0)
         bias = None if first_bias is None else first_bias((mean - location) / scale)
@@ -85,15 +89,24 @@ def _moments(target: Array, weight: Array) -> tuple[Array, Array]:
 
 
 def _complete_moments(target: Array, weight: Array) -> tuple[Array, Array]:
-    """As :func:`_moments`, of targets none of which is NaN."""
+    """As :func:`_moments`, of targets none of which is NaN.
+
+    Squares of very small or large numbers are no floats: the rows are divided by a power of 2, which changes no bit of
+    others.
+    """
     rows, weight = _distinct_rows(target, weight)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = np.average(rows, axis=0, weights=weight)
-        deviation = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight))
-    if not np.all(np.isfinite(deviation)):
-        largest = np.abs(rows).max()
-        raise ValueError(f"y holds numbers too large to be standardised, up to {largest:.1e}: give a larger unit")
-    return mean, deviation
+    largest = np.abs(rows).max(axis=0)
+    if np.any(largest > LARGEST):
+        raise ValueError(f"y holds numbers too large to be standardised, up to {largest.max():.1e}: give a larger unit")
+    if np.any((largest < SMALLEST) & (largest > 0)):
+        raise ValueError(
+            f"y holds numbers too small to be standardised, up to {largest[largest > 0].min():.1e}: give a smaller unit"
+        )
+    exponent = np.frexp(largest)[1]
+    rows = np.ldexp(rows, -exponent)
+    mean = np.average(rows, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=weight))
+    return np.ldexp(mean, exponent), np.ldexp(deviation, exponent)
 
 
 def _distinct_rows(target: Array, weight: Array) -> tuple[Array, Array]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.formats import is_text
+from sklearn_rnn.data.integers import distinct_labels
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_contrast import contrast_of
 from sklearn_rnn.data.tag_reading import recognise_spelling
@@ -21,6 +22,7 @@ from sklearn_rnn.data.tag_spellings import PLAIN
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, warn_unseen_labels
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.data.weights import scaled
 from sklearn_rnn.data.windows import Windows
 from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics._flat import share_of_right
@@ -104,7 +106,7 @@ class Tags(Target):
         self.codec = TagCodec.learn(
             tags,
             labelled,
-            classes=None if classes is None else np.unique(self.codec.spelling.read_all(np.asarray(classes))),
+            classes=None if classes is None else np.unique(self.codec.spelling.read_all(distinct_labels(classes))),
             tag_scheme=self.tag_scheme,
             train_scheme=self.train_scheme,
             constrain=self.constrain_transitions,
@@ -184,7 +186,7 @@ class Tags(Target):
         weight = step_weights(data, labelled)
         if training and self.class_weight is not None:
             of_step = self.codec.class_codes(data.target.with_values(codes))[labelled]
-            vector = class_weight_vector(self.class_weight, self.codec.names, of_step, weight[labelled])
+            vector = scaled(class_weight_vector(self.class_weight, self.codec.names, of_step, weight[labelled]))
             weight[labelled] *= vector[of_step]
         if not weight.any():
             raise ValueError(

@@ -1,0 +1,38 @@
+"""The score of bagged regressors, of targets and weights that are checked as those of ``fit`` are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+
+from sklearn_rnn.data.number_targets import validate_numbers
+from sklearn_rnn.data.weights import validate_weights
+from sklearn_rnn.metrics._number_pairs import in_one_scale
+
+
+class ScoredRegressor(RegressorMixin):
+    """A regressor of scikit-learn whose score reads y and weights itself."""
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The coefficient of determination R2 of the predictions.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+        sample_weight : array-like of shape (n_sequences,), optional
+
+        Returns
+        -------
+        score : float
+            The mean over outputs.
+        """
+        predicted = self.predict(X)
+        truth = validate_numbers(y, len(predicted))
+        weight = None if sample_weight is None else validate_weights(sample_weight, len(predicted))
+        if truth.shape == predicted.shape:  # r2_score names shapes that differ
+            truth, predicted, _ = in_one_scale(truth, predicted)
+        return float(r2_score(truth, predicted, sample_weight=weight))
