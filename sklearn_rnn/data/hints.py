@@ -10,7 +10,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from sklearn_rnn.data.collection import Collection
-from sklearn_rnn.data.formats import WANTED, is_sparse, is_table, is_text
+from sklearn_rnn.data.conversion import is_sparse
+from sklearn_rnn.data.formats import WANTED, is_table, is_text
 from sklearn_rnn.data.validation import WORDS, InputSpec
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 

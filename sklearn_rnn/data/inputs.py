@@ -11,9 +11,9 @@ import numpy as np
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.constant_ends import warn_if_padded
-from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import as_sequences, is_text, rows_of_cells
+from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
 from sklearn_rnn.data.padding import trim

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.conversion import floats, refuse_masked, refuse_sparse, unwrapped_items
 from sklearn_rnn.data.features import spread_vectors
 from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array, rows_of_cells
+from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
 from sklearn_rnn.data.validation import InputSpec, Kind, check_alike

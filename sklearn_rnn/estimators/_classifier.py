@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.formats import is_sparse
+from sklearn_rnn.data.conversion import is_sparse
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
