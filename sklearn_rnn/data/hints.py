@@ -13,7 +13,7 @@ from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.conversion import is_sparse
 from sklearn_rnn.data.formats import WANTED, is_table, is_text
 from sklearn_rnn.data.validation import WORDS, InputSpec
-from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning, SequenceTypeError
 
 Door = TypeVar("Door", bound=Callable[..., Any])
 
@@ -32,7 +32,7 @@ def hints_at_one_sequence(read: Door) -> Door:
             inputs = read(X, spec, **options)
         except (TypeError, ValueError) as error:
             if is_sparse(X):
-                raise TypeError(
+                raise SequenceTypeError(
                     f"{error} Counts of words know no order: SequenceTokenizer() takes the place of CountVectorizer "
                     f"and TfidfVectorizer"
                 ) from error
