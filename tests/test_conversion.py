@@ -297,15 +297,19 @@ def test_an_array_of_rows():
     for place in np.ndindex(rows.shape):
         lists[place], dicts[place] = BLOCK[place].tolist(), {"a": BLOCK[place][0], "b": BLOCK[place][1]}
     X = BLOCK.reshape(-1, 2)
-    for form in (rows, lists, list(rows), [list(row) for row in rows]):
+    seen = read(BLOCK, dtype="float64")[1]
+    for form in (rows, lists):
+        assert_array_equal(read(form, seen, dtype="float64")[0].values, X)
+    for form in (list(rows), [list(row) for row in rows]):
         assert_array_equal(read(form, dtype="float64")[0].values, X)
         assert_array_equal(PerStep(StandardScaler()).fit(form).transformer_.mean_, X.mean(axis=0))
+    for form in (rows, lists, list(rows), [list(row) for row in rows]):
         assert small(RNNRegressor).fit(BLOCK, form).target_alignment_ == "step"
         assert sequence_r2_score(form, BLOCK) == 1
     assert_array_equal(read(dicts, dtype="float64")[0].inputs["<numbers>"].values, X)
     rows[3, 2] = np.zeros(3)
     with pytest.raises(SequenceDataError, match=r"X\[3\] is not a rectangular array"):
-        read(rows)
+        read(list(rows))
 
 
 def test_labels_in_lists_of_tensors():

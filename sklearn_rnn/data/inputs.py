@@ -10,9 +10,10 @@ import numpy as np
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.cells import read_cells
 from sklearn_rnn.data.constant_ends import warn_if_padded
 from sklearn_rnn.data.conversion import unwrapped
-from sklearn_rnn.data.formats import as_sequences, is_text, rows_of_cells
+from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.missing import carry_forward
 from sklearn_rnn.data.numeric import as_numbers, warn_if_swapped
@@ -78,7 +79,7 @@ def read(
     SequenceDataError, ValueError, TypeError
         What came, in which input, where, and what was wanted.
     """
-    X = rows_of_cells(unwrapped(read_arrow(X, name=name), name))
+    X = read_cells(unwrapped(read_arrow(X, name=name), name), spec, name)
     aligned = read_aligned(X, name=name)
     if aligned is None and spec is not None and spec.kind == "aligned":
         aligned = _aligned_without_steps(X, spec, name)

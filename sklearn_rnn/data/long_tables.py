@@ -128,7 +128,7 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
 
 def _columns(X: Any, rows: int | None = ROWS) -> Columns | None:
     """The columns of a frame or a 2-D array, as far as they are looked at; None of anything else."""
-    shape: tuple[int, ...] = getattr(X, "shape", ())
+    shape: tuple[int, ...] = () if getattr(X, "is_nested", False) else getattr(X, "shape", ())
     if len(shape) != 2 or isinstance(X, Collection) or not 2 <= shape[1] <= COLUMNS or shape[0] < FEWEST_ROWS:
         return None
     if isinstance(X, np.ndarray):

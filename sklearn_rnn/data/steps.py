@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.cells import read_cells
 from sklearn_rnn.data.conversion import floats, refuse_masked, refuse_sparse, unwrapped_items
 from sklearn_rnn.data.features import spread_vectors
-from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array, rows_of_cells
+from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array
 from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
@@ -62,7 +63,7 @@ def read_steps(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    X = rows_of_cells(plain(read_arrow(X, name=name), name))
+    X = read_cells(plain(read_arrow(X, name=name), name), spec, name)
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

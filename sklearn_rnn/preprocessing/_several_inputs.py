@@ -9,6 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.aligned import AlignedSequences, has_columns_of_sequences, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.cells import read_cells
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.long_tables import explain_mismatch
 from sklearn_rnn.data.row_order import check_order
@@ -96,7 +98,7 @@ def read_several(X: Any, named: Any, spec: InputSpec | None, *, reader: str) -> 
     SequenceDataError
         If inputs are named, or were there in ``fit``, and X has one input a step, or the other way round.
     """
-    X = read_arrow(X)
+    X = read_cells(unwrapped(read_arrow(X), "X"), spec, "X")
     refuse_static(X, "X")
     mapping = isinstance(X, Mapping) and not hasattr(X, "shape")
     several = isinstance(X, AlignedSequences) or mapping or has_columns_of_sequences(X)
