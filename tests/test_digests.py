@@ -217,7 +217,7 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.parametrize("items", EQUAL, ids=str)
+@pytest.mark.parametrize("items", EQUAL, ids=lambda items: type(items[0]).__name__)
 def test_equal_content(items):
     assert len({content(item) for item in items}) == 1
 
