@@ -44,7 +44,8 @@ def read_cells(X: Any, spec: InputSpec | None, name: str) -> Any:
         raise SequenceDataError(
             f"{name} is an object array of shape {X.shape} with {length} numbers in each cell, which may be "
             f"{n_columns} inputs of {length} steps, or {n_columns} steps of {length} features. Several inputs are a "
-            f"dict or a DataFrame of them, which a ColumnTransformer with set_output(transform='pandas') hands on; steps are numpy.array({name}.tolist())"
+            f"dict or a DataFrame of them, which a ColumnTransformer with set_output(transform='pandas') hands on; "
+            f"steps are numpy.array({name}.tolist())"
         )
     return AlignedSequences(columns_of(X), name=name) if spec.kind == "aligned" else rows_of_cells(X)
 
