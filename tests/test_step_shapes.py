@@ -90,6 +90,25 @@ def test_numbers_of_steps_for_a_regressor(inputs):
     model.score(inputs, y)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda steps: steps, "6 outputs of a whole sequence. Set target='step'"),
+        (lambda steps: (steps > 0).astype(int), "6 labels of a whole sequence. .*RNNSequenceTagger"),
+    ],
+)
+def test_values_of_padded_steps(make, words):
+    padded = X.copy()
+    for i, sequence in enumerate(padded):
+        sequence[2 + i % 4 :] = 0
+    estimator = RNNRegressor if "outputs" in words else RNNClassifier
+    with pytest.warns(SequenceDataWarning, match=words) as record:
+        small(estimator, max_epochs=1, padding_value=0).fit(padded, make(X[:, :, 0]))
+    assert len(record) == 1
+    with pytest.raises(SequenceDataError, match=r"each sequence 6 steps: .* is what RNNSequenceTagger fits"):
+        small(RNNClassifier, padding_value=0).fit(padded, STEPS)
+
+
 def test_numbers_that_are_said_to_be_some():
     y = X[:, :, 0].cumsum(axis=1)
     with warnings.catch_warnings():

@@ -60,6 +60,15 @@ def test_several_inputs():
     assert trimmed.lengths.tolist() == [1, 2]
 
 
+def test_the_index_of_a_series_stays():
+    X = pd.Series([np.array([[1.0], [0.0]]), np.array([[2.0], [3.0]])], index=["b", "a"])
+    y = pd.Series([0.0, 1.0], index=["a", "b"])
+    trimmed = trim_padding(X, 0)
+    assert trimmed.ids.tolist() == ["b", "a"]
+    with pytest.raises(SequenceDataError, match="y is in another order than X"):
+        RNNRegressor(max_epochs=1).fit(trimmed, y)
+
+
 def test_before_a_scaler_in_a_pipeline():
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 2)) for n in (3, 1, 4, 2)]

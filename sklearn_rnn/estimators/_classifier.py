@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.conversion import is_sparse
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.padding import lengths_given
 from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._docs import documented
@@ -168,9 +169,10 @@ class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
                 )
 
     def _read_target(self, y: Any, inputs: Inputs, fitted: Classes | None) -> tuple[Classes, Any]:
-        labels, kind = validate_class_labels(y, len(inputs), inputs.lengths)
+        lengths = lengths_given(inputs)
+        labels, kind = validate_class_labels(y, len(inputs), lengths)
         if fitted is None and kind == "multilabel" and not is_sparse(y):
-            warn_of_label_columns(labels.shape, inputs.lengths)
+            warn_of_label_columns(labels.shape, lengths)
         target = replace(
             class_target(labels, fitted),
             class_weight=self.class_weight,

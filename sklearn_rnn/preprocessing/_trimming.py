@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.padding import Trimming, trim, with_padding
+from sklearn_rnn.data.row_order import ids_of_index
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import read_steps
 from sklearn_rnn.data.targets import check_count
@@ -64,10 +65,17 @@ def trim_padding(X: Any, value: Any = np.nan, *, y: Any = None, lengths: ArrayLi
     (array([7, 3]), ['B', 'O'])
     """
     aligned = read_aligned(X)
-    inputs: Any = read_steps(X)[0] if aligned is None else aligned
+    inputs: Any = _with_ids(read_steps(X)[0], X) if aligned is None else aligned
     trimmed = trim(inputs, value, parameter="value") if lengths is None else _first_steps(inputs, lengths)
     trimming, trimmed.trimming = trimmed.trimming, None
     return trimmed if y is None else (trimmed, _cut(y, inputs, trimmed, trimming))
+
+
+def _with_ids(sequences: Sequences, X: Any) -> Sequences:
+    """`sequences`, which know the index of the X that they were read from."""
+    if sequences is not X:
+        sequences.ids = ids_of_index(X)
+    return sequences
 
 
 def _first_steps(inputs: Any, lengths: ArrayLike) -> Any:

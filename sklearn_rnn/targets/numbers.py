@@ -14,6 +14,7 @@ from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import belongs_to_steps, plain_numbers, validate_numbers, validate_step_numbers
+from sklearn_rnn.data.padding import lengths_given
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.step_shapes import warn_of_output_columns
 from sklearn_rnn.data.training_set import TrainingSet
@@ -276,7 +277,7 @@ def read_numbers(
         return target, target.checked(numbers)
     labels = validate_numbers(y, len(inputs), allow_nan=True)
     if aligned == "auto":
-        warn_of_output_columns(labels.shape, inputs.lengths)
+        warn_of_output_columns(labels.shape, lengths_given(inputs))
     target = Numbers(loss, flat=labels.ndim == 1)
     return target, target.checked(labels)
 
