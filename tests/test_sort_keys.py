@@ -26,6 +26,7 @@ def read(keys):
         (["2024-1-9", "2024-1-10"], "sorts '2024-1-10' before '2024-1-9'"),
         (["31/12/2023", "01/01/2024"], "looks like dates, such as '01/01/2024'.*to_datetime"),
         (["Jan 3, 2024", "Feb 1, 2024"], "looks like dates"),
+        (pd.Categorical(["1", "2", "10"]), "sorts '10' before '2'.*astype"),
     ],
 )
 def test_text_in_another_order_than_it_was_meant(keys, message):
@@ -45,9 +46,19 @@ def test_text_in_another_order_than_it_was_meant(keys, message):
         ["5"],
         [1, 2, 10],
         pd.Categorical(["1", "2", "10"], categories=["1", "2", "10"]),
+        pd.Categorical(["10", "2", "1"], categories=["10", "2", "1"], ordered=True),
+        pd.Categorical(["2/1/24", "1/2/24"], categories=["2/1/24", "1/2/24"]),
     ],
 )
 def test_what_is_in_order_is_not_warned_of(keys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read(keys).lengths.tolist() == [len(keys)]
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_categories_are_sorted_as_pandas_sorts_them(ordered):
+    days = pd.Categorical(["wed", "mon", "tue"], categories=["mon", "tue", "wed"], ordered=ordered)
+    frame = pd.DataFrame({"id": "a", "step": days, "value": [3.0, 1.0, 2.0]})
+    sequences = sequences_from_frame(frame, id="id", sort_by="step", columns="value")
+    assert sequences.values.ravel().tolist() == frame.sort_values("step")["value"].tolist() == [1, 2, 3]

@@ -55,11 +55,22 @@ def order_codes(frame: nw.DataFrame[Any], name: str) -> NDArray[Any]:
     """Numbers (n_rows,) in the order of a column of sort keys, equal for equal keys."""
     column = key_column(frame, name, "sort_by")
     if isinstance(column.dtype, (nw.Enum, nw.Categorical)):
-        return np.asarray(column.rank("dense").to_numpy())
+        codes = _codes_of_categories(column)
+        entries = column.cast(nw.String).to_numpy()[np.unique(codes, return_index=True)[1]]
+        if column.dtype == nw.Categorical and list(entries) == sorted(entries):  # nobody gave them another order
+            warn_of_text_order(entries, name)
+        return codes
     values, codes = distinct(column)
     if column.dtype == nw.String:
         warn_of_text_order(values, name)
     return codes
+
+
+def _codes_of_categories(column: nw.Series[Any]) -> NDArray[Any]:
+    """Numbers (n_rows,) in the order that sorting gives categories; pandas ranks unordered ones as text instead."""
+    categories = getattr(column.to_native(), "cat", None)
+    codes = getattr(categories, "codes", None)
+    return np.asarray(column.rank("dense").to_numpy() if codes is None else codes)
 
 
 def holds_text(column: nw.Series[Any]) -> bool:
