@@ -22,6 +22,7 @@ from sklearn_rnn import (
     Sequences,
 )
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.exceptions import SequenceDataError
 
 X, y = problem(RNNClassifier)
 _, numbers = problem(RNNRegressor)
@@ -199,6 +200,16 @@ def test_copies_of_a_sequence_are_never_on_both_sides():
     fitted = bagging(n_estimators=8, max_samples=0.5, oob_score=True).fit(X * 2, np.tile(y, 2))
     first, second = np.split(fitted.oob_decision_function_, 2)
     np.testing.assert_allclose(first, second)
+
+
+def test_numbers_of_steps_that_have_no_mean():
+    padded = np.random.default_rng(0).normal(size=(12, 6, 1))
+    for i, sequence in enumerate(padded):
+        sequence[3 + i % 3 :] = 0
+    member = small(RNNRegressor, target="step", padding_value=0)
+    bag = SequenceBaggingRegressor(member, n_estimators=2, random_state=0).fit(padded, padded[:, :, 0])
+    with pytest.raises(SequenceDataError, match="steps of sequences of unequal lengths, of which bagging has no mean"):
+        bag.predict(padded)
 
 
 def test_out_of_bag_of_a_regressor_and_of_too_few_members():

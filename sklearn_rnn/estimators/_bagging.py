@@ -22,6 +22,7 @@ from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._scores import ScoredRegressor
 from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
+from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.metrics._number_pairs import in_one_scale
 
 
@@ -265,7 +266,13 @@ class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
         return super().score(X, y, sample_weight=sample_weight)
 
     def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
-        return np.asarray(member.predict(X), dtype=np.float64)
+        predicted = member.predict(X)
+        if isinstance(predicted, np.ndarray) and predicted.dtype.kind == "O":
+            raise SequenceDataError(
+                "The members predict numbers for steps of sequences of unequal lengths, of which bagging has no mean. "
+                "Fit RNNRegressor to them, or to y of shape (n_sequences,) or (n_sequences, n_outputs)"
+            )
+        return np.asarray(predicted, dtype=np.float64)
 
     def _default_estimator(self) -> RNNRegressor:
         return RNNRegressor()
