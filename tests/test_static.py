@@ -121,3 +121,11 @@ def test_what_is_not_static(X, static, message):
 def test_documents_are_not_taken_for_labels():
     with pytest.raises(SequenceDataError, match="SequenceTokenizer"):
         NET.fit({"labs": AS_DICT["labs"], "text": ["a good film"] * 20}, Y)
+
+
+def test_single_values_in_another_order_are_refused():
+    index = [f"p{i}" for i in range(20)]
+    labs, age = FRAME["labs"].set_axis(index), FRAME["age"].set_axis(index)
+    with pytest.raises(SequenceDataError, match=r"X\['age'\] is in another order than X\['labs'\].*X\['labs'\].index"):
+        repeat_static({"labs": labs, "age": age[::-1]})
+    assert repeat_static({"labs": labs, "age": age})[3]["age"][0, 0] == age.iloc[3]

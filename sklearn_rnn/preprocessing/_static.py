@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.formats import is_text, items_of
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.static_inputs import columns_of, static_names
 from sklearn_rnn.exceptions import SequenceDataError
@@ -67,6 +68,8 @@ def repeat_static(X: Any, static: str | list[str] | None = None) -> AlignedSeque
             f"single values: {found} in the columns {list(columns)}"
         )
     sequences = AlignedSequences({name: column for name, column in columns.items() if name not in names})
+    first = next(iter(sequences.inputs))
+    check_order(columns[first], {f"X[{name!r}]": columns[name] for name in names}, name=f"X[{first!r}]")
     inputs = {
         name: _repeated(column, sequences, name) if name in names else sequences.inputs[name]
         for name, column in columns.items()
