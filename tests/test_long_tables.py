@@ -1,14 +1,17 @@
 """Long frames that are given as tables, and tables that are none."""
 
+import itertools
 import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -129,11 +132,32 @@ def test_a_target_for_each_id(model):
         model.fit(LONG, y)
 
 
+def test_a_target_for_each_id_with_an_index_of_ids():
+    y = pd.Series(ONE_AN_ID, index=pd.Index(pd.unique(LONG["user"]), name="user"))
+    for X, call in (
+        (LONG, r"\(X, id='user', sort"),
+        (LONG.set_index("user"), r"\(X\.reset_index\(\), id='user', sort"),
+    ):
+        for target in (y, ONE_AN_ID):
+            with pytest.raises(SequenceDataError, match=f"has 80 rows, y has 20.* sequences_from_frame{call}"):
+                NET.fit(X, target)
+
+
 def test_a_target_for_each_id_of_an_array():
     with pytest.raises(SequenceDataError, match=r"The column 0 of X has 20 distinct values"):
         explain_mismatch(LONG.to_numpy(), ONE_AN_ID)
     explain_mismatch(LONG.to_numpy(), [0] * 17)
     explain_mismatch(rng.integers(0, 5, (80, 12)), [0] * 5)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.parametrize("layout", [torch.strided, torch.jagged])
+def test_nested_tensors_have_no_shape_to_look_at(layout):
+    rows = [torch.tensor(x[: 1 + i % 3]) for i, x in enumerate(LONG.to_numpy().reshape(20, 4, -1))]
+    X = torch.nested.nested_tensor(rows, layout=layout)
+    small = RNNClassifier(hidden_size=2, max_epochs=1, random_state=0)
+    plain = small.fit([row.numpy() for row in rows], ONE_AN_ID).predict_proba([row.numpy() for row in rows])
+    assert_array_equal(small.fit(X, ONE_AN_ID).predict_proba(X), plain)
 
 
 def test_a_target_for_each_step_where_sequences_have_one():
@@ -150,6 +174,7 @@ def test_a_long_frame_that_is_no_table_at_all(when):
     frame = LONG.assign(user=[f"u{i}" for i in LONG["user"]])
     if when:
         frame = frame.assign(cycle=pd.date_range("2024", periods=80))
-    for model in (NET, PerStep(StandardScaler())):
+    frames = [frame, frame.assign(user=[i % 20 for i in range(80)])]  # the second of which can be taken for numbers
+    for model, frame in itertools.product((NET, PerStep(StandardScaler())), frames if when else frames[:1]):
         with pytest.raises(SequenceDataError, match=r"^X looks like a long frame.* id='user'.*As a table it cannot be"):
             model.fit(frame, ONE_A_ROW)

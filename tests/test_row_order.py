@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -111,6 +112,20 @@ def test_another_number_of_rows(pick, message):
     frame = steps_of(IDS["str"])
     with pytest.raises(SequenceDataError, match=f"inconsistent numbers of samples: {message}"):
         check_order(sequences_from_frame(frame, id="id")[:6], {"y": labels_of(frame).iloc[pick]})
+
+
+@every_kind
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_a_frame_of_targets_that_holds_the_ids(ids, library):
+    frame = steps_of(ids)
+    X = sequences_from_frame(frame, id="id")
+    y = library(frame.groupby("id", as_index=False)["value"].sum().to_dict("list"))
+    with pytest.raises(
+        SequenceDataError, match=r"holds the ids of X in its column 'id'.*set_index\('id'\).loc\[X.ids\]"
+    ):
+        RNNRegressor(max_epochs=1).fit(X, y)
+    check_order(X, {"y": y[["value"]]})
+    check_order(list(X), {"y": y})
 
 
 def test_targets_of_steps_have_ids_too():

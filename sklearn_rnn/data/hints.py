@@ -119,7 +119,7 @@ def _warn_of_sequences_of_one_step(X: Any, spec: InputSpec, name: str) -> None:
 
     It has the shape of one sequence, (length, 1).
     """
-    shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
+    shape: tuple[int, ...] = () if getattr(X, "is_nested", False) else tuple(getattr(X, "shape", ()))
     if (
         len(shape) == 2
         and shape[1] == 1 < shape[0]

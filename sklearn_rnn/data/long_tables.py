@@ -109,7 +109,9 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
             f"{n_targets} values, as many as there are steps in all. Give sequences_from_frame the column as target=, "
             f"which returns y in the order of {name}"
         )
-    n_rows = (getattr(X, "shape", None) or (n_targets,))[0]
+    if _has_named_index(X):
+        X, name = X.reset_index(), f"{name}.reset_index()"
+    n_rows = (_shape(X) or (n_targets,))[0]
     columns = None if n_targets in (0, n_rows) else _columns(X, rows=None)
     if columns is None:
         return
@@ -126,9 +128,20 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     )
 
 
+def _has_named_index(X: Any) -> bool:
+    """Whether X is a frame of pandas whose index could be columns."""
+    names = X.index.names if hasattr(X, "iloc") and hasattr(X, "columns") else [None]
+    return all(name is not None for name in names) and not set(names) & set(X.columns)
+
+
+def _shape(X: Any) -> tuple[int, ...]:
+    """The shape of X; () of what has none, among them a nested tensor, whose shape is not to be asked for."""
+    return () if getattr(X, "is_nested", False) else getattr(X, "shape", ())
+
+
 def _columns(X: Any, rows: int | None = ROWS) -> Columns | None:
     """The columns of a frame or a 2-D array, as far as they are looked at; None of anything else."""
-    shape: tuple[int, ...] = () if getattr(X, "is_nested", False) else getattr(X, "shape", ())
+    shape = _shape(X)
     if len(shape) != 2 or isinstance(X, Collection) or not 2 <= shape[1] <= COLUMNS or shape[0] < FEWEST_ROWS:
         return None
     if isinstance(X, np.ndarray):

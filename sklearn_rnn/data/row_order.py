@@ -38,10 +38,14 @@ def check_order(X: Any, beside: Mapping[str, Any], *, name: str = "X") -> None:
     keys = _keys_of(X)
     if keys is None:
         return
+    names_rows = not _counts_rows(X) and len(set(keys)) == len(keys)
+    accessor = f"{name}.{'index' if hasattr(X, 'iloc') else 'ids'}"
     for what, values in given.items():
+        if names_rows:
+            _refuse_ids_in_columns(keys, values, what, name, accessor)
         own = [] if _counts_rows(values) else _keys_of(values)
-        if own and own != keys:
-            _compare(keys, own, values, what, name, f"{name}.{'index' if hasattr(X, 'iloc') else 'ids'}")
+        if own and own != keys and (names_rows or len(own) == len(keys)):
+            _compare(keys, own, values, what, name, accessor)
 
 
 def ids_of_index(X: Any) -> Any:
@@ -50,7 +54,12 @@ def ids_of_index(X: Any) -> Any:
 
 
 def _has_keys(values: Any) -> bool:
-    return hasattr(values, "iloc") or getattr(values, "ids", None) is not None
+    return hasattr(values, "iloc") or _has_columns(values) or getattr(values, "ids", None) is not None
+
+
+def _has_columns(values: Any) -> bool:
+    """Whether something is a frame, of pandas or polars."""
+    return hasattr(values, "columns") and (hasattr(values, "iloc") or hasattr(values, "to_series"))
 
 
 def _keys_of(values: Any) -> list[Hashable] | None:
@@ -74,6 +83,21 @@ def _counts_rows(values: Any) -> bool:
     if type(index).__name__ != "RangeIndex":
         return False
     return index.name is None and index.start == 0 and index.step == 1  # type: ignore[union-attr]
+
+
+def _refuse_ids_in_columns(keys: list[Hashable], values: Any, what: str, name: str, accessor: str) -> None:
+    """Raise if a frame of several columns holds the ids of X in one of them, as a group-by leaves them."""
+    if not _has_columns(values) or len(values) != len(keys) or len(values.columns) < 2:
+        return
+    known = set(keys)
+    for k, column in enumerate(values.columns):
+        own = np.asarray(values.iloc[:, k] if hasattr(values, "iloc") else values[:, k]).tolist()
+        if isinstance(own[0], Hashable) and own[0] in known and _permuted(keys, own):
+            frame = what if hasattr(values, "iloc") else f"{what}.to_pandas()"
+            raise SequenceDataError(
+                f"{what} holds the ids of {name} in its column {column!r}, which would be read as one of {what}. Give "
+                f"{frame}.set_index({column!r}).loc[{accessor}]"
+            )
 
 
 def _compare(keys: list[Hashable], own: list[Hashable], values: Any, what: str, name: str, accessor: str) -> None:

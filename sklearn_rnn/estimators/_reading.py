@@ -114,8 +114,7 @@ class ReadingRNN(Hyperparameters):
         return self.encoding_.encode(inputs, self.input_spec_, self._stored_dtype)
 
     def _read_raw(self, X: Any, *, reset: bool) -> Inputs:
-        if reset or not self.input_spec_.table:
-            warn_if_long(X)
+        long = reset or not self.input_spec_.table
         inputs, spec = read(
             X,
             None if reset else self.input_spec_,
@@ -126,6 +125,8 @@ class ReadingRNN(Hyperparameters):
             allow_empty=self._allow_empty,
             reader=type(self).__name__,
         )
+        if long:
+            warn_if_long(X)
         if reset:
             remember(self, replace(spec, max_length=self.max_length, truncate=self.truncate))
         return inputs

@@ -345,14 +345,13 @@ class PerStep(  # type: ignore[call-arg]
         context.call_on_fit_task_end(estimator=self, X=X, y=y)
 
     def _read(self, X: Any, *, reset: bool) -> Sequences:
-        if reset:
-            warn_if_long(X)
         tags = get_tags(first_step(self.transformer)).input_tags
         spec = None if reset else self.input_spec_
         steps, spec = read_steps(X, spec, whole=not tags.two_d_array, features=tags.dict, reader=type(self).__name__)
         if steps.ids is None:
             steps.ids = ids_of_index(X)
         if reset:
+            warn_if_long(X)
             self.__dict__.pop("_of_inputs", None)
             self._column = is_from_frame(X) and not spec.table
             remember(self, spec)
