@@ -240,7 +240,8 @@ def test_labels_may_be_integers(score, dtype):
 @pytest.mark.parametrize(
     ("true", "pred", "message"),
     [
-        ([["O"], ["O", "O"]], [["O"], ["O"]], r"y_true\[1\] has 2 labels, y_pred\[1\] has 1"),
+        ([["O"], ["O", "O"]], [["O"], ["O"]], r"y_true\[1\] has 2 labels, y_pred\[1\] has 1$"),
+        ([["O", "O"], ["O", "-"]], [["O", "O"], ["O"]], r"y_pred\[1\] has 1\. If y is padded .* trim_padding\(X"),
         ([["O"], ["O"]], [["O"]], "y_true holds 2 sequences, y_pred 1"),
         (["O"], ["O"], "y_true must hold one list of labels for each sequence"),
         ([["O"]], ["O"], "y_pred must hold one list of labels for each sequence"),

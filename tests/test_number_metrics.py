@@ -147,6 +147,7 @@ def test_without_targets_there_is_no_score(score, flat_score):
         ([[1.0, 2.0], [3.0]], [[1.0, 2.0]], {}, "y_true holds 2 sequences, y_pred 1"),
         ([1.0, 2.0], [1.0], {}, "y_true holds 2 sequences, y_pred 1"),
         ([[1.0], [2.0, 3.0]], [[1.0], [2.0]], {}, r"y_true\[1\] has 2 steps, y_pred\[1\] has 1"),
+        ([[1.0, 0.0], [2.0, 3.0]], [[1.0], [2.0, 3.0]], {}, r"y_pred\[0\] has 1\. If y is padded .* trim_padding\(X"),
         ([[1.0], [2.0, 3.0]], [[1.0], [2.0, np.nan]], {}, r"y_pred\[1\]\[1\] is nan where y_true holds a target"),
         ([1.0, 2.0], [1.0, np.nan], {}, r"y_pred\[1\] is nan"),
         (np.ones((2, 3)), np.ones((2, 2)), {}, r"3 output\(s\), y_pred 2"),

@@ -69,6 +69,13 @@ def with_padding(sequences: Any, i: int) -> str:
     return "" if padded == sequences.lengths[i] else f" ({padded} with padding)"
 
 
+def advice_if_padded(wanted: NDArray[np.int64], found: NDArray[np.int64]) -> str:
+    """What an error adds where targets of lengths `wanted` may be padded, as predictions, of `found`, are not."""
+    if len(set(wanted.tolist())) > 1 or np.any(wanted < found):
+        return ""
+    return ". If y is padded as X is, trim_padding(X, value, y=y) cuts both"
+
+
 def trim(inputs: Inputs, value: Any, *, name: str = "X", parameter: str = "padding_value") -> Inputs:
     """Cut steps off both ends of each sequence as long as all that they hold equals `value`.
 

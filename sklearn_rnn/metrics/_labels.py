@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.number_targets import validate_step_weights
+from sklearn_rnn.data.padding import advice_if_padded
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_spellings import read_steps
 from sklearn_rnn.data.tag_steps import TagSteps
@@ -80,4 +81,5 @@ def _check_same_lengths(true: NDArray[np.int64], pred: NDArray[np.int64]) -> Non
     if not np.array_equal(true, pred):
         wanted, found = np.diff(true), np.diff(pred)
         i = int(np.argmax(wanted != found))
-        raise SequenceDataError(f"y_true[{i}] has {wanted[i]} labels, y_pred[{i}] has {found[i]}")
+        advice = advice_if_padded(wanted, found)
+        raise SequenceDataError(f"y_true[{i}] has {wanted[i]} labels, y_pred[{i}] has {found[i]}{advice}")

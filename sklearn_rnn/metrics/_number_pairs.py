@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 
 from sklearn_rnn.data.conversion import numbers, refuse_sparse, unwrapped_items
 from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate, rows_of_cells
+from sklearn_rnn.data.padding import advice_if_padded
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import spread_over_steps
 from sklearn_rnn.data.weights import plain_weights, validate_weights
@@ -185,7 +186,8 @@ def _check_same_shape(true: NumberRows, pred: NumberRows) -> None:
     elif not np.array_equal(true.offsets, pred.offsets):
         wanted, found = np.diff(true.offsets), np.diff(pred.offsets)
         i = int(np.argmax(wanted != found))
-        raise SequenceDataError(f"y_true[{i}] has {wanted[i]} steps, y_pred[{i}] has {found[i]}")
+        advice = advice_if_padded(wanted, found)
+        raise SequenceDataError(f"y_true[{i}] has {wanted[i]} steps, y_pred[{i}] has {found[i]}{advice}")
     if len(true.values) and true.values.shape != pred.values.shape:
         raise SequenceDataError(
             f"y_true holds {true.values.shape[1]} output(s), y_pred {pred.values.shape[1]}: give the same ones"
