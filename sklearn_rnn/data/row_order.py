@@ -72,6 +72,11 @@ def _keys_of(values: Any) -> list[Hashable] | None:
         keys = values.index if hasattr(values, "iloc") else None
     if keys is None:
         return None
+    return _as_hashable(keys)
+
+
+def _as_hashable(keys: Any) -> list[Hashable]:
+    """Keys (n_rows,) as Python has them, times in one unit."""
     array = np.asarray(keys)
     found: list[Hashable] = (array.astype("datetime64[us]") if array.dtype.kind == "M" else array).tolist()
     return found
@@ -91,7 +96,7 @@ def _refuse_ids_in_columns(keys: list[Hashable], values: Any, what: str, name: s
         return
     known = set(keys)
     for k, column in enumerate(values.columns):
-        own = np.asarray(values.iloc[:, k] if hasattr(values, "iloc") else values[:, k]).tolist()
+        own = _as_hashable(values.iloc[:, k] if hasattr(values, "iloc") else values[:, k])
         if isinstance(own[0], Hashable) and own[0] in known and _permuted(keys, own):
             frame = what if hasattr(values, "iloc") else f"{what}.to_pandas()"
             raise SequenceDataError(
