@@ -1,5 +1,7 @@
 """Marks and fixtures that all tests share."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
@@ -34,6 +36,14 @@ def pytest_runtest_setup(item):
 def rng():
     """A generator that is the same for each test."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def interruptible():
+    """A Ctrl-C is heard, although a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

@@ -137,6 +137,7 @@ def test_processes_that_start_after_a_fit(method):
         np.testing.assert_array_equal(result, wanted)
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_an_interruption_ends_the_fit_and_leaves_the_model_alone(n_threads):
     model = fitted(n_threads=n_threads, batch_size=60)
@@ -167,6 +168,7 @@ def test_kernels_return_no_arrays(module):
         assert isinstance(signature.return_type, types.NoneType | types.Boolean | types.Float), signature
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_memory_that_is_lent_does_not_swallow_an_interruption():
     """A destructor would, when the signal arrives while it runs."""
     engine = Engine("fused")
