@@ -116,6 +116,11 @@ def is_missing(value: Any) -> bool:
     return value is None or value is np.ma.masked or type(value).__name__ == "NAType"
 
 
+def is_missing_or_nan(value: Any) -> bool:
+    """Whether a value stands for one that is not there, or is NaN or NaT, which do so in columns of pandas."""
+    return is_missing(value) or (not hasattr(value, "__len__") and bool(value != value))
+
+
 def floats(values: NDArray[Any], dtype: Any = np.float64) -> NDArray[Any]:
     """Values as floats; of objects those that are missing as NaN.
 
@@ -158,6 +163,12 @@ def why_no_number(value: Any) -> str | None:
     return None
 
 
+def first_that_is_no_number(values: NDArray[Any]) -> tuple[tuple[int, ...] | None, str]:
+    """The place of the first of `values` that is no number, None if all are, and :func:`why_no_number` of it."""
+    reasons = ((place, why_no_number(values[place])) for place in np.ndindex(values.shape))
+    return next(((place, reason) for place, reason in reasons if reason is not None), (None, ""))
+
+
 def as_float(value: Any, name: str) -> float:
     """A value as a float; an error says what it is, and calls it `name`."""
     reason = why_no_number(value)
@@ -195,14 +206,13 @@ def numbers(values: Any, name: str, *, wanted: str = "numbers") -> NDArray[Any]:
     try:
         return floats(array)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        for place in np.ndindex(array.shape):
-            reason = why_no_number(array[place])
-            if reason is not None:
-                at = "".join(f"[{i}]" for i in place)
-                raise SequenceTypeError(
-                    f"{name} must hold {wanted}, and {name}{at} is {shown(array[place])}: {reason}"
-                ) from error
-        raise SequenceTypeError(f"{name} must hold {wanted}: {error}") from error
+        place, reason = first_that_is_no_number(array)
+        if place is None:
+            raise SequenceTypeError(f"{name} must hold {wanted}: {error}") from error
+        at = "".join(f"[{i}]" for i in place)
+        raise SequenceTypeError(
+            f"{name} must hold {wanted}, and {name}{at} is {shown(array[place])}: {reason}"
+        ) from error
 
 
 def shown(value: Any, at_most: int = 60) -> str:

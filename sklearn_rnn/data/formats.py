@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.conversion import is_sparse, is_wrapped, refuse_sparse, shown, unwrapped, unwrapped_items
+from sklearn_rnn.data.conversion import (
+    is_missing_or_nan,
+    is_sparse,
+    is_wrapped,
+    refuse_sparse,
+    shown,
+    unwrapped,
+    unwrapped_items,
+)
 from sklearn_rnn.data.integers import in_one_type, integers_of
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -335,8 +343,9 @@ def check_tokens(sequences: Sequences, name: str) -> None:
     for step, token in enumerate(sequences.values.ravel()):
         if not isinstance(token, str):
             sequence, position = locate(sequences, step)
-            absent = token is None or (isinstance(token, float) and token != token)
-            padding = ". If it is padding, give it a token of its own, and set padding_value to that" if absent else ""
+            padding = ""
+            if is_missing_or_nan(token):
+                padding = ". If it is padding, give it a token of its own, and set padding_value to that"
             raise SequenceDataError(
                 f"{name}[{sequence}][{position}] is {_describe(token)} where other steps are strings: give strings "
                 f"alone (str(value) makes them), or numbers alone{padding}"

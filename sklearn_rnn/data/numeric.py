@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.conversion import floats, shown, why_no_number
+from sklearn_rnn.data.conversion import first_that_is_no_number, floats, shown
 from sklearn_rnn.data.formats import locate
 from sklearn_rnn.data.padding import outer_steps
 from sklearn_rnn.data.sequences import Sequences
@@ -81,18 +81,17 @@ def _advice_for_nan(sequences: Sequences, values: NDArray[Any], name: str) -> st
 
 def _not_a_number(sequences: Sequences, name: str, error: Exception) -> SequenceDataError:
     """The error for values (total_steps, ...) of objects, naming the first that no float can be made of."""
-    for row, step in enumerate(sequences.values.reshape(len(sequences.values), -1)):
-        for value in step:
-            reason = why_no_number(value)
-            if reason is not None:
-                sequence, position = locate(sequences, row)
-                advice = ""
-                if isinstance(value, Mapping):
-                    advice = ". Steps that are dicts become numbers through PerStep(DictVectorizer())"
-                return SequenceTypeError(
-                    f"{name}[{sequence}][{position}] holds {shown(value)}, which is not a number: {reason}{advice}"
-                )
-    return SequenceTypeError(f"{name} holds a value that is not a number: {error}")
+    place, reason = first_that_is_no_number(sequences.values)
+    if place is None:
+        return SequenceTypeError(f"{name} holds a value that is not a number: {error}")
+    value = sequences.values[place]
+    sequence, step = locate(sequences, place[0])
+    advice = ""
+    if isinstance(value, Mapping):
+        advice = ". Steps that are dicts become numbers through PerStep(DictVectorizer())"
+    return SequenceTypeError(
+        f"{name}[{sequence}][{step}] holds {shown(value)}, which is not a number: {reason}{advice}"
+    )
 
 
 def warn_if_swapped(X: Any, sequences: Sequences, name: str) -> None:

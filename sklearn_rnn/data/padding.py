@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.conversion import is_missing_or_nan, unwrapped
 from sklearn_rnn.data.formats import is_text, items_of
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
@@ -190,14 +191,13 @@ def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isnan(values)
     if values.dtype != object:
         return np.zeros(values.shape, dtype=bool)
-    missing = np.frompyfunc(lambda cell: cell is None or type(cell).__name__ == "NAType" or cell != cell, 1, 1)
-    return np.asarray(missing(values), dtype=bool)
+    return np.asarray(np.frompyfunc(is_missing_or_nan, 1, 1)(values), dtype=bool)
 
 
 def _rows(items: Any) -> Any:
     """What belongs to each sequence, from any format."""
     if hasattr(items, "detach"):
-        items = items.detach().cpu().numpy()
+        items = unwrapped(items, "what belongs to the steps")
     if hasattr(items, "columns") and hasattr(items, "to_numpy"):
         return items.to_numpy()
     return items if isinstance(items, (list, tuple, np.ndarray, Sequences)) else items_of(items)

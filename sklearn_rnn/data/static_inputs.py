@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.conversion import is_missing_or_nan
 from sklearn_rnn.data.formats import items_of
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -85,14 +86,10 @@ def _kind(values: Any) -> str:
     if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__") or len(values) == 0:
         return "other"
     items = values if isinstance(values, (list, tuple, np.ndarray)) else items_of(values)
-    first = next((item for item in items if not _is_missing(item)), None)
+    first = next((item for item in items if not is_missing_or_nan(item)), None)
     if first is None or isinstance(first, Mapping):
         return "other"
     if is_sequence_cell(first):
         return "nested"
     documents = any(isinstance(item, str) and len(item.split()) > 1 for item in items[:LOOKED_AT])
     return "other" if documents else "static"
-
-
-def _is_missing(item: Any) -> bool:
-    return item is None or type(item).__name__ == "NAType" or (isinstance(item, float) and item != item)

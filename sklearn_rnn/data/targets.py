@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
-from sklearn_rnn.data.conversion import is_missing, is_sparse, refuse_masked, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.conversion import is_missing_or_nan, is_sparse, refuse_masked, refuse_sparse, unwrapped_items
 from sklearn_rnn.data.formats import as_sequences, check_tokens, is_text, items_of
 from sklearn_rnn.data.integers import exact_integers, from_whole_floats
 from sklearn_rnn.data.padding import cut_alike, with_padding
@@ -224,21 +224,14 @@ def _refuse_missing_labels(y: Any, name: str) -> None:
         "ignore_label=-1"
     )
     for i, labels in enumerate(items_of(y) if not isinstance(y, (list, tuple, Sequences)) else y):
-        if _is_missing(labels):
+        if is_missing_or_nan(labels):
             raise SequenceDataError(f"{name}[{i}] is {labels}, where one label for each step is due. {way}")
         for step, label in enumerate(labels if is_listlike(labels) else ()):
             label = label[0] if is_listlike(label) and len(label) == 1 else label
-            if _is_missing(label):
+            if is_missing_or_nan(label):
                 raise SequenceDataError(
                     f"{name}[{i}][{step}] is {label}, but {name} must hold strings or integers. {way}"
                 )
-
-
-def _is_missing(label: Any) -> bool:
-    """Whether a label is None, NaN, or what pandas has for them."""
-    if label is None or type(label).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(label, (float, np.floating)) and bool(np.isnan(label))
 
 
 def labelled_steps(labels: Sequences, ignore_label: Any) -> NDArray[np.bool_]:
@@ -305,7 +298,7 @@ def _check_class_labels(y: Any) -> None:
             f"Sets of labels become rows through MultiLabelBinarizer; a label for each step is RNNSequenceTagger's work"
         )
     for i, item in enumerate(items):
-        if is_missing(item) or item != item:
+        if is_missing_or_nan(item):
             raise SequenceDataError(f"Input y contains NaN: y[{i}] is {item!r}. Leave out sequences without a label")
         if isinstance(item, (float, np.floating)) and np.isinf(item):
             raise SequenceDataError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.conversion import is_missing, numbers, refuse_masked, refuse_sparse, shown, unwrapped_items
+from sklearn_rnn.data.conversion import is_missing_or_nan, numbers, refuse_masked, refuse_sparse, shown, unwrapped_items
 from sklearn_rnn.exceptions import SequenceDataError
 
 Array = NDArray[np.float64]
@@ -95,7 +95,7 @@ def validate_groups(groups: Any, n_sequences: int) -> NDArray[Any] | None:
         shape = tuple(np.shape(np.array(groups, dtype=object)))
         raise ValueError(f"groups must have shape ({n_sequences},), one group for each sequence, got {shape}")
     for i, label in enumerate(labels):
-        if is_missing(label) or label != label:
+        if is_missing_or_nan(label):
             raise SequenceDataError(
                 f"groups[{i}] is {shown(label)}, which is no group: give each sequence one, a sequence that is alone "
                 f"one of its own"
