@@ -11,14 +11,14 @@ from sklearn.utils import check_array
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
 from sklearn_rnn.data.conversion import (
+    first_that_is_no_number,
     floats,
     numbers,
     refuse_sparse,
     shown,
     unwrapped_items,
-    why_no_number,
 )
-from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate, rows_of_cells
+from sklearn_rnn.data.formats import as_sequences, column_of_sequences, is_table, items_of, locate, rows_of_cells
 from sklearn_rnn.data.padding import cut_alike, lengths_given
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import plain
@@ -37,9 +37,7 @@ def plain_numbers(y: Any, name: str = "y") -> Any:
     y = rows_of_cells(plain(unwrapped_items(read_arrow_targets(y, name=name), name), name))
     if isinstance(y, Sequences):
         return y
-    shape = getattr(y, "shape", None)
-    if shape is not None and len(shape) == 2 and not is_table(y):  # a frame of one column, whose cells are sequences
-        y = y.iloc[:, 0] if hasattr(y, "iloc") else y.to_series(0) if hasattr(y, "to_series") else y[:, 0]
+    y = column_of_sequences(y)
     return items_of(y) if hasattr(y, "to_pylist") else y
 
 
@@ -96,24 +94,29 @@ def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> ND
         )
     if len(getattr(y, "shape", ())) == 1 and is_nested(y):  # NumPy makes rows of a list of arrays, not of an array
         y = list(items_of(y))
-    y = numbers(y, "y", wanted="one number, or one row of numbers, for each sequence")
+    return numbers_of_sequences(y, "y", allow_nan=allow_nan)
+
+
+def numbers_of_sequences(y: Any, name: str, *, allow_nan: bool) -> NDArray[np.float64]:
+    """Numbers as float64, of shape (n_sequences,) or (n_sequences, n_outputs); finite, or with `allow_nan` NaN."""
+    y = numbers(y, name, wanted="one number, or one row of numbers, for each sequence")
     finite: Any = "allow-nan" if allow_nan else True
     try:
         with np.errstate(invalid="ignore"):  # a sum of very large numbers is none
             y = check_array(
-                y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=True, ensure_all_finite=finite
+                y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=True, ensure_all_finite=finite
             )
     except (TypeError, ValueError) as error:
         if "float" not in str(error) or "infinity" in str(error):
             raise SequenceDataError(str(error)) from error
+        advice = "; RNNClassifier takes labels, and RNNSequenceTagger a label for each step" if name == "y" else ""
         raise SequenceDataError(
-            f"y must hold one number, or one row of numbers, for each sequence ({error}); RNNClassifier takes labels, "
-            f"and RNNSequenceTagger a label for each step"
+            f"{name} must hold one number, or one row of numbers, for each sequence ({error}){advice}"
         ) from error
     if y.ndim not in (1, 2):
         raise SequenceDataError(
-            f"y must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}: for a value for each "
-            f"step fit with target='auto' or 'step'"
+            f"{name} must have shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}: target='auto' or "
+            f"target='step' reads one number a step"
         )
     return y
 
@@ -144,6 +147,11 @@ def validate_step_numbers(y: Any, sequences: Sequences | AlignedSequences, *, na
         _check_each_nested(y, sequences, name)
     numbers = as_sequences(y, name=name)
     check_same_steps(numbers, sequences, name, "value")
+    return numbers_of_steps(numbers, name)
+
+
+def numbers_of_steps(numbers: Sequences, name: str) -> Sequences:
+    """Numbers (total_steps,) or (total_steps, n_outputs) as float64, finite or NaN."""
     values = _as_floats(numbers.values, name)
     if np.isinf(values).any():
         where = "][".join(str(i) for i in locate(numbers, int(np.argwhere(np.isinf(values))[0, 0])))
@@ -226,9 +234,9 @@ def _as_floats(values: NDArray[Any], name: str) -> NDArray[np.float64]:
     except SequenceDataError:
         raise
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        reasons = ((value, why_no_number(value)) for value in values.reshape(-1))
-        value, reason = next(((value, reason) for value, reason in reasons if reason), (values.dtype, str(error)))
+        place, reason = first_that_is_no_number(values)
+        found = values.dtype if place is None else values[place]
         raise SequenceTypeError(
-            f"{name} must hold numbers for the steps of each sequence, got {shown(value)}: {reason}"
+            f"{name} must hold numbers for the steps of each sequence, got {shown(found)}: {reason or error}"
             f"{'. RNNSequenceTagger takes labels' if name == 'y' else ''}"
         ) from error

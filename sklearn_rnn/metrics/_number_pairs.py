@@ -7,10 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
-from sklearn_rnn.data.conversion import numbers, refuse_sparse, unwrapped_items
-from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate, rows_of_cells
+from sklearn_rnn.data.formats import as_sequences, is_table, items_of, locate
+from sklearn_rnn.data.number_targets import numbers_of_sequences, numbers_of_steps, plain_numbers
 from sklearn_rnn.data.padding import advice_if_padded
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.steps import spread_over_steps
@@ -122,11 +121,8 @@ def _unwrapped(y: Any, name: str) -> Any:
     """An array, a list or a container, of a tensor, a frame, a Series or another array-like."""
     if y is None:
         raise ValueError(f"requires {name} to be passed, but it is None")
-    if isinstance(y, Sequences):
-        return y
-    refuse_sparse(y, name)
-    y = rows_of_cells(unwrapped_items(y, name))
-    if isinstance(y, (np.ndarray, list, tuple)):
+    y = plain_numbers(y, name)
+    if isinstance(y, (Sequences, np.ndarray, list, tuple)):
         return y
     if is_table(y):
         return y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
@@ -151,30 +147,10 @@ def _read(y: Any, name: str, per_step: bool) -> NumberRows:
     if not per_step:
         if isinstance(y, Sequences):
             raise SequenceDataError(f"{name} holds numbers for each step, wanted one number or row for each sequence")
-        y = numbers(y, name, wanted="one number, or one row of numbers, for each sequence")
-        try:
-            with np.errstate(invalid="ignore"):  # a sum of very large numbers is none
-                values = check_array(
-                    y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=True, ensure_all_finite="allow-nan"
-                )
-        except ValueError as error:
-            raise SequenceDataError(str(error)) from error
-        if values.ndim > 2:
-            raise SequenceDataError(
-                f"{name} must have shape (n_sequences,) or (n_sequences, n_outputs), got {values.shape}: "
-                f"target='step' reads one number a step"
-            )
+        values = numbers_of_sequences(y, name, allow_nan=True)
         return NumberRows(values.reshape(len(values), -1), None)
-    sequences = as_sequences(y, name=name)
-    try:
-        values = np.asarray(numbers(sequences.values, name), dtype=np.float64)
-    except ValueError as error:
-        raise SequenceDataError(f"{name} must hold numbers: {error}") from error
-    rows = NumberRows(values.reshape(len(values), sequences.n_features), sequences.offsets)
-    if np.isinf(values).any():
-        place = rows.place(int(np.argwhere(np.isinf(rows.values))[0, 0]))
-        raise SequenceDataError(f"Input {name} contains infinity or a value too large for dtype('float64') at {place}")
-    return rows
+    steps = numbers_of_steps(as_sequences(y, name=name), name)
+    return NumberRows(steps.values.reshape(len(steps.values), steps.n_features), steps.offsets)
 
 
 def _check_same_shape(true: NumberRows, pred: NumberRows) -> None:
