@@ -85,15 +85,15 @@ def advice_if_long(X: Any, name: str) -> str | None:
     return None if found is None else f"{name} looks like a long frame, with one step a row. {found.advice(X, name)}"
 
 
-def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
+def explain_mismatch(X: Any, y: Any, *, name: str = "X", what: str = "y") -> None:
     """Raise if y has another number of rows than X, and one for each id of a long frame, or for each step.
 
     Parameters
     ----------
     X : sequences in any supported format
     y : anything
-    name : str
-        What to call X in the error.
+    name, what : str
+        What to call X and y in the error.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     n_targets = len(y) if shape is None else shape[0]
     if isinstance(X, Collection) and n_targets != len(X) and n_targets == X.offsets[-1]:
         raise SequenceDataError(
-            f"Found input variables with inconsistent numbers of samples: {name} has {len(X)} sequences, y has "
+            f"Found input variables with inconsistent numbers of samples: {name} has {len(X)} sequences, {what} has "
             f"{n_targets} values, as many as there are steps in all. Give sequences_from_frame the column as target=, "
             f"which returns y in the order of {name}"
         )
@@ -122,9 +122,9 @@ def explain_mismatch(X: Any, y: Any, *, name: str = "X") -> None:
     key = next(filter(_is_named, keys), keys[0])
     found = _LongFrame(key, _counter(columns, key))
     raise SequenceDataError(
-        f"Found input variables with inconsistent numbers of samples: {name} has {n_rows} rows, y has {n_targets}. The "
-        f"column {key!r} of {name} has {n_targets} distinct values, so that {name} looks like a long frame with one "
-        f"step a row. {found.advice(X, name)}"
+        f"Found input variables with inconsistent numbers of samples: {name} has {n_rows} rows, {what} has "
+        f"{n_targets}. The column {key!r} of {name} has {n_targets} distinct values, so that {name} looks like a long "
+        f"frame with one step a row. {found.advice(X, name)}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.data.collection import Collection
+from sklearn_rnn.data.long_tables import explain_mismatch
 from sklearn_rnn.exceptions import SequenceDataError
 
 
@@ -46,6 +47,28 @@ def check_order(X: Any, beside: Mapping[str, Any], *, name: str = "X") -> None:
         own = [] if _counts_rows(values) else _keys_of(values)
         if own and own != keys and (names_rows or len(own) == len(keys)):
             _compare(keys, own, values, what, name, accessor)
+
+
+def check_beside(X: Any, y: Any, others: Mapping[str, Any] | None = None, *, suffix: str = "") -> None:
+    """What a fit asks of all that it is given, before it reads any of it: that rows belong together.
+
+    Parameters
+    ----------
+    X : sequences in any supported format
+    y : anything
+    others : dict of str to anything, optional
+        What else goes with X, such as weights, by the names of the parameters.
+    suffix : str
+        What the names of the parameters end in, as those of validation data do.
+
+    Raises
+    ------
+    SequenceDataError
+        If :func:`check_order` or :func:`explain_mismatch` finds a fault.
+    """
+    beside = {"y": y, **(others or {})}
+    check_order(X, {f"{what}{suffix}": values for what, values in beside.items()}, name=f"X{suffix}")
+    explain_mismatch(X, y, name=f"X{suffix}", what=f"y{suffix}")
 
 
 def ids_of_index(X: Any) -> Any:

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import get_tags
 
 from sklearn_rnn.data.number_targets import validate_numbers
-from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
 from sklearn_rnn.estimators._classifier import RNNClassifier
@@ -247,23 +246,6 @@ class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
         y : array of shape (n_sequences,) or (n_sequences, n_outputs)
         """
         return self._mean_prediction(X)
-
-    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
-        """The coefficient of determination R2 of the predictions, the mean over outputs.
-
-        Parameters
-        ----------
-        X : sequences in any format that the members take
-        y : array-like
-            As in ``fit``.
-        sample_weight : array-like of shape (n_sequences,), optional
-
-        Returns
-        -------
-        score : float
-        """
-        check_order(X, {"y": y, "sample_weight": sample_weight})
-        return super().score(X, y, sample_weight=sample_weight)
 
     def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
         predicted = member.predict(X)

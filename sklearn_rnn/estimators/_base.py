@@ -19,6 +19,7 @@ from sklearn_rnn._spelling import knows_parameters
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
@@ -225,6 +226,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         split : (array, array) or None
             The rows of X in either part, if there are two.
         """
+        check_beside(X, y, {"sample_weight": sample_weight, "groups": groups})
         target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
         held_out = split = None
         if splitting is None:
@@ -253,6 +255,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
 
     def _loss_of(self, X: Any, y: Any) -> tuple[SequenceDataset, WeightedLoss]:
         """X and y as batches, and the loss that training would compute of them; empty sequences are left out."""
+        check_beside(X, y)
         _, data = self._read_examples(X, y, None, reset=False)
         data = self._encode(data, self.target_)
         batches = self._to_dataset(data, next(self.module_.parameters()).device, training=True)

@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs, read
-from sklearn_rnn.data.long_tables import explain_mismatch, warn_if_long
-from sklearn_rnn.data.row_order import check_order
+from sklearn_rnn.data.long_tables import warn_if_long
+from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
@@ -41,8 +41,6 @@ class ReadingRNN(Hyperparameters):
         self, X: Any, y: Any, sample_weight: Any, groups: Any = None, *, reset: bool, weights: str = "sample_weight"
     ) -> tuple[Target, TrainingSet]:
         """What can be learned from X and y, checked but as given; `weights` is what errors call the weights."""
-        check_order(X, {"y": y, weights: sample_weight, "groups": groups})
-        explain_mismatch(X, y)
         inputs = self._read_raw(X, reset=reset)
         target, labels = self._read_target(y, inputs, None if reset else self.target_)
         weight, step_weight = target.read_weight(sample_weight, inputs, name=weights)
@@ -57,7 +55,7 @@ class ReadingRNN(Hyperparameters):
         """The encoded validation data that ``fit`` was given."""
         if X is None or y is None:
             raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
-        check_order(X, {"y_val": y, "sample_weight_val": sample_weight}, name="X_val")
+        check_beside(X, y, {"sample_weight": sample_weight}, suffix="_val")
         try:
             target, data = self._read_examples(X, y, sample_weight, reset=False, weights="sample_weight_val")
             return self._encode(data, target, training=False)

@@ -9,6 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from sklearn_rnn.data.number_targets import validate_numbers
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.metrics._number_pairs import in_one_scale
 
@@ -30,6 +31,7 @@ class ScoredRegressor(RegressorMixin):
         score : float
             The mean over outputs.
         """
+        check_order(X, {"y": y, "sample_weight": sample_weight})
         predicted = self.predict(X)
         truth = validate_numbers(y, len(predicted))
         weight = None if sample_weight is None else validate_weights(sample_weight, len(predicted))

@@ -12,8 +12,7 @@ from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.cells import read_cells
 from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import is_text
-from sklearn_rnn.data.long_tables import explain_mismatch
-from sklearn_rnn.data.row_order import check_order
+from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.static_inputs import refuse_static
 from sklearn_rnn.data.validation import InputSpec, check_kind, remember
 from sklearn_rnn.exceptions import SequenceDataError
@@ -31,8 +30,7 @@ class SeveralInputs:
         self, method: str, X: Any, y: Any, params: dict[str, Any], *, first: bool = True
     ) -> AlignedSequences | None:
         """Fit a clone to each input that is to be transformed, and return what `method` returns; None of one input."""
-        check_order(X, {"y": y})
-        explain_mismatch(X, y)
+        check_beside(X, y)
         several = read_several(X, self.inputs, None if first else self.input_spec_, reader=type(self).__name__)
         if several is None:
             return None
