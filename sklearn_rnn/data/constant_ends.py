@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.padding import equals_value
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, spread_sample
 from sklearn_rnn.exceptions import SequenceDataWarning
 
-LOOKED_AT = 1_000
-"""Sequences that are looked at, at most; fewer of long ones, which have `NUMBERS` numbers together."""
-
 NUMBERS = 2**24
+"""As many numbers of a sample of the sequences are looked at."""
 
 MANY = 0.2
 """Share of the sequences that end in the same run of two steps or more."""
@@ -58,8 +56,7 @@ def warn_if_padded(sequences: Sequences, *, labels: bool, name: str, key: str | 
     n_sequences, n_steps = len(lengths), int(lengths[0])
     if n_sequences < 10 or n_steps < 4 or np.any(lengths != n_steps):
         return False
-    count = int(np.clip(NUMBERS // (n_steps * sequences.n_features), 10, LOOKED_AT))
-    sample = sequences.take(np.unique(np.linspace(0, n_sequences - 1, count, dtype=np.int64)))
+    sample = spread_sample(sequences, NUMBERS)
     block = sample.values.reshape(len(sample), n_steps, -1)
     for end, seen in (("end", block), ("begin", block[:, ::-1])):
         found = _run_of_padding(seen, labels)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, spread_sample
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataWarning
 
-LOOKED_AT = 1_000
-"""Sequences that are looked at, at most; fewer of long ones, which have `NUMBERS` numbers together."""
-
 NUMBERS = 2**19
+"""As many numbers of a sample of the sequences are looked at."""
 
 # Where fits with default parameters have been seen to lose accuracy, on series, motions, speech and images brought to
 # any scale. Accuracy fell on all of them from a mean of 15 on that is ten times the spread, on most from values of 60
@@ -54,7 +52,7 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     columns = _numeric_columns(spec, "X")
     if not columns or (spec.table and spec.n_features_in < 3):  # a column or two are a table that is no sequence
         return
-    values = _sampled(sequences).values[:, [column.place for column in columns]].astype(np.float64)
+    values = spread_sample(sequences, NUMBERS).values[:, [column.place for column in columns]].astype(np.float64)
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84], axis=0)
     size = np.quantile(np.abs(values), 0.8, axis=0)
     far = (np.abs(middle) >= OFFSET) & (np.abs(middle) >= OFFSET_IN_SPREADS * (high - low) / 2)
@@ -93,7 +91,7 @@ def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: Input
     if not columns or not len(validation):
         return
     places = [column.place for column in columns]
-    training, held_out = (_of_columns(_sampled(part), places) for part in (sequences, validation))
+    training, held_out = (_of_columns(spread_sample(part, NUMBERS), places) for part in (sequences, validation))
     known, new = training.values, held_out.values
     low, high, spread = known.min(axis=0), known.max(axis=0), known.std(axis=0)
     outside = np.median(np.maximum(np.maximum(low - new, new - high), 0), axis=0)
@@ -162,13 +160,6 @@ def _numeric_columns(spec: InputSpec, name: str) -> list[_Column]:
 def _is_all_numbers(spec: InputSpec) -> bool:
     """Whether nothing of a step is embedded."""
     return all(part.kind == "numeric" for part in spec.inputs.values()) if spec.inputs else spec.kind == "numeric"
-
-
-def _sampled(sequences: Sequences) -> Sequences:
-    """Some of the sequences, spread over all of them."""
-    mean_size = max(1, int(sequences.offsets[-1]) * sequences.n_features // len(sequences))
-    count = int(np.clip(NUMBERS // mean_size, 10, LOOKED_AT))
-    return sequences.take(np.unique(np.linspace(0, len(sequences) - 1, count, dtype=np.int64)))
 
 
 def _of_columns(sequences: Sequences, places: list[int]) -> Sequences:

@@ -175,3 +175,10 @@ class Sequences(Collection):
         """Sequences `index` (n,) made of the steps `rows`, with their new `offsets` (n + 1,)."""
         ids = None if self.ids is None else self.ids[index]
         return Sequences(self.values[rows], offsets, ids=ids, feature_names=self.feature_names)
+
+
+def spread_sample(sequences: Sequences, n_numbers: int, *, at_most: int = 1_000, at_least: int = 10) -> Sequences:
+    """Some of the sequences, from the first to the last: few enough that they have about `n_numbers` together."""
+    mean_size = max(1, int(sequences.offsets[-1]) * sequences.n_features // len(sequences))
+    count = int(np.clip(n_numbers // mean_size, at_least, at_most))
+    return sequences.take(np.unique(np.linspace(0, len(sequences) - 1, count, dtype=np.int64)))
