@@ -15,10 +15,9 @@ from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
 from sklearn_rnn.estimators._classifier import RNNClassifier
 from sklearn_rnn.estimators._docs import documented
-from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
-from sklearn_rnn.estimators._scores import ScoredRegressor
+from sklearn_rnn.estimators._scores import ScoredClassifier, ScoredRegressor
 from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 from sklearn_rnn.exceptions import SequenceDataError
@@ -27,7 +26,7 @@ from sklearn_rnn.metrics._number_pairs import in_one_scale
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class SequenceBaggingClassifier(LabelScoreMixin, BaseSequenceBagging):
+class SequenceBaggingClassifier(ScoredClassifier, BaseSequenceBagging):
     """Bagging [bagging]_ of classifiers of sequences: the mean probabilities of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingClassifier`, which takes 2-D data alone. Whole sequences are

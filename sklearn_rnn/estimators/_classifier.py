@@ -15,9 +15,9 @@ from sklearn_rnn.data.padding import lengths_given
 from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._docs import documented
-from sklearn_rnn.estimators._label_scores import LabelScoreMixin
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
+from sklearn_rnn.estimators._scores import ScoredClassifier
 from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import LabelParameters
 from sklearn_rnn.targets.classes import Classes, class_target
@@ -25,7 +25,7 @@ from sklearn_rnn.targets.classes import Classes, class_target
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNClassifier(LabelScoreMixin, LabelParameters, PooledRNN):
+class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
     """Recurrent network that classifies sequences.
 
     An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), pooling over the steps

@@ -1,17 +1,41 @@
-"""The score of bagged regressors, of targets and weights that are checked as those of ``fit`` are."""
+"""Scores of classifiers and bagged regressors, of targets and weights that are checked as those of ``fit`` are."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from numpy.typing import ArrayLike
-from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
+from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.metrics import accuracy_score, r2_score
 
 from sklearn_rnn.data.number_targets import validate_numbers
 from sklearn_rnn.data.row_order import check_order
+from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.metrics._number_pairs import in_one_scale
+
+
+class ScoredClassifier(ClassifierMixin):
+    """scikit-learn's classifiers, which compare indicators of labels with 0 and 1 alone."""
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of sequences with the right label, or of multilabel targets the right set of labels.
+
+        Parameters
+        ----------
+        X : sequences in any supported format
+        y : array-like of shape (n_sequences,), or an indicator of shape (n_sequences, n_labels)
+        sample_weight : array-like of shape (n_sequences,), optional
+
+        Returns
+        -------
+        score : float
+        """
+        check_order(X, {"y": y, "sample_weight": sample_weight})
+        predicted = self.predict(X)
+        labels = validate_class_labels(y, len(predicted))[0]
+        weight = None if sample_weight is None else validate_weights(sample_weight, len(predicted))
+        return float(accuracy_score(labels, predicted, sample_weight=weight))
 
 
 class ScoredRegressor(RegressorMixin):
