@@ -93,7 +93,7 @@ def read(
     )
     if spec is not None:
         check_kind(found, spec, reader=reader, name=name)
-        aligned = aligned.completed({key: _columns(part) for key, part in spec.inputs.items()}, name=name)
+        aligned = aligned.completed(spec.columns_of_inputs(), name=name)
         if spec.fields is not None and fields is not None:
             spec.fields.compare(fields, aligned.lengths, name=name)
     if padding_value is not None:
@@ -189,11 +189,6 @@ def _aligned_without_steps(X: Any, fitted: InputSpec, name: str) -> AlignedSeque
         for key, spec in fitted.inputs.items()
     }
     return AlignedSequences({key: sequences.with_values(part) for key, part in values.items()})
-
-
-def _columns(spec: InputSpec) -> list[str] | None:
-    """Names of the columns of a numeric input, as far as it had them; None for strings."""
-    return None if spec.kind == "text" else list(spec.columns or [])
 
 
 def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str) -> Sequences:

@@ -93,6 +93,10 @@ class InputSpec:
             feature_names=None if names is None else tuple(names),
         )
 
+    def columns_of_inputs(self) -> dict[str, list[str] | None]:
+        """Names of the columns of each numeric input, as far as it had them; None for strings."""
+        return {name: None if part.kind == "text" else list(part.columns or []) for name, part in self.inputs.items()}
+
 
 def remember(estimator: Any, spec: InputSpec) -> None:
     """Set ``input_spec_``, ``n_features_in_`` and ``feature_names_in_``, which an estimator learns of X in ``fit``."""

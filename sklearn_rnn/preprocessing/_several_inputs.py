@@ -112,7 +112,7 @@ def read_several(X: Any, named: Any, spec: InputSpec | None, *, reader: str) -> 
     if spec is None:
         return aligned
     check_kind(spec_of(aligned), spec, reader=reader, name="X")
-    return aligned.completed({name: _columns(part) for name, part in spec.inputs.items()})
+    return aligned.completed(spec.columns_of_inputs())
 
 
 def spec_of(aligned: AlignedSequences) -> InputSpec:
@@ -146,8 +146,3 @@ def choose_inputs(spec: InputSpec, named: Any, call: str) -> list[str]:
         f"X has several inputs a step, numbers {numbers} and strings {strings}: say which of them the transformer is "
         f"for, for example {call}, inputs={numbers})"
     )
-
-
-def _columns(spec: InputSpec) -> list[str] | None:
-    """Names of the columns of a numeric input, as far as it had them; None for strings."""
-    return None if spec.kind == "text" else list(spec.columns or [])
