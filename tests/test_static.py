@@ -56,6 +56,14 @@ def test_any_lengths(lengths):
     assert [part["once"].ravel().tolist() for part in repeated] == [[i] * n for i, n in enumerate(lengths)]
 
 
+@pytest.mark.parametrize(
+    "once", [[1, None], [1, pd.NA], pd.array([1, None], dtype="Int64"), np.ma.array([1, 2], mask=[False, True])]
+)
+def test_what_is_missing_is_nan(once):
+    values = repeat_static({"x": [[1.0], [2.0, 3.0]], "once": once}).inputs["once"].values
+    np.testing.assert_array_equal(values.ravel(), [1, np.nan, np.nan])
+
+
 def test_rows_of_numbers_are_named():
     rows = rng.normal(size=(20, 3))
     repeated = repeat_static({"labs": AS_DICT["labs"], "rows": rows}, static="rows")

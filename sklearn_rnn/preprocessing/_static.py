@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences
-from sklearn_rnn.data.formats import is_text, items_of
+from sklearn_rnn.data.conversion import numbers, unwrapped_items
+from sklearn_rnn.data.formats import is_text, items_of, object_array
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.static_inputs import columns_of, static_names
@@ -100,13 +101,9 @@ def _repeated(column: Any, sequences: AlignedSequences, name: str) -> Sequences:
 
 def _as_array(column: Any, name: str) -> NDArray[Any]:
     """Strings as objects, numbers as floats, what is missing among them as NaN."""
+    column = unwrapped_items(column, f"X[{name!r}]")
     rows = hasattr(column, "columns") or len(getattr(column, "shape", ())) == 2
-    values = np.asarray(column) if rows else np.array(items_of(column), dtype=object)
+    values = np.asarray(column) if rows else object_array(list(items_of(column)))
     if is_text(values.reshape(-1)):
         return values.astype(object)
-    try:
-        return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise SequenceDataError(
-            f"X[{name!r}] must hold a number or a string for each sequence ({error}): encode it as numbers first"
-        ) from error
+    return numbers(values, f"X[{name!r}]", wanted="a number or a string for each sequence").astype(np.float64)
