@@ -7,11 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.tag_schemes import closest_first, span_table, violations
+from sklearn_rnn.data.tag_schemes import TOLERATED, closest_first, span_table, violations
 from sklearn_rnn.data.tag_steps import TagSteps
-
-TOLERATED = 0.05
-"""Share of the tags inside spans that may break the scheme which they are in."""
 
 BROKEN = 0.5
 """Share of the spans at least that must break a scheme which tags are not in."""

@@ -13,6 +13,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_schemes import (
     COMMON_FIRST,
     SCHEMES,
+    TOLERATED,
     allowed_transitions,
     closest_scheme,
     convert_tags,
@@ -22,9 +23,6 @@ from sklearn_rnn.data.tag_spellings import PLAIN, Spelling, odd_ones, possible_s
 from sklearn_rnn.data.tag_steps import LETTERS
 from sklearn_rnn.data.vocabulary import factorize
 from sklearn_rnn.exceptions import BrokenTagsWarning, SequenceDataError
-
-TOLERATED = 0.05
-"""Share of the tags inside spans that may break a scheme which is to be recognised."""
 
 EITHER = -1
 

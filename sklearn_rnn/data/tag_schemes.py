@@ -35,6 +35,9 @@ SCHEMES: tuple[str, ...] = ("IOB1", "IOB2", "BIOES", "BILOU", "BMES", "BMEWO")
 
 COMMON_FIRST = ("IOB2", "BIOES", "BILOU", "BMES", "BMEWO", "IOB1")
 
+TOLERATED = 0.05
+"""Share of the tags inside spans that may break the scheme which they are in."""
+
 MODES: tuple[str, ...] = ("strict", "conlleval")
 """How tags that break their scheme are read, see :func:`span_table`."""
 
