@@ -31,6 +31,7 @@ from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.conversion import unwrapped_items
 from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.row_order import check_beside
+from sklearn_rnn.data.tables import plain
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
@@ -113,9 +114,7 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         if self.oob_score and not self.bootstrap:
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         check_beside(X, y, {"sample_weight": sample_weight})
-        X = unwrapped_items(read_arrow(X), "X")
-        if not isinstance(X, (list, tuple)) and not hasattr(X, "shape") and hasattr(X, "__array__"):
-            X = np.asarray(X)
+        X = plain(unwrapped_items(read_arrow(X), "X"))
         if isinstance(X, Mapping) and not hasattr(X, "shape"):  # of which scikit-learn would count the names
             X = AlignedSequences(X)
         n_rows = _num_samples(X)
