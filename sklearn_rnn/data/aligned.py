@@ -213,7 +213,7 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
     """
     if isinstance(X, AlignedSequences):
         return X
-    if isinstance(X, Mapping) and not hasattr(X, "shape"):  # scipy's sparse dictionary of keys has one
+    if is_dict_of_inputs(X):
         return AlignedSequences(X, name=name)
     refuse_static(X, name)
     if has_columns_of_sequences(X):
@@ -225,6 +225,16 @@ def read_aligned(X: Any, *, name: str = "X") -> AlignedSequences | None:
         return mixed
     steps = _steps_of_dicts(X, name)
     return None if steps is None else _from_feature_dicts(steps, name)
+
+
+def is_dict_of_inputs(X: Any) -> bool:
+    """Whether X is a dict; SciPy's sparse dictionary of keys, which has a shape, is none."""
+    return isinstance(X, Mapping) and not hasattr(X, "shape")
+
+
+def countable(X: Any) -> Any:
+    """A dict of inputs, of which scikit-learn would count the names, as a container; all else as it is."""
+    return AlignedSequences(X) if is_dict_of_inputs(X) else X
 
 
 def has_columns_of_sequences(X: Any) -> bool:

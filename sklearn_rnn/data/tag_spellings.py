@@ -108,7 +108,7 @@ def possible_spellings(tags: Iterable[Any]) -> Iterator[Spelling]:
             yield spelling
 
 
-def read_steps(steps: TagSteps, ignore_label: Any = None) -> TagSteps:
+def in_plain_spelling(steps: TagSteps, ignore_label: Any = None) -> TagSteps:
     """The tags of steps as this package writes them, if there is a spelling that all but `ignore_label` are in."""
     tags = [tag for tag in steps.tags if tag != ignore_label]
     spelling = next(possible_spellings(tags), PLAIN)

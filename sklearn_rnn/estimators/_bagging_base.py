@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -26,7 +25,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
 from sklearn_rnn._spelling import SpellingMixin
-from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.aligned import countable
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.conversion import unwrapped_items
 from sklearn_rnn.data.fit_params import take_fit_params
@@ -114,9 +113,7 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         if self.oob_score and not self.bootstrap:
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         check_beside(X, y, {"sample_weight": sample_weight})
-        X = plain(unwrapped_items(read_arrow(X), "X"))
-        if isinstance(X, Mapping) and not hasattr(X, "shape"):  # of which scikit-learn would count the names
-            X = AlignedSequences(X)
+        X = countable(plain(unwrapped_items(read_arrow(X), "X")))
         n_rows = _num_samples(X)
         if n_rows == 0:
             raise SequenceDataError("X is empty: found 0 sample(s), a minimum of 1 sequence is required")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 
-from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.aligned import countable
 from sklearn_rnn.estimators._snapshots import learned, snapshot
 
 
@@ -88,6 +88,4 @@ class EpochScores:
         if self._split is None:
             return self._data if part == 0 else None
         X, y = self._data
-        if isinstance(X, Mapping) and not hasattr(X, "shape"):  # of which scikit-learn would count the names
-            X = AlignedSequences(X)
-        return _safe_indexing(X, self._split[part]), _safe_indexing(y, self._split[part])
+        return _safe_indexing(countable(X), self._split[part]), _safe_indexing(y, self._split[part])

@@ -11,7 +11,7 @@ from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.number_targets import validate_step_weights
 from sklearn_rnn.data.padding import advice_if_padded
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.tag_spellings import read_steps
+from sklearn_rnn.data.tag_spellings import in_plain_spelling
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.data.targets import labelled_steps, read_step_labels
 from sklearn_rnn.data.weights import validate_weights
@@ -52,7 +52,7 @@ def paired_tags(y_true: Any, y_pred: Any, ignore_label: Any = None) -> tuple[Tag
     """Read true and predicted tags as :func:`paired_labels` does, into codes; in whatever spelling each of them is."""
     true, pred = _read_tags(y_true, "y_true"), _read_tags(y_pred, "y_pred")
     _check_same_lengths(true.offsets, pred.offsets)
-    return read_steps(true, ignore_label), read_steps(pred, ignore_label)
+    return in_plain_spelling(true, ignore_label), in_plain_spelling(pred, ignore_label)
 
 
 def _read_tags(y: Any, name: str) -> TagSteps:

@@ -11,7 +11,7 @@ from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_contrast import contrast_of
 from sklearn_rnn.data.tag_schemes import closest_scheme, span_table
-from sklearn_rnn.data.tag_spellings import read_steps
+from sklearn_rnn.data.tag_spellings import in_plain_spelling
 from sklearn_rnn.data.tag_steps import TagSteps
 from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics._span_counts import SpanPair, n_right
@@ -27,7 +27,7 @@ def warn_of_other_tags(true: Sequences, pred: Sequences, known: NDArray[np.bool_
     given = [
         TagSteps.read(labels.with_values(np.where(known, labels.values.astype(object), "O"))) for labels in (true, pred)
     ]
-    steps, others = map(read_steps, given)
+    steps, others = map(in_plain_spelling, given)
     scheme = closest_scheme(steps)
     if scheme is None or not any(steps.roles) or not any(others.roles) or others.foreign(None).any():
         return

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.aligned import AlignedSequences, has_columns_of_sequences, read_aligned
+from sklearn_rnn.data.aligned import AlignedSequences, has_columns_of_sequences, is_dict_of_inputs, read_aligned
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.cells import read_cells
 from sklearn_rnn.data.conversion import unwrapped
@@ -98,8 +97,7 @@ def read_several(X: Any, named: Any, spec: InputSpec | None, *, reader: str) -> 
     """
     X = read_cells(unwrapped(read_arrow(X), "X"), spec, "X")
     refuse_static(X, "X")
-    mapping = isinstance(X, Mapping) and not hasattr(X, "shape")
-    several = isinstance(X, AlignedSequences) or mapping or has_columns_of_sequences(X)
+    several = isinstance(X, AlignedSequences) or is_dict_of_inputs(X) or has_columns_of_sequences(X)
     if named is None and not several and (spec is None or spec.kind != "aligned"):
         return None
     aligned = read_aligned(X)

@@ -13,7 +13,7 @@ from sklearn_rnn.data.entities import Entity, token_input
 from sklearn_rnn.data.formats import as_sequences, items_of
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_schemes import SCHEMES, closest_scheme
-from sklearn_rnn.data.tag_spellings import read_steps
+from sklearn_rnn.data.tag_spellings import in_plain_spelling
 from sklearn_rnn.data.tag_steps import TagSteps, check_tags
 from sklearn_rnn.data.targets import read_step_labels
 from sklearn_rnn.exceptions import SequenceDataError
@@ -84,7 +84,7 @@ def read_tokens(tokens: Any, offsets: NDArray[np.int64]) -> Sequences:
 
 def read_tags(tags: Any, scheme: str, mode: str) -> tuple[TagSteps, str]:
     """Tags as this package spells them, and their scheme."""
-    steps = read_steps(TagSteps.read(read_step_labels(tags, name="tags")))
+    steps = in_plain_spelling(TagSteps.read(read_step_labels(tags, name="tags")))
     check_tags(steps, None if scheme == "auto" or mode == "conlleval" else scheme)
     if scheme != "auto":
         return steps, scheme
