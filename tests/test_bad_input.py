@@ -160,6 +160,12 @@ SEVERAL = [
     case(
         "a dict of columns", {"a": [1, 2, 3], "b": [4, 5, 6]}, list("aba"), r"X\['a'\]\[0\] is int 1 where a sequence"
     ),
+    case(
+        "cells of steps of unequal width",
+        pd.DataFrame({"a": [[[1.0], [2.0, 3.0]]] * 6, "b": [[1.0, 2.0]] * 6}),
+        LABELS,
+        r"X\['a'\]\[0\] is not a rectangular array",
+    ),
     case("None among sequences of dicts", replaced([[{"w": "a"}]] * 6, 4, None), LABELS, r"X\[4\] is NoneType None"),
     case("numbers among sequences of dicts", replaced([[{"w": "a"}]] * 6, 4, 3.0), LABELS, r"X\[4\] is float 3.0"),
     case(

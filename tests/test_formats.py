@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from sklearn_rnn import Sequences
-from sklearn_rnn.data.formats import as_sequences, is_table, is_text, locate, object_array
+from sklearn_rnn.data.formats import as_sequences, dimensions, is_table, is_text, locate, object_array
 from sklearn_rnn.exceptions import SequenceDataError
 
 RAGGED = [np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[5.0, 6.0]]), np.array([[7.0, 8.0], [9.0, 10.0], [11.0, 12.0]])]
@@ -280,3 +280,11 @@ def test_an_object_array_has_one_dimension(items):
     array = object_array(items)
     assert array.shape == (len(items),)
     assert array.tolist() == items
+
+
+@pytest.mark.parametrize(
+    ("item", "wanted"),
+    [(3, 0), (None, 0), ([], 1), ([1, 2], 1), ([[1, 2]], 2), ([[1], [2, 3]], 2), (np.ones((1, 1)), 2)],
+)
+def test_dimensions(item, wanted):
+    assert dimensions(item) == wanted

@@ -15,13 +15,14 @@ from sklearn_rnn.data.formats import (
     as_sequences,
     check_columns_differ,
     common_columns,
+    is_sequence_cell,
     items_of,
     locate,
     object_array,
 )
 from sklearn_rnn.data.row_order import check_order, ids_of_index
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.static_inputs import column_names_of, columns_of, first_cells, is_sequence_cell, refuse_static
+from sklearn_rnn.data.static_inputs import column_names_of, columns_of, first_cells, refuse_static
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.exceptions import SequenceDataError

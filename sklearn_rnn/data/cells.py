@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from sklearn_rnn.data.aligned import AlignedSequences
-from sklearn_rnn.data.formats import has_steps_as_cells, rows_of_cells
+from sklearn_rnn.data.formats import dimensions, has_steps_as_cells, rows_of_cells
 from sklearn_rnn.data.static_inputs import columns_of
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataError
@@ -56,4 +54,4 @@ def _has_text(cell: Any) -> bool:
 
 def _length(cell: Any) -> int:
     """The number of values of a vector; 0 of what is none."""
-    return len(cell) if np.ndim(cell) == 1 else 0
+    return len(cell) if dimensions(cell) == 1 else 0

@@ -135,7 +135,20 @@ def _is_column_of_sequences(X: Any) -> bool:
         cell = X.to_series(0)[0]
     else:
         return False
-    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping))
+    return is_sequence_cell(cell)
+
+
+def is_sequence_cell(cell: Any) -> bool:
+    """Whether a cell of a frame or an object array holds a sequence, and not one value."""
+    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping)) and getattr(cell, "ndim", 1) != 0
+
+
+def dimensions(item: Any) -> int:
+    """What ``numpy.ndim`` says; 2 of a list of lists that differ in their length, which NumPy makes no array of."""
+    try:
+        return np.ndim(item)
+    except ValueError:
+        return 2
 
 
 def has_steps_as_cells(X: Any) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.collection import Collection
-from sklearn_rnn.data.static_inputs import column_names_of, first_cells, is_sequence_cell
+from sklearn_rnn.data.formats import is_sequence_cell
+from sklearn_rnn.data.static_inputs import column_names_of, first_cells
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 
 ROWS, COLUMNS = 5_000, 100

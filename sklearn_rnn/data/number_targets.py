@@ -18,7 +18,15 @@ from sklearn_rnn.data.conversion import (
     shown,
     unwrapped_items,
 )
-from sklearn_rnn.data.formats import as_sequences, column_of_sequences, is_table, items_of, locate, rows_of_cells
+from sklearn_rnn.data.formats import (
+    as_sequences,
+    column_of_sequences,
+    dimensions,
+    is_table,
+    items_of,
+    locate,
+    rows_of_cells,
+)
 from sklearn_rnn.data.padding import cut_alike, lengths_given
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tables import plain
@@ -64,7 +72,7 @@ def belongs_to_steps(y: Any, sequences: Sequences | AlignedSequences) -> bool:
     lengths = np.array([len(item) for item in nested])
     if len(nested) < len(items) or len(set(lengths.tolist())) > 1:
         return True
-    if any(np.ndim(item) > 1 for item in nested if len(item)):
+    if any(dimensions(item) > 1 for item in nested if len(item)):
         return True
     lists = isinstance(y, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in nested)
     return not lists and np.array_equal(lengths, lengths_given(sequences))
@@ -220,7 +228,7 @@ def _ragged(y: Any) -> bool:
 def _check_each_nested(y: Any, sequences: Sequences | AlignedSequences, name: str) -> None:
     """Refuse items that are one number, or nothing, where the values of steps are due."""
     for i, item in enumerate(() if isinstance(y, Sequences) else y if isinstance(y, (list, tuple)) else items_of(y)):
-        if item is None or np.ndim(item) == 0:
+        if item is None or dimensions(item) == 0:
             shown = item.item() if isinstance(item, np.generic) else item
             raise SequenceDataError(
                 f"{name}[{i}] is {shown!r:.60}, but X[{i}] has {sequences.lengths[i]} steps: wanted one value for each "

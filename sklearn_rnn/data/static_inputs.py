@@ -9,7 +9,7 @@ import numpy as np
 
 from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.conversion import is_missing_or_nan
-from sklearn_rnn.data.formats import items_of
+from sklearn_rnn.data.formats import is_sequence_cell, items_of
 from sklearn_rnn.exceptions import SequenceDataError
 
 LOOKED_AT = 10
@@ -71,11 +71,6 @@ def first_cells(X: Any) -> list[tuple[str, Any]]:
     names = column_names_of(X)
     row = X.iloc[0].tolist() if hasattr(X, "iloc") else [items_of(X[name][:1])[0] for name in names]
     return list(zip(map(str, names), row, strict=True))
-
-
-def is_sequence_cell(cell: Any) -> bool:
-    """Whether a cell of a frame holds a sequence, and not one value."""
-    return hasattr(cell, "__len__") and not isinstance(cell, (str, bytes, Mapping)) and np.ndim(cell) != 0
 
 
 def _kind(values: Any) -> str:

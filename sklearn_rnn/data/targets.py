@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
 from sklearn_rnn.data.conversion import is_missing_or_nan, is_sparse, refuse_masked, refuse_sparse, unwrapped_items
-from sklearn_rnn.data.formats import as_sequences, check_tokens, is_text, items_of
+from sklearn_rnn.data.formats import as_sequences, check_tokens, dimensions, is_text, items_of
 from sklearn_rnn.data.integers import exact_integers, from_whole_floats
 from sklearn_rnn.data.padding import cut_alike, with_padding
 from sklearn_rnn.data.sequences import Sequences
@@ -91,7 +91,12 @@ def _in_block(y: Any) -> Any:
         if not all(is_listlike(item) for item in items):
             return y
         y = [list(item) for item in items]
-    rows = np.asarray(y.tolist() if isinstance(y, np.ndarray) else y)
+    try:
+        rows = np.asarray(y.tolist() if isinstance(y, np.ndarray) else y)
+    except ValueError as error:
+        raise SequenceDataError(
+            f"y holds {y[0]!r:.60} for a sequence, wanted 0 and 1 for each label: its rows are no table ({error})"
+        ) from error
     if rows.dtype == object:
         odd = next(cell for cell in rows.ravel() if not isinstance(cell, (int, float)))
         raise SequenceDataError(f"y holds {odd!r:.60} in its rows, wanted 0 and 1 for each label of a sequence")
@@ -188,7 +193,7 @@ def read_step_labels(y: Any, *, name: str = "y") -> Sequences:
         item = next((item for item in y if not hasattr(item, "__len__") or len(item)), None) if is_listlike(y) else y
         if item is None and is_listlike(y) and len(y) and all(hasattr(item, "__len__") for item in y):
             return Sequences(np.empty(0, dtype=object), np.zeros(len(y) + 1))
-        if item is None or isinstance(item, (str, bytes)) or np.ndim(item) == 0:
+        if item is None or isinstance(item, (str, bytes)) or dimensions(item) == 0:
             raise SequenceDataError(
                 f"{name} must hold one list of labels for each sequence, got {item!r} where such a list is due"
             )
