@@ -20,23 +20,27 @@ def as_wide_as_long(shape: tuple[int, ...], lengths: NDArray[np.int64]) -> bool:
 
 def warn_of_label_columns(shape: tuple[int, ...], lengths: NDArray[np.int64]) -> None:
     """Warn that 0 and 1 for each step would have been taken for a set of labels for each sequence."""
-    if as_wide_as_long(shape, lengths):
-        warnings.warn(
-            f"y has shape {tuple(shape)}, and each sequence {shape[1]} steps: its columns were taken for {shape[1]} "
-            f"labels of a whole sequence. If y holds a label for each step, fit RNNSequenceTagger; a sparse matrix, "
-            f"scipy.sparse.csr_array(y), says that columns are labels",
-            SequenceDataWarning,
-            stacklevel=2,
-        )
+    advice = (
+        "If y holds a label for each step, fit RNNSequenceTagger; a sparse matrix, scipy.sparse.csr_array(y), says "
+        "that columns are labels"
+    )
+    _warn_if_as_wide(shape, lengths, "labels", advice)
 
 
 def warn_of_output_columns(shape: tuple[int, ...], lengths: NDArray[np.int64]) -> None:
     """Warn that a number for each step would have been taken for a row of numbers for each sequence."""
+    advice = (
+        f"Set target='step' if they are the values of its steps, as y of shape {(*shape, 1)} is without it, and "
+        f"target='sequence' if they are not"
+    )
+    _warn_if_as_wide(shape, lengths, "outputs", advice)
+
+
+def _warn_if_as_wide(shape: tuple[int, ...], lengths: NDArray[np.int64], taken_for: str, advice: str) -> None:
     if as_wide_as_long(shape, lengths):
         warnings.warn(
             f"y has shape {tuple(shape)}, and each sequence {shape[1]} steps: its columns were taken for {shape[1]} "
-            f"outputs of a whole sequence. Set target='step' if they are the values of its steps, as y of shape "
-            f"{(*shape, 1)} is without it, and target='sequence' if they are not",
+            f"{taken_for} of a whole sequence. {advice}",
             SequenceDataWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
