@@ -141,19 +141,14 @@ def _widths(sequences: Sequences) -> NDArray[np.float64]:
 
 def _numeric_columns(spec: InputSpec, name: str) -> list[_Column]:
     """The numeric features of an encoded step, without the indicators of what was missing."""
-    inputs = {"": spec} if spec.kind == "numeric" else spec.inputs
-    parts = [(key, part) for key, part in inputs.items() if part.kind == "numeric"]
-    indicated = [part.n_features if part.missing == "mask" else 0 for _, part in parts]
-    place = -sum(part.n_features for _, part in parts) - sum(indicated)
     columns = []
-    for (key, part), n_indicators in zip(parts, indicated, strict=True):
+    for key, part, place in spec.numeric_parts():
         of = name if not key else f"the input {key!r} of {name}"
         names = None if part.table else part.feature_names
         for k in range(part.n_features):
             alone = of if names is None else f"the feature {names[k]!r} of {of}"
             label = alone if names is not None or part.n_features == 1 else f"the feature {k} of {of}"
             columns.append(_Column(label, place + k))
-        place += part.n_features + n_indicators
     return columns
 
 

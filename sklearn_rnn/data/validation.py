@@ -93,6 +93,19 @@ class InputSpec:
             feature_names=None if names is None else tuple(names),
         )
 
+    def numeric_parts(self) -> list[tuple[str, InputSpec, int]]:
+        """Where numbers stand in an encoded step: last, those of each input before its indicators of missing ones.
+
+        Returns
+        -------
+        parts : list of (str, InputSpec, int)
+            The name of each input of numbers, "" of the only one, its spec, and its first column, counted from the end.
+        """
+        inputs = {"": self} if self.kind == "numeric" else self.inputs
+        parts = [(name, part) for name, part in inputs.items() if part.kind == "numeric"]
+        widths = [part.n_features * (2 if part.missing == "mask" else 1) for _, part in parts]
+        return [(name, part, -sum(widths[i:])) for i, (name, part) in enumerate(parts)]
+
     def columns_of_inputs(self) -> dict[str, list[str] | None]:
         """Names of the columns of each numeric input, as far as it had them; None for strings."""
         return {name: None if part.kind == "text" else list(part.columns or []) for name, part in self.inputs.items()}

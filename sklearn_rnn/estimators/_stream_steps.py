@@ -134,18 +134,11 @@ class StepReader:
 
     def _missing_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The columns of an encoded step that hold what may be missing, and those that say whether it was there."""
-        spec = self._spec
-        if spec.missing != "mask":
-            return np.empty(0, np.int64), np.empty(0, np.int64)
-        parts = [spec] if spec.kind == "numeric" else [part for part in spec.inputs.values() if part.kind == "numeric"]
-        sizes = [part.n_features for part in parts]
-        start = -2 * sum(sizes)  # numbers come last
         values: list[int] = []
         indicators: list[int] = []
-        for size in sizes:
-            values += range(start, start + size)
-            indicators += range(start + size, start + 2 * size)
-            start += 2 * size
+        for _, part, start in self._spec.numeric_parts() if self._spec.missing == "mask" else ():
+            values += range(start, start + part.n_features)
+            indicators += range(start + part.n_features, start + 2 * part.n_features)
         return np.array(values, dtype=np.int64), np.array(indicators, dtype=np.int64)
 
 
