@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
+from sklearn_rnn.data.conversion import unwrapped_items
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.padding import Trimming, trim, with_padding
 from sklearn_rnn.data.row_order import ids_of_index
@@ -80,7 +81,7 @@ def _with_ids(sequences: Sequences, X: Any) -> Sequences:
 
 def _first_steps(inputs: Any, lengths: ArrayLike) -> Any:
     """The first steps of each sequence, as many as `lengths` (n_sequences,) says."""
-    kept = np.asarray(lengths)
+    kept = np.asarray(unwrapped_items(lengths, "lengths"))
     if kept.shape != (len(inputs),) or kept.dtype.kind not in "iu":
         raise SequenceDataError(
             f"lengths={lengths!r:.60} must hold one integer for each of the {len(inputs)} sequences of X"
