@@ -226,7 +226,6 @@ def test_optimizer_is_the_one_asked_for(estimator, optimizer, wanted):
         def on_epoch_end(self, net, **kwargs):
             seen.append(type(net.optimizer_))
 
-    Spy.__deepcopy__ = lambda self, memo: self
     fit(estimator, optimizer=optimizer, callbacks=[Spy()], max_epochs=1)
     assert seen == [wanted]
     if optimizer != "adam":
@@ -293,7 +292,6 @@ def test_batch_size_sets_the_steps_of_an_epoch(estimator):
         def on_grad_computed(self, net, **kwargs):
             counts[-1] += 1
 
-    Count.__deepcopy__ = lambda self, memo: self
     fit(estimator, batch_size=10, callbacks=[Count()])
     assert counts == [3, 3]  # 24 sequences
 

@@ -51,7 +51,6 @@ def test_validation_fraction_is_set_aside(estimator, share):
         def on_train_begin(self, net, X=None, **kwargs):
             sizes.append(len(X))
 
-    Sizes.__deepcopy__ = lambda self, memo: self
     options = {"early_stopping": True, "validation_fraction": share, "callbacks": [Sizes()]}
     fit(estimator, problem(estimator, 40), **options)
     assert sizes == [40 - np.ceil(40 * share)]
@@ -158,7 +157,6 @@ def test_n_threads_is_honoured_and_restored(estimator, threads):
         def on_epoch_end(self, net, **kwargs):
             seen.append(torch.get_num_threads())
 
-    Spy.__deepcopy__ = lambda self, memo: self
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

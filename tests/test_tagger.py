@@ -260,9 +260,6 @@ class Split(Callback):
     def __init__(self):
         self.seen = set()
 
-    def __deepcopy__(self, memo):
-        return self
-
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if training:
             self.seen |= set(batch.values[:, 0, 0].double().tolist())

@@ -48,9 +48,6 @@ class Sides(Callback):
     def __init__(self):
         self.seen = {True: set(), False: set()}
 
-    def __deepcopy__(self, memo):
-        return self
-
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         self.seen[training] |= set(batch.values[:, 0, 0].tolist())
 
