@@ -236,6 +236,8 @@ def _check_no_number_became_text(items: list[Any], texts: dict[int, bool], name:
 
 def _check_item(item: Any, i: int, name: str) -> None:
     """Whether item `i` of a collection can be a sequence at all."""
+    if type(item) is list or (type(item) is np.ndarray and item.ndim):  # most are, and all that follows takes time
+        return
     if isinstance(item, (str, bytes)):
         raise document_error(name, i, item)
     if isinstance(item, Mapping) and _holds_sequences(item):
@@ -293,9 +295,10 @@ def _position(arrays: list[NDArray[Any]], at_least: int) -> int:
 
 def _as_array(item: Any, i: int, name: str) -> NDArray[Any]:
     """Sequence `i` as an array (length,) or (length, n_features)."""
-    item = unwrapped_items(item, f"{name}[{i}]")
-    if hasattr(item, "isna") and np.asarray(item.isna()).any() and _is_numeric_frame(item):
-        item = item.to_numpy(dtype=np.float64, na_value=np.nan)  # NumPy would make an object of pandas' NA
+    if type(item) is not np.ndarray:
+        item = unwrapped_items(item, f"{name}[{i}]")
+        if hasattr(item, "isna") and np.asarray(item.isna()).any() and _is_numeric_frame(item):
+            item = item.to_numpy(dtype=np.float64, na_value=np.nan)  # NumPy would make an object of pandas' NA
     try:
         array = np.asarray(item)
     except ValueError as error:
