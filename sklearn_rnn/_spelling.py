@@ -102,6 +102,8 @@ VALUES = {
 }
 """For each parameter its values, and what else they are called."""
 
+NO_NAME_LIKE_IT = "no parameter has a name like it"
+
 SIMILAR = 0.75
 """How alike two words must be, of 1, for the one to be taken for the other."""
 
@@ -143,12 +145,23 @@ class SpellingMixin:
         for key in params:
             name, _, inner = key.partition("__")
             if name not in names or (inner and not hasattr(params.get(name, getattr(self, name)), "set_params")):
-                question = _question(key, names, or_else="no parameter has a name like it")
+                found = self._parameter_inside(key, names)
+                question = f". Did you mean {found!r}?" if found else _question(key, names, or_else=NO_NAME_LIKE_IT)
                 raise ValueError(
                     f"Invalid parameter {key!r} for estimator {type(self).__name__}{question}\n"
                     f"get_params() lists all of its parameters, and their values."
                 )
         return super().set_params(**params)  # type: ignore[misc]
+
+    def _parameter_inside(self, key: str, names: Iterable[str]) -> str | None:
+        """The parameter `key` of an estimator that one of the parameters `names` holds, if it is none of this one."""
+        if key in names:
+            return None
+        held = {name: getattr(self, name) for name in names}
+        able = {
+            name: value for name, value in held.items() if hasattr(value, "get_params") and not isinstance(value, type)
+        }
+        return next((f"{name}__{key}" for name, value in able.items() if key in value.get_params()), None)
 
     def _validate_params(self) -> None:
         try:

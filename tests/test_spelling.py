@@ -162,6 +162,20 @@ def test_values_of_transformers_are_named_too():
         SequenceTokenizer(analyzer="Words").fit(["a"])
 
 
+@pytest.mark.parametrize(
+    ("outer", "params", "meant"),
+    [
+        (SequenceBaggingClassifier(RNNClassifier()), {"hidden_size": 3}, "estimator__hidden_size"),
+        (PerStep(StandardScaler()), {"with_mean": False}, "transformer__with_mean"),
+    ],
+)
+def test_a_parameter_of_the_estimator_inside_is_named(outer, params, meant):
+    with pytest.raises(ValueError, match=f"Did you mean '{meant}'") as error:
+        outer.set_params(**params)
+    assert len(str(error.value).splitlines()) == 2
+    outer.set_params(**{meant: next(iter(params.values()))})
+
+
 def test_nested_parameters_are_named():
     X, y = problem(RNNClassifier)
     model = make_pipeline(PerStep(StandardScaler()), small(RNNClassifier))
