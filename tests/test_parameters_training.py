@@ -15,6 +15,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from test_parameters import POOLED, SHOWN, WITH_CLASSES, differs, fit, shows
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics import flat_accuracy_score, span_f1_score
 from sklearn_rnn.networks.engines import Engine
 from sklearn_rnn.training.compute import available_threads
@@ -311,7 +312,9 @@ def test_quantiles_are_those_that_are_learned(estimator):
 @shows("target", of=[RNNRegressor])
 def test_target_says_what_a_table_of_numbers_belongs_to(estimator):
     X, y = np.random.default_rng(0).normal(size=(2, 12, 5))
-    of_sequences, of_steps = fit(estimator, (X, y)), fit(estimator, (X, y), target="step")
+    with pytest.warns(SequenceDataWarning, match="5 outputs of a whole sequence"):
+        of_sequences = fit(estimator, (X, y))
+    of_steps = fit(estimator, (X, y), target="step")
     assert (of_sequences.target_alignment_, of_steps.target_alignment_) == ("sequence", "step")
     assert fit(estimator, (X, y), target="sequence").target_alignment_ == "sequence"
     assert of_sequences.module_.head.linear.out_features == 5

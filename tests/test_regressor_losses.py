@@ -96,7 +96,7 @@ def test_outliers_move_the_mean_and_not_the_median():
     X = [np.zeros((2, 1))] * 100
     y = np.where(np.arange(100) % 5 == 0, 100.0, 1.0)
     found = {
-        loss: regressor(loss, max_epochs=300, learning_rate=0.05).fit(X, y).predict(X[:1])[0]
+        loss: regressor(loss, max_epochs=300, learning_rate=0.05, batch_size=100).fit(X, y).predict(X[:1])[0]
         for loss in ("squared_error", "absolute_error", "huber", "laplace")
     }
     assert found["squared_error"] == pytest.approx(y.mean(), abs=1)
