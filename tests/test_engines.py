@@ -160,6 +160,7 @@ def test_kernels_return_no_arrays(module):
     tags = [["a" if step > 0 else "b" for step in x[:, 0]] for x in X]
     tagger = RNNSequenceTagger(**small, decoder="crf").fit(X, tags)
     tagger.predict(X)
+    tagger.predict_nbest(X, 2)
     # What is compiled into another kernel is not called from Python, and not read from the cache.
     compiled = [x for x in vars(module).values() if isinstance(x, Dispatcher) and not isinstance(x._cache, NullCache)]
     signatures = [signature for kernel in compiled for signature in kernel.nopython_signatures]
