@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sklearn_rnn.networks import fused
 from sklearn_rnn.networks.dropout import HeldMasks, hold_masks
 from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
 from sklearn_rnn.networks.recurrent import RecurrentStack
@@ -233,3 +234,24 @@ def test_to_arrays_and_back(as_lists):
     }
     flatten(state)[0].zero_()
     assert not torch.equal(flatten(state)[0], flatten(back)[0])
+
+
+class Poisoned:
+    """NumPy, whose new memory holds NaN."""
+
+    def __getattr__(self, name):
+        return getattr(np, name)
+
+    def empty(self, shape, dtype=float):
+        return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 0, dtype)
+
+
+@pytest.mark.skipif("fused" not in ENGINES, reason="there are no kernels here")
+@pytest.mark.parametrize("lengths", [[0, 0], [0, 2], [3, 3]], ids=str)
+def test_steps_that_no_sequence_has_get_no_gradient(lengths, monkeypatch):
+    stack = make_stack("gru", [3])
+    x, lengths = random_batch([3, 3])[0], torch.tensor(lengths)
+    wanted = gradients(stack, x, lengths, [], "torch")
+    monkeypatch.setattr(fused, "np", Poisoned())
+    for found, exact in zip(gradients(stack, x, lengths, [], "fused"), wanted, strict=True):
+        torch.testing.assert_close(found, exact, rtol=1e-8, atol=1e-10)

@@ -166,7 +166,7 @@ class ForwardPass:
         from sklearn_rnn.kernels.recurrence import backward
 
         weights, inputs = self.weights, self.batch[0]
-        make = np.zeros if len(self.recurrence.places) else np.empty  # some rows may be padding
+        make = np.empty if len(inputs) == self.recurrence.packing.n_rows else np.zeros  # some rows may be padding
         dx = [make(inputs.shape if of_inputs else (0, 0), inputs.dtype) for _ in weights]
         nothing, (h0, c0) = np.zeros(self.last[0].shape, inputs.dtype), self.first
         h0 = nothing if h0 is None else h0
