@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn import AlignedSequences, RNNSequenceTagger, Sequences
-from sklearn_rnn.data import inputs as door
+from sklearn_rnn.data import cells
 from sklearn_rnn.data.aligned import NUMBERS
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.inputs import read
@@ -193,7 +193,7 @@ def test_what_was_read_and_the_spec_stay_as_they_are(X):
 
 def test_an_arrow_column_is_read_once(monkeypatch):
     seen = []
-    monkeypatch.setattr(door, "read_arrow", lambda X, **names: seen.append(X) or read_arrow(X, **names))
+    monkeypatch.setattr(cells, "read_arrow", lambda X, **names: seen.append(X) or read_arrow(X, **names))
     column = pa.array([[1.0, 2.0], [3.0]])
     for X in (column, pa.table({"a": column, "b": column})):
         seen.clear()

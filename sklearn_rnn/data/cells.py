@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.arrow import read_arrow
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import dimensions, has_steps_as_cells, rows_of_cells
 from sklearn_rnn.data.static_inputs import columns_of
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataError
+
+
+def opened(X: Any, spec: InputSpec | None, name: str) -> Any:
+    """What Arrow, torch and masked arrays hold, and what the cells of an object array mean; all else as it is.
+
+    Every door for X opens it in this way. The parameters are those of :func:`read_cells`.
+    """
+    return read_cells(unwrapped(read_arrow(X, name=name), name), spec, name)
 
 
 def read_cells(X: Any, spec: InputSpec | None, name: str) -> Any:

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
-from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.cells import read_cells
+from sklearn_rnn.data.cells import opened
 from sklearn_rnn.data.constant_ends import warn_if_padded
-from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.formats import as_sequences, is_text
 from sklearn_rnn.data.hints import hints_at_one_sequence
 from sklearn_rnn.data.missing import carry_forward
@@ -79,7 +77,7 @@ def read(
     SequenceDataError, ValueError, TypeError
         What came, in which input, where, and what was wanted.
     """
-    X = read_cells(unwrapped(read_arrow(X, name=name), name), spec, name)
+    X = opened(X, spec, name)
     aligned = read_aligned(X, name=name)
     if aligned is None and spec is not None and spec.kind == "aligned":
         aligned = _aligned_without_steps(X, spec, name)

@@ -12,8 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.cells import read_cells
+from sklearn_rnn.data.cells import opened
 from sklearn_rnn.data.conversion import floats, refuse_masked, refuse_sparse, unwrapped_items
 from sklearn_rnn.data.features import spread_vectors
 from sklearn_rnn.data.formats import as_sequences, is_table, is_text, items_of, object_array
@@ -63,7 +62,7 @@ def read_steps(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    X = read_cells(plain(read_arrow(X, name=name), name), spec, name)
+    X = plain(opened(X, spec, name), name)
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

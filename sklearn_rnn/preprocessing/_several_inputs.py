@@ -7,9 +7,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.aligned import AlignedSequences, has_columns_of_sequences, is_dict_of_inputs, read_aligned
-from sklearn_rnn.data.arrow import read_arrow
-from sklearn_rnn.data.cells import read_cells
-from sklearn_rnn.data.conversion import unwrapped
+from sklearn_rnn.data.cells import opened
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.static_inputs import refuse_static
@@ -95,7 +93,7 @@ def read_several(X: Any, named: Any, spec: InputSpec | None, *, reader: str) -> 
     SequenceDataError
         If inputs are named, or were there in ``fit``, and X has one input a step, or the other way round.
     """
-    X = read_cells(unwrapped(read_arrow(X), "X"), spec, "X")
+    X = opened(X, spec, "X")
     refuse_static(X, "X")
     several = isinstance(X, AlignedSequences) or is_dict_of_inputs(X) or has_columns_of_sequences(X)
     if named is None and not several and (spec is None or spec.kind != "aligned"):
