@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 
+from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.tables import is_for_table, plain, read_table
 from sklearn_rnn.exceptions import SequenceDataError
 
@@ -16,7 +17,7 @@ COLUMNS = dict(zip("abc", ARRAY.T.tolist(), strict=True))
 
 
 def of(X):
-    return read_table(plain(X), reader="Somebody", name="y")
+    return read_table(plain(unwrapped(X, "X")), reader="Somebody", name="y")
 
 
 @pytest.mark.parametrize(

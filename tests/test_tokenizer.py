@@ -4,28 +4,20 @@ import pickle
 import re
 import unicodedata
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from documents import REVIEWS
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from sklearn import config_context
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, strip_accents_unicode
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.utils import get_tags
-from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_rnn import RNNClassifier, SequenceTokenizer
+from sklearn_rnn import SequenceTokenizer
 from sklearn_rnn.data.tokens import UNKNOWN, TokenSequences
 from sklearn_rnn.exceptions import SequenceDataError
 
-REVIEWS = ["Not good!", "Good, isn't it?", "so so", "Not so bad, not bad"]
 PATTERNS = [r"(?u)\b\w\w+\b", r"\w+|[^\w\s]", r"[a-z]+", r"(\w)\w*", SequenceTokenizer().token_pattern]
 
 # Accents in one character and in two, letters that change length in lower case, ligatures, Hangul, emoji, Greek.
@@ -272,91 +264,6 @@ def test_a_fixed_vocabulary(vocabulary, numbers):
     assert tokens_of(again) == tokens_of(sequences)
 
 
-@pytest.mark.parametrize(
-    ("vocabulary", "message"),
-    [
-        ([], "empty vocabulary"),
-        ("so good", "'vocabulary' parameter .* Got 'so good'"),
-        (["a", "b", "a"], "Duplicate term in vocabulary: 'a'"),
-        (["a", 3], "must hold tokens .*got 3$"),
-        ({"a", None}, "must hold tokens .*got None$"),
-        (["a", ""], "must hold tokens .*got ''$"),
-        (["<unk>", "a"], "got '<unk>': it stands for all tokens outside"),
-        ({"a": 0, "b": 1}, r"number its 2 tokens from 1 to 2.* give sorted\(vocabulary, key=vocabulary.get\)"),
-        ({"a": 1, "b": 1}, "number its 2 tokens from 1 to 2, each once"),
-        (3, "'vocabulary' parameter"),
-    ],
-)
-def test_a_vocabulary_that_cannot_be(vocabulary, message):
-    with pytest.raises(ValueError, match=message):
-        SequenceTokenizer(vocabulary=vocabulary).fit(REVIEWS)
-
-
-def test_a_vocabulary_that_no_document_can_match():
-    with pytest.warns(UserWarning, match="1 of 2 tokens of vocabulary will not be matched .*'Good'.*make it 'good'"):
-        SequenceTokenizer(vocabulary=["Good", "so"]).fit(REVIEWS)
-    with pytest.warns(UserWarning, match="strip_accents='unicode' make it 'ete'"):
-        SequenceTokenizer(vocabulary=["été"], strip_accents="unicode").fit(REVIEWS)
-    SequenceTokenizer(vocabulary=["Good", "été"], lowercase=False).fit(REVIEWS)  # no warning
-
-
-@pytest.mark.parametrize(
-    ("params", "documents", "message"),
-    [
-        ({"min_df": 3}, ["a b", "b c"], "max_df=1.0 corresponds to < documents than min_df=3: of 2 .*at most 2"),
-        (
-            {"min_df": 0.9},
-            ["a", "b c"],
-            r"3 distinct tokens min_df=0.9 left out 3, .* fewer than 1.8 of 2 .*max_df=1.0",
-        ),
-        ({"max_df": 1}, ["a", "a"], r"min_df=1 left out 0.*max_df=1 left out 1, which are in more than 1"),
-        ({"token_pattern": r"\d+"}, ["a", "b"], r"empty: token_pattern='\\\\d\+' matches nothing in 2 documents"),
-        ({"analyzer": "whitespace"}, [" "], "empty: no token in 1 documents with analyzer='whitespace'"),
-        ({"analyzer": lambda document: []}, ["a"], "empty: no token in 1 documents with analyzer=<function"),
-        ({}, [], "raw_documents is empty: found 0"),
-        ({}, "a b", "Iterable over raw text documents expected, string object received: raw_documents is"),
-        ({}, ["a", None], r"raw_documents\[1\] is NoneType None where a document"),
-        ({"token_pattern": "(a)(b)"}, ["ab"], r"token_pattern='\(a\)\(b\)' has 2 capturing groups, wanted at most one"),
-        ({"token_pattern": "(a"}, ["ab"], r"token_pattern='\(a' is no regular expression"),
-    ],
-)
-def test_what_cannot_be_fitted(params, documents, message):
-    with pytest.raises(ValueError, match=message):
-        SequenceTokenizer(**params).fit(documents)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"analyzer": "char_wb"},
-        {"lowercase": "yes"},
-        {"token_pattern": None},
-        {"strip_accents": "latin"},
-        {"min_df": 0},
-        {"min_df": 1.5},
-        {"max_df": -1},
-        {"max_features": 0},
-        {"max_length": 0},
-        {"truncate": "middle"},
-        {"on_empty": "drop"},
-        {"vocabulary": iter(["a"])},
-    ],
-)
-def test_wrong_parameters_are_named(params):
-    with pytest.raises(InvalidParameterError, match=f"The '{next(iter(params))}' parameter of SequenceTokenizer"):
-        SequenceTokenizer(**params).fit(REVIEWS)
-
-
-def test_an_unfitted_tokenizer_says_so():
-    for call in (
-        lambda t: t.transform(REVIEWS),
-        lambda t: t.inverse_transform([["a"]]),
-        lambda t: t.get_feature_names_out(),
-    ):
-        with pytest.raises(NotFittedError):
-            call(SequenceTokenizer())
-
-
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
 def test_each_document_is_split_once(method):
     seen = []
@@ -417,61 +324,3 @@ def test_inverse_transform_joins_tokens_and_numbers():
 def test_what_cannot_be_joined(X, message):
     with pytest.raises(SequenceDataError, match=message):
         SequenceTokenizer().fit(["a b c"]).inverse_transform(X)
-
-
-def classifier(**params):
-    return RNNClassifier(hidden_size=3, max_epochs=1, random_state=0, **params)
-
-
-def labelled_reviews():
-    documents = np.array([f"{word} number{i} film" for i, word in enumerate(["good", "bad"] * 6)], dtype=object)
-    return documents, np.array(["pos", "neg"] * 6)
-
-
-def test_a_fold_learns_from_its_own_documents_alone():
-    X, y = labelled_reviews()
-    folds = KFold(3, shuffle=True, random_state=0)
-    model = make_pipeline(SequenceTokenizer(), classifier())
-    results = cross_validate(model, X, y, cv=folds, return_estimator=True, error_score="raise")
-    for fitted, (train, test) in zip(results["estimator"], folds.split(X), strict=True):
-        words = {word for text in X[train] for word in text.split()}
-        assert set(fitted[0].vocabulary_) == words
-        numbers = fitted[0].transform(X[test]).values[1::3]
-        assert set(numbers) == {UNKNOWN}
-
-
-def test_a_search_over_the_vocabulary():
-    X, y = labelled_reviews()
-    grid = {"sequencetokenizer__min_df": [1, 2], "sequencetokenizer__max_features": [None, 2]}
-    search = GridSearchCV(make_pipeline(SequenceTokenizer(), classifier()), grid, cv=2, error_score="raise")
-    search.fit(list(X), y)
-    assert len(search.cv_results_["params"]) == 4
-    assert search.predict(["good film", ""]).shape == (2,)
-
-
-def test_text_in_a_frame_with_other_columns():
-    X, y = labelled_reviews()
-    frame = pd.DataFrame({"n": np.arange(len(X)), "text": X})
-    pick = ColumnTransformer([("text", "passthrough", ["text"])])
-    expected = make_pipeline(SequenceTokenizer(), classifier()).fit(X, y).predict_proba(X)
-    for output in ("default", "pandas", "polars"):
-        model = make_pipeline(clone(pick), SequenceTokenizer(), classifier()).set_output(transform=output)
-        np.testing.assert_array_equal(model.fit(frame, y).predict_proba(frame), expected)
-
-
-def test_the_output_is_never_a_frame():
-    with config_context(transform_output="pandas"):
-        assert isinstance(SequenceTokenizer().set_output(transform="pandas").fit_transform(REVIEWS), TokenSequences)
-
-
-def test_tags():
-    tags = get_tags(SequenceTokenizer())
-    assert tags.input_tags.string
-    assert not tags.input_tags.two_d_array
-    assert tags.requires_fit
-    assert not hasattr(SequenceTokenizer().fit(REVIEWS), "n_features_in_")
-
-
-def test_equal_tokens_are_one_object():
-    values = SequenceTokenizer().fit_transform(["So so"] * 3).values
-    assert all(one is other for one, other in pairwise(values))

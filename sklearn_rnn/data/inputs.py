@@ -128,7 +128,7 @@ def _read_one(
     name: str,
 ) -> tuple[Sequences, InputSpec]:
     """What :func:`read` does, for one input a step."""
-    X = plain(X, name)
+    X = plain(X)
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

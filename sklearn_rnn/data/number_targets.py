@@ -42,7 +42,7 @@ def plain_numbers(y: Any, name: str = "y") -> Any:
     if isinstance(y, Sequences):
         return y
     refuse_sparse(y, name)
-    y = rows_of_cells(plain(unwrapped_items(read_arrow_targets(y, name=name), name), name))
+    y = rows_of_cells(plain(unwrapped_items(read_arrow_targets(y, name=name), name)))
     if isinstance(y, Sequences):
         return y
     y = column_of_sequences(y)

@@ -62,7 +62,7 @@ def read_steps(
     SequenceDataError, ValueError, TypeError
         What came, where, and what was wanted.
     """
-    X = plain(opened(X, spec, name), name)
+    X = plain(opened(X, spec, name))
     table = is_for_table(X)
     if table:
         sequences, names = read_table(X, reader=reader, name=name)

@@ -8,16 +8,15 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
-from sklearn_rnn.data.conversion import is_sparse, numbers, refuse_sparse, unwrapped
+from sklearn_rnn.data.conversion import is_sparse, numbers, refuse_sparse
 from sklearn_rnn.data.formats import check_columns_differ, check_tokens, document_error, is_table
 from sklearn_rnn.data.long_tables import advice_if_long
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError
 
 
-def plain(X: Any, name: str = "X") -> Any:
-    """An Arrow table as a frame of pandas, tensors and what can only become an array as one, and all else as it is."""
-    X = unwrapped(X, name)
+def plain(X: Any) -> Any:
+    """An Arrow table as a frame of pandas, what can only become an array as one, and all else as it is."""
     if hasattr(X, "column_names") and hasattr(X, "to_pandas"):
         return X.to_pandas()
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "to_list"):

@@ -1,0 +1,3 @@
+"""Documents that tests of text share."""
+
+REVIEWS = ["Not good!", "Good, isn't it?", "so so", "Not so bad, not bad"]
