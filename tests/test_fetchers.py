@@ -1,7 +1,4 @@
-"""Fetchers of published data sets: what they make of the files.
-
-Where the environment variable ``SKLEARN_RNN_DATA`` names a folder that holds the published files, they are read too.
-"""
+"""Fetchers of published data sets: what they make of the files, here of small ones like them."""
 
 import gzip
 import hashlib
