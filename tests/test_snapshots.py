@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger, SequenceBaggingClassifier
-from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
+from sklearn_rnn._snapshots import learned, put_in_place, snapshot
 
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 6, size=20)]

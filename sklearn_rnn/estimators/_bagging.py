@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import get_tags
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.number_targets import validate_numbers
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
@@ -18,7 +19,6 @@ from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._scores import ScoredClassifier, ScoredRegressor
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.metrics._number_pairs import in_one_scale

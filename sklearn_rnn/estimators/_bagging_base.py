@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral
@@ -24,7 +23,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from sklearn_rnn._snapshots import learned, put_in_place, snapshot
 from sklearn_rnn._spelling import SpellingMixin
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.aligned import countable
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.conversion import unwrapped_items
@@ -34,7 +35,6 @@ from sklearn_rnn.data.tables import plain
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
-from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
 from sklearn_rnn.exceptions import SequenceDataError
 
 
@@ -187,11 +187,10 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
             total = total + everywhere
             n_members[rows] += 1
         if not n_members.all():
-            warnings.warn(
+            warn(
                 f"{int((n_members == 0).sum())} of {n_rows} sequences were drawn for all members and have no "
                 f"out-of-bag prediction: raise n_estimators",
                 UserWarning,
-                stacklevel=3,
             )
         with np.errstate(invalid="ignore"):
             return (np.asarray(total).T / n_members).T

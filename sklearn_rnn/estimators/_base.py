@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn._snapshots import learned, of_one_fit, put_in_place, snapshot
 from sklearn_rnn._spelling import knows_parameters
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
@@ -23,7 +24,6 @@ from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
-from sklearn_rnn.estimators._snapshots import learned, of_one_fit, put_in_place, snapshot
 from sklearn_rnn.estimators._splitting import split_validation
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss

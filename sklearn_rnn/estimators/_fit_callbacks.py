@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 
+from sklearn_rnn._snapshots import learned, snapshot
 from sklearn_rnn.data.aligned import countable
-from sklearn_rnn.estimators._snapshots import learned, snapshot
 
 
 class FitTasks:
