@@ -62,7 +62,7 @@ ALSO = {
     "targets/tags.py": {"pandas"},
     "metrics/_span_confusion.py": {"pandas"},
 }
-FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "exceptions"}
+FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "_wrapped", "exceptions"}
 PRINTING = {"kernels/announcing.py"}
 """What says that kernels are compiled, to whoever watches."""
 

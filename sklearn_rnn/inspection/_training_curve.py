@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+from sklearn_rnn._wrapped import final_estimator
+from sklearn_rnn.inspection._plotting import get_axes
 
 
 class TrainingCurveDisplay:
