@@ -23,6 +23,7 @@ from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import NetworkSpec
 from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore
+from sklearn_rnn.training.constant import warn_if_nothing_learned
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
 from sklearn_rnn.training.divergence import NonFiniteOutputsError, Predict, check_epoch, check_outputs, diverged
 from sklearn_rnn.training.ending import ALL_EPOCHS, Clock, Ending, Progress, how_it_ended
@@ -288,9 +289,13 @@ def train(
             "state": _on_cpu(net.optimizer_.state_dict()["state"]),
         },
     )
+    if world.rank == 0 and not options.partial:
+        if options.verbose:
+            print(how_it_ended(ending, options, epoch, result.best_epoch))
+        whole = result.loss_curve[:-1] if ending.cut else result.loss_curve
+        n_steps = sum(row["train_batch_count"] for row in history)
+        warn_if_nothing_learned(net, training, options, whole, n_steps)
     _strip(net)
-    if options.verbose and world.rank == 0 and not options.partial:
-        print(how_it_ended(ending, options, epoch, result.best_epoch))
     return result
 
 
