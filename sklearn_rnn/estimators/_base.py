@@ -188,7 +188,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         criterion = target.criterion(data) if held_out is None else target.criterion(data, held_out)
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
-        options = self._training_options(device, random_state, partial=partial)
+        options = self._training_options(device, random_state, partial=partial, clock=tasks.clock)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
@@ -319,6 +319,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self.net_ = result.net
         self.target_.settle(self.module_.head)
         self.n_iter_ = result.n_iter
+        self.stopped_by_ = result.stopped_by
         self.best_epoch_ = result.best_epoch
         self.loss_curve_ = result.loss_curve
         self.validation_scores_ = result.validation_scores
