@@ -136,9 +136,9 @@ class WarmHalvingGridSearchCV(_WarmHalving, HalvingGridSearchCV):
     but for rounding.
 
     A fit that early stopping, a callback or `max_time` has ended is done, and is not trained at later rungs; at each
-    rung the time counts from 0. With `early_stopping` a candidate goes on only where its `random_state` is an int, since
-    it would set aside other sequences otherwise; without one it trains from zero, and so does a fit that cannot be
-    pickled.
+    rung the time counts from 0. With `early_stopping` a candidate goes on only where its `random_state` is an int,
+    since it would set aside other sequences otherwise; without one it trains from zero, and so does a fit that cannot
+    be pickled.
 
     References
     ----------

@@ -182,7 +182,7 @@ def _likely_causes(training: SequenceDataset, options: Any, sample: _Sample, n_s
     causes = []
     low, high = USUAL_SIZE
     if not low <= sample.size <= high and math.isfinite(sample.size):
-        causes.append(f"numbers in X of a size of {sample.size:.3g}, not 1 (scale them)")
+        causes.append(f"numbers in X of a size of {sample.size:.3g}, not 1 (scale them: standardize=True)")
     median = float(np.median(training.n_steps))
     if math.isfinite(sample.size) and training.n_features >= 10 * median:
         causes.append(f"{training.n_features} features in {median:.0f} step(s) (swap the axes of X, if they are)")
