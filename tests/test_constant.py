@@ -154,7 +154,7 @@ def test_of_every_loss_of_numbers_it_is_what_a_search_finds(name):
 def test_of_tags_it_is_the_entropy_of_their_shares_among_the_steps_that_have_one(decoder):
     y = [["a"] * 2 + ["b"], ["c"] + ["?"] * 3, ["a", "b"]] * 10
     X = [np.zeros((len(tags), 1)) for tags in y]
-    options = {"decoder": decoder, "ignore_label": "?", "bidirectional": False, **LONG_ENOUGH}
+    options = {"decoder": decoder, "ignore_label": "?", "bidirectional": False, **LONG_ENOUGH, "max_epochs": 60}
     losses = []
     with recorded(losses):
         small(RNNSequenceTagger, **options).fit(X, y)

@@ -18,7 +18,7 @@ from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.exceptions import NothingLearnedWarning
 from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, WeightedLoss
 
-ENOUGH_STEPS = 100
+ENOUGH_STEPS = 200
 """Optimizer steps of a training below which it says nothing that it has not learned: it was meant to be short."""
 
 ENOUGH_SEQUENCES = 20
