@@ -1,6 +1,6 @@
 """Errors and warnings of this package: each error is also the builtin one that a caller would expect."""
 
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 
 
 class SequenceDataError(ValueError):
@@ -15,8 +15,19 @@ class TrainingDivergedError(ArithmeticError, ValueError):
     """Loss, weights or predictions became NaN or infinite in training; the estimator is what it was before ``fit``."""
 
 
+class StopTraining(Exception):  # noqa: N818, a signal and no error, as StopIteration is
+    """What a callback raises to end a fit: after the present batch, with all that is learned so far.
+
+    It never leaves ``fit``. All other exceptions of a callback do, and the estimator is then what it was before.
+    """
+
+
 class OutOfMemoryError(MemoryError):
     """A batch did not fit into the memory of the device; the message names the parameters that shrink it."""
+
+
+class NothingLearnedWarning(ConvergenceWarning):
+    """In the end the training loss was no less than that of the best constant prediction."""
 
 
 class SequenceDataWarning(UserWarning):

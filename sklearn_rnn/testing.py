@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from sklearn.exceptions import EstimatorCheckFailedWarning
 
 from sklearn_rnn._sequence_case import Case, make_sequences
 from sklearn_rnn._sequence_checks import CHECKS
+from sklearn_rnn._warning import warn
 
 __all__ = ["check_sequence_estimator"]
 
@@ -93,5 +93,5 @@ def check_sequence_estimator(
             if reason is None and on_fail == "raise":
                 raise AssertionError(message) from error
             if reason is None and on_fail == "warn":
-                warnings.warn(EstimatorCheckFailedWarning(**result), stacklevel=2)
+                warn(EstimatorCheckFailedWarning(**result))
     return results

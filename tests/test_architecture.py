@@ -25,8 +25,8 @@ ROOMS = {
     "inspection": {"data", "training"},
     "datasets": {"data"},
 }
-"""What each room may import of the others. The modules beside the rooms are ``exceptions``, ``_compat`` and
-``_spelling``, which all may import, and what users see, ``__init__`` and ``testing`` with its checks, which no room
+"""What each room may import of the others. The modules beside the rooms are ``exceptions`` and those of
+`FOR_ALL`, which all may import, and what users see, ``__init__`` and ``testing`` with its checks, which no room
 imports."""
 
 LIBRARIES = {
@@ -62,9 +62,9 @@ ALSO = {
     "targets/tags.py": {"pandas"},
     "metrics/_span_confusion.py": {"pandas"},
 }
-FOR_ALL = {"_compat", "_spelling", "exceptions"}
-PRINTING = {"kernels/announcing.py"}
-"""What says that kernels are compiled, to whoever watches."""
+FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "_wrapped", "exceptions"}
+PRINTING = {"kernels/announcing.py", "training/loop.py"}
+"""What says that kernels are compiled and what ended a training, to whoever watches."""
 
 
 def name_of(path):
@@ -151,6 +151,13 @@ def test_nothing_is_printed(path):
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     printing = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
     assert not printing, f"print() in line {printing}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name != "_warning.py"], ids=name_of)
+def test_warnings_name_the_line_of_the_caller(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    counting = [node.lineno for node in calls if ast.unparse(node.func) == "warnings.warn"]
+    assert not counting, f"warnings.warn in line {counting}: sklearn_rnn._warning.warn finds the line of the caller"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)

@@ -61,6 +61,7 @@ WRONG_VALUES = {
     "tbptt_steps": [0, 2.5],
     "early_stopping": ["yes", None],
     "validation_fraction": [0.0, 1.0, 5, None],
+    "max_time": [0, -1.0, "1 h"],
     "n_iter_no_change": [0, 1.5, None],
     "tol": [-1e-3, None],
     "warm_start": ["yes", None],

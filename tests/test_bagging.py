@@ -1,6 +1,7 @@
 """Bagging: what is drawn, how members are fitted, and what is made of their predictions."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -202,16 +203,6 @@ def test_copies_of_a_sequence_are_never_on_both_sides():
     np.testing.assert_allclose(first, second)
 
 
-def test_numbers_of_steps_that_have_no_mean():
-    padded = np.random.default_rng(0).normal(size=(12, 6, 1))
-    for i, sequence in enumerate(padded):
-        sequence[3 + i % 3 :] = 0
-    member = small(RNNRegressor, target="step", padding_value=0)
-    bag = SequenceBaggingRegressor(member, n_estimators=2, random_state=0).fit(padded, padded[:, :, 0])
-    with pytest.raises(SequenceDataError, match="steps of sequences of unequal lengths, of which bagging has no mean"):
-        bag.predict(padded)
-
-
 def test_out_of_bag_of_a_regressor_and_of_too_few_members():
     base = small(RNNRegressor)
     fitted = SequenceBaggingRegressor(base, n_estimators=10, oob_score=True, random_state=0).fit(X, numbers)
@@ -283,3 +274,86 @@ def test_draws_depend_on_what_samples_are_and_not_on_how_they_are_held():
     for other in samples[1:]:
         for one, two in zip(samples[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_validation_data_reaches_every_member(n_jobs):
+    base = small(RNNClassifier, early_stopping=True)
+    fitted = bagging(base, n_jobs=n_jobs).fit(X, y, X_val=X[:8], y_val=y[:8], sample_weight_val=np.arange(8.0) + 1)
+    for member in fitted.estimators_:
+        decided = np.average(member.predict(X[:8]) == y[:8], weights=np.arange(8.0) + 1)
+        assert member.validation_scores_[member.best_epoch_ - 1] == pytest.approx(decided)
+    alone = clone(base).set_params(random_state=fitted.estimators_[0].random_state)
+    whole = bagging(base, n_estimators=1, bootstrap=False).fit(X, y, X_val=X[:8], y_val=y[:8])
+    alone = clone(whole.estimators_[0]).fit(X, y, X_val=X[:8], y_val=y[:8])
+    np.testing.assert_array_equal(whole.predict_proba(X), alone.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "validation", [X[:8], Sequences.from_arrays(X[:8]), pd.DataFrame({"x": X[:8]}), {"x": X[:8]}], ids=type
+)
+def test_validation_data_of_every_format(validation):
+    training = {"x": X} if isinstance(validation, dict) else X
+    fitted = bagging(n_estimators=2).fit(training, y, X_val=validation, y_val=y[:8])
+    assert len(fitted.validation_scores_) == 2
+
+
+def test_validation_sequences_of_a_class_that_a_draw_lacks():
+    labels = y.astype("<U9")
+    labels[0] = "sometimes"
+    fitted = bagging(n_estimators=6).fit(X, labels, X_val=X[:4], y_val=labels[:4])
+    known = [len(member.classes_) for member in fitted.estimators_]
+    assert set(known) == {2, 3}
+    for member in fitted.estimators_:
+        kept = np.isin(labels[:4], member.classes_)
+        expected = np.mean(member.predict(X[:4])[kept] == labels[:4][kept])
+        assert member.validation_scores_[-1] == pytest.approx(expected)
+    with pytest.raises(SequenceDataError, match="'never'"):
+        bagging().fit(X, labels, X_val=X[:2], y_val=["never", "up"])
+
+
+def test_validation_data_of_members_that_take_none():
+    with pytest.raises(ValueError, match=r"Recorder.fit takes no X_val and no y_val. Give it to members that take it"):
+        bagging(Recorder()).fit(X, y, X_val=X, y_val=y)
+    with pytest.raises(ValueError, match=r"Pipeline.fit takes no X_val .* transform_input=\['X_val'\]"):
+        bagging(make_pipeline(small(RNNClassifier))).fit(X, y, X_val=X, y_val=y)
+    with pytest.raises(ValueError, match="X_val and y_val go together"):
+        bagging().fit(X, y, X_val=X)
+
+
+def test_a_pipeline_transforms_validation_data():
+    moved = [x * 30 + 200 for x in X]
+    with config_context(enable_metadata_routing=True):
+        last = small(RNNClassifier).set_fit_request(X_val=True, y_val=True)
+        model = make_pipeline(PerStep(StandardScaler()), last, transform_input=["X_val"])
+        fitted = bagging(model, n_estimators=2).fit(moved, y, X_val=moved, y_val=y)
+        for member, scores in zip(fitted.estimators_, fitted.validation_scores_, strict=True):
+            assert scores[-1] == pytest.approx(member.score(moved, y))
+
+
+@pytest.mark.parametrize(
+    "base", [small(RNNClassifier), make_pipeline(small(RNNClassifier))], ids=["network", "Pipeline"]
+)
+def test_what_the_networks_did(base):
+    fitted = bagging(base).fit(X, y)
+    assert fitted.n_iter_.tolist() == fitted.best_epochs_.tolist() == [2, 2, 2]
+    networks = [getattr(member, "steps", [(None, member)])[-1][1] for member in fitted.estimators_]
+    assert fitted.loss_curves_ == [network.loss_curve_ for network in networks]
+    assert fitted.validation_scores_ is None
+    assert not hasattr(bagging(), "n_iter_")
+    with pytest.raises(AttributeError, match=r"best_epochs_ is there only where .* Recorder has"):
+        bagging(Recorder()).fit(X, y).best_epochs_  # noqa: B018
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_warning_about_the_data_comes_once(n_jobs):
+    unscaled = [x * 40 + 500 for x in X]
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fitted = bagging(n_jobs=n_jobs).fit(unscaled, y)
+    assert [warning.filename for warning in found if "X is not scaled" in str(warning.message)] == [__file__]
+    named = pd.DataFrame(np.zeros((4, 3)), columns=list("abc"))
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fitted.fit(np.random.default_rng(0).normal(size=(24, 3)), y).predict(named)
+    assert [warning.filename for warning in found if "has feature names" in str(warning.message)] == [__file__]

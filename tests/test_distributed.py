@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data import splitting
 from sklearn_rnn.data.batching import BatchIterator, Buckets, SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.exceptions import StopTraining
 from sklearn_rnn.training import distributed
 from sklearn_rnn.training.distributed import ALONE, DatasetShare, SharedGradients, World, current_world, join_world
 
@@ -49,6 +51,21 @@ def fit(name, **options):
     return cls(**parameters, **options).fit(X, y)
 
 
+class StopInTheSecond(Callback):
+    """Ends the fit in the second process alone, after its seventh batch."""
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        self.batches = getattr(self, "batches", 0) + training
+        if self.batches == 7 and current_world().rank == 1:
+            raise StopTraining
+
+
+def ended(estimator):
+    """When a fit has ended, and why."""
+    batches = [row["train_batch_count"] for row in estimator.history_]
+    return estimator.n_iter_, batches, estimator.stopped_by_
+
+
 def figures(estimator):
     """What training leaves behind, as plain arrays."""
     weights = {key: value.numpy() for key, value in estimator.module_.state_dict().items()}
@@ -61,11 +78,12 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     run_together(
         f"""
-        import pickle, sys
+        import itertools, pickle, sys
         import numpy as np
         import torch.distributed as dist
         sys.path.insert(0, {os.path.dirname(__file__)!r})
         from test_distributed import *
+        from sklearn_rnn.training import ending
 
         found = {{}}
         for name in FITS:  # each fit makes its process group anew
@@ -83,6 +101,12 @@ def runs(tmp_path_factory):
             seedless = RNNClassifier(**{{**SHARED, "random_state": None, "early_stopping": True}}).fit(X, y)
             found["seedless"] = figures(seedless)
             found["history"] = [sorted(row) for row in dropping.history_]
+            stopped = RNNClassifier(**{{**SHARED, "callbacks": [StopInTheSecond()]}}).fit(X, y)
+            seconds = itertools.count(step=world.rank)  # in the first process no time goes by
+            ending.monotonic = lambda: float(next(seconds))
+            timed = RNNClassifier(**{{**SHARED, "max_time": 8.5}}).fit(X, y)
+            for name, model in [("asked", stopped), ("timed", timed)]:
+                found[name], found[f"end of {{name}}"] = figures(model), ended(model)
         with open(f"{folder}/{{world.rank}}", "wb") as file:
             pickle.dump(found, file)
         """,
@@ -110,7 +134,14 @@ def test_two_processes_do_what_one_does(runs, name):
             np.testing.assert_allclose(run[name]["weights"][key], weight, rtol=1e-4, atol=2e-6, err_msg=key)
 
 
-@pytest.mark.parametrize("name", [*FITS, "dropout", "seedless"])
+def test_all_end_after_the_batch_after_which_one_would(runs):
+    """33 sequences in batches of 8 are 5 batches an epoch. The clock is read twice before the first one."""
+    for run in runs:
+        assert run["end of asked"] == (2, [5, 2], "callback")
+        assert run["end of timed"] == (2, [5, 2], "max_time")
+
+
+@pytest.mark.parametrize("name", [*FITS, "dropout", "seedless", "asked", "timed"])
 def test_all_processes_have_the_same_model(runs, name):
     first, second = (run[name] for run in runs)
     assert first["losses"] == second["losses"]

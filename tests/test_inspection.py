@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, SequenceBaggingClassifier
 from sklearn_rnn.inspection import GradientFlowDisplay, TrainingCurveDisplay
 
 rng = np.random.default_rng(0)
@@ -128,6 +128,29 @@ class TestGradientFlow:
 
 
 class TestTrainingCurve:
+    @pytest.mark.parametrize("validated", [True, False])
+    def test_an_ensemble_shows_each_of_its_networks(self, validated):
+        ensemble = SequenceBaggingClassifier(RNNClassifier(**SMALL), n_estimators=3, random_state=0)
+        fitted = ensemble.fit(X, LABELS, **({"X_val": X, "y_val": LABELS} if validated else {}))
+        display = TrainingCurveDisplay.from_estimator(fitted)
+        assert len(display.lines_) == (9 if validated else 3)
+        for line, curve in zip(display.lines_, fitted.loss_curves_, strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), curve)
+        legend = (display.score_ax_ or display.ax_).get_legend()
+        wanted = (
+            ["training loss", "validation loss", "validation accuracy", "epochs kept"]
+            if validated
+            else ["training loss"]
+        )
+        assert [text.get_text() for text in legend.get_texts()] == wanted
+        if validated:
+            np.testing.assert_array_equal(display.best_epoch, fitted.best_epochs_)
+            dots = display.score_ax_.get_lines()[-1]
+            np.testing.assert_array_equal(
+                dots.get_ydata(),
+                [s[k - 1] for s, k in zip(fitted.validation_scores_, fitted.best_epochs_, strict=True)],
+            )
+
     @pytest.mark.parametrize(("estimator", "target"), ESTIMATORS)
     def test_every_estimator(self, estimator, target):
         fitted = estimator(**SMALL).fit(X, target, X_val=X[:9], y_val=target[:9])

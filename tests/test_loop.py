@@ -10,7 +10,6 @@ from skorch.callbacks import Callback, EarlyStopping, PrintLog
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.exceptions import TrainingDivergedError
-from sklearn_rnn.training.loop import Progress
 
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=48)]
@@ -53,35 +52,6 @@ def assert_same_weights(one, other):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-class TestProgress:
-    def test_follows_the_best(self):
-        progress = Progress(tol=0.0, patience=2)
-        scores = [0.5, 0.7, 0.6, 0.8, 0.8]
-        assert [progress.update(epoch, score, 1.0) for epoch, score in enumerate(scores, 1)] == [
-            True,
-            True,
-            False,
-            True,
-            False,
-        ]
-        assert progress.best_epoch == 4
-
-    def test_equal_scores_go_by_loss(self):
-        progress = Progress(tol=0.0, patience=9)
-        assert progress.update(1, 0.5, 1.0)
-        assert progress.update(2, 0.5, 0.9)
-        assert not progress.update(3, 0.5, 0.95)
-        assert progress.best_epoch == 2
-
-    def test_is_exhausted_by_gains_below_tol(self):
-        progress = Progress(tol=0.1, patience=2)
-        exhausted = []
-        for epoch, score in enumerate([0.5, 0.55, 0.7, 0.75, 0.79], 1):
-            progress.update(epoch, score, 1.0)
-            exhausted.append(progress.exhausted)
-        assert exhausted == [False, False, False, False, True]
-
-
 @pytest.mark.parametrize(("estimator", "target"), ESTIMATORS)
 def test_early_stopping_restores_the_weights_of_the_best_epoch(estimator, target):
     """At this learning rate the last epoch is not the best."""
@@ -113,10 +83,12 @@ def test_validation_data_without_early_stopping_is_only_scored(estimator, target
     assert_same_weights(fitted.module_.state_dict(), alone.module_.state_dict())
 
 
-def test_training_ends_when_the_loss_stalls():
-    fitted = RNNClassifier(learning_rate=1e-9, dropout=0.0, n_iter_no_change=3, **SMALL).fit(X, y)
-    assert fitted.n_iter_ == 4
-    assert fitted.best_epoch_ == 4
+@pytest.mark.parametrize("lr_schedule", [None, "cosine", "onecycle", "plateau"])
+def test_training_goes_on_when_the_loss_stalls(lr_schedule):
+    options = {"learning_rate": 1e-9, "dropout": 0.0, "n_iter_no_change": 3, "max_epochs": 12, "tol": 1e9}
+    fitted = RNNClassifier(lr_schedule=lr_schedule, **options, **SMALL).fit(X, y)
+    assert fitted.n_iter_ == fitted.best_epoch_ == len(fitted.loss_curve_) == 12
+    assert fitted.stopped_by_ == "max_epochs"
     assert fitted.validation_scores_ is None
 
 

@@ -58,13 +58,34 @@ def test_validation_fraction_is_set_aside(estimator, share):
 
 
 @shows("n_iter_no_change", "tol")
-def test_training_ends_when_it_no_longer_improves(estimator):
-    stalled = {"learning_rate": 1e-12, "dropout": 0.0, "max_epochs": 30, "lr_schedule": None}
-    assert fit(estimator, n_iter_no_change=3, tol=1e-3, **stalled).n_iter_ == 4
-    assert fit(estimator, n_iter_no_change=8, tol=1e-3, **stalled).n_iter_ == 9
-    learning = {"learning_rate": 1e-3, "dropout": 0.0, "max_epochs": 12, "lr_schedule": None, "n_iter_no_change": 3}
-    assert fit(estimator, tol=10.0, **learning).n_iter_ == 4
-    assert fit(estimator, tol=0.0, **learning).n_iter_ == 12
+def test_early_stopping_ends_when_the_score_no_longer_improves(estimator):
+    data = problem(estimator, 40)
+    stalled = {"learning_rate": 1e-12, "max_epochs": 12, "early_stopping": True, "validation_fraction": 0.3}
+    for n in (3, 8):
+        model = fit(estimator, data, n_iter_no_change=n, **stalled)
+        assert (model.n_iter_, model.stopped_by_) == (n + 1, "early_stopping")
+    learning = {**stalled, "learning_rate": 0.02, "n_iter_no_change": 3}
+    assert fit(estimator, data, tol=10.0, **learning).n_iter_ == 4
+    for tol in (0.0, 0.2):
+        scores = fit(estimator, data, tol=tol, **learning).validation_scores_
+        gains = [True, *(score > max(scores[:k]) + tol for k, score in enumerate(scores[1:], 1))]
+        stalled = [k + 3 for k in range(1, len(gains) - 2) if not any(gains[k : k + 3])]
+        assert stalled == ([len(scores)] if len(scores) < 12 else stalled[:1])
+
+
+@shows("n_iter_no_change", "tol")
+def test_without_early_stopping_all_epochs_are_run(estimator):
+    model = fit(estimator, learning_rate=1e-12, max_epochs=12, n_iter_no_change=2, tol=1e9)
+    assert (model.n_iter_, model.stopped_by_) == (12, "max_epochs")
+
+
+@shows("max_time")
+def test_max_time_ends_a_fit_after_the_batch_in_which_it_is_used_up(estimator):
+    model = fit(estimator, max_time=1e-9, batch_size=8, max_epochs=5)
+    assert (model.n_iter_, model.stopped_by_) == (1, "max_time")
+    assert np.isfinite(outputs(model, ragged(3))).all()
+    model = fit(estimator, max_time=1e9)
+    assert (model.n_iter_, model.stopped_by_) == (2, "max_epochs")
 
 
 @shows("warm_start")

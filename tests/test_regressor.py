@@ -147,6 +147,7 @@ def test_order_of_the_samples_does_not_matter(kind, n_outputs):
     assert_allclose(one.target_scale_, by_definition)
 
 
+@pytest.mark.filterwarnings("ignore:Nothing was learned:sklearn.exceptions.ConvergenceWarning")  # X is constant
 def test_weights_weigh():
     X = [np.ones((3, 1))] * 20
     y = np.array([0.0, 1.0] * 10)

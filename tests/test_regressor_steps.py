@@ -164,6 +164,7 @@ def test_a_weight_of_2_is_a_repeated_sequence_and_of_0_an_absent_one(make, optio
         assert_allclose(of_steps.target_mean_, weighted.target_mean_)
 
 
+@pytest.mark.filterwarnings("ignore:Nothing was learned:sklearn.exceptions.ConvergenceWarning")  # X is constant
 def test_weights_of_steps_weigh():
     X = [np.ones((2, 1))] * 20
     y = [np.array([0.0, 1.0])] * 10 + [np.array([1.0, 0.0])] * 10

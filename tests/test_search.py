@@ -17,7 +17,7 @@ from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback, EpochScoring
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 
 from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor
 from sklearn_rnn.model_selection import WarmHalvingGridSearchCV, WarmHalvingRandomSearchCV
@@ -173,8 +173,10 @@ def test_what_stopped_by_itself_is_done(counted):
     callback, count = counted
     X, y = problem(RNNClassifier)
     model = small(RNNClassifier, max_epochs=9, n_iter_no_change=1, tol=1e9, callbacks=[callback])
+    stopping = EarlyStopping(monitor="train_loss", patience=1, threshold=1e9, threshold_mode="abs")
     options = {"cv": 2, "min_resources": 3, "refit": False}
-    for extra in ({}, {"early_stopping": True, "validation_fraction": 0.25}):
+    early = {"callbacks": [callback], "early_stopping": True, "validation_fraction": 0.25}
+    for extra in ({"callbacks": [callback, stopping]}, early):
         search = WarmHalvingGridSearchCV(model.set_params(**extra), {"hidden_size": [2, 3, 4]}, **options).fit(X, y)
         epochs = small(RNNClassifier).set_params(**model.get_params()).fit(X, y).n_iter_
         assert count() == 2 * 3 * epochs + epochs

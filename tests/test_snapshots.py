@@ -5,9 +5,10 @@ import threading
 
 import numpy as np
 import pytest
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger, SequenceBaggingClassifier
-from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
+from sklearn_rnn import PerStep, RNNClassifier, RNNRegressor, RNNSequenceTagger, SequenceBaggingClassifier
+from sklearn_rnn._snapshots import learned, put_in_place, snapshot
 
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 6, size=20)]
@@ -69,6 +70,46 @@ def test_predictions_are_those_of_one_fit(model, targets, method):
     thread.join()
     assert len(found) > 5
     assert all(sum(equal) == 1 for equal in found), [equal for equal in found if sum(equal) != 1][:3]
+
+
+@pytest.mark.usefixtures("quick_switches")
+@pytest.mark.parametrize("several", [False, True])
+def test_steps_are_transformed_by_one_fit(several):
+    pair = X, [np.column_stack([x * 50 + 7, x]) for x in X]
+    if several:
+        pair = [{"a": x, "b": x} for x in pair]
+    model = PerStep(StandardScaler(), inputs="a" if several else None)
+    model.fit(pair[0])
+    states, stop = [], threading.Event()
+
+    def look():
+        while not stop.is_set():
+            fit = learned(model)
+            inner = fit.get("_of_inputs", {"": None})["a"].transformer_ if several else fit["transformer_"]
+            width = fit["input_spec_"].inputs["a"].n_features if several else fit["n_features_in_"]
+            states.append(hasattr(inner, "mean_") and len(inner.mean_) == width)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    for k in range(1, 41):
+        model.fit(pair[k % 2])
+        model.fit_transform(pair[1 - k % 2])
+    stop.set()
+    thread.join()
+    assert len(states) > 5
+    assert all(states)
+
+
+def test_a_failed_fit_of_steps_leaves_the_old_one():
+    model = PerStep(StandardScaler()).fit(X)
+    before = dict(learned(model))
+    with pytest.raises(ValueError, match="infinity"):
+        model.fit([np.full((2, 3), np.inf)])
+    assert learned(model) == before
+    inner = model.transformer_
+    model.partial_fit(X)
+    assert model.transformer_ is not inner
+    assert model.transformer_.n_samples_seen_ == 2 * inner.n_samples_seen_
 
 
 def test_a_generator_stays_with_the_fit_that_it_began_with():

@@ -151,6 +151,12 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
     dtype : torch.dtype
         Of weights and of targets that are numbers.
     device : torch.device or str
+
+    Attributes
+    ----------
+    targets : array of shape (n, ...)
+        Of the sequences, or of all steps one after another.
+    weights : array of shape (n,)
     """
 
     def __init__(
@@ -172,6 +178,7 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         else:
             assert data.step_weight is not None
             beside = [_in_dtype(part.values, dtype) for part in (data.target, data.step_weight)]
+        self.targets, self.weights = rows or beside
         if alignment == "own":
             self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1]]), []
             self._own_steps = data.target.lengths

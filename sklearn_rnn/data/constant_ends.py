@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.padding import equals_value
 from sklearn_rnn.data.sequences import Sequences, spread_sample
 from sklearn_rnn.exceptions import SequenceDataWarning
@@ -61,7 +61,7 @@ def warn_if_padded(sequences: Sequences, *, labels: bool, name: str, key: str | 
     for end, seen in (("end", block), ("begin", block[:, ::-1])):
         found = _run_of_padding(seen, labels)
         if found is not None:
-            warnings.warn(_message(*found, end, labels, name, key), SequenceDataWarning, stacklevel=2)
+            warn(_message(*found, end, labels, name, key), SequenceDataWarning)
             return True
     return False
 

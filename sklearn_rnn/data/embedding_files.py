@@ -11,7 +11,6 @@ import gzip
 import lzma
 import os
 import re
-import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +21,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.exceptions import EmbeddingCoverageWarning
 
 CHUNK = 1 << 16
@@ -175,10 +175,9 @@ class VectorFile:
                 n_broken += not _is_utf8(word)
             start = space + 1 + 4 * self.dim
         if n_broken:
-            warnings.warn(
+            warn(
                 f"{n_broken} of the {self.n_words} words of {self.name} are not valid UTF-8 and were left out",
                 EmbeddingCoverageWarning,
-                stacklevel=2,
             )
 
 

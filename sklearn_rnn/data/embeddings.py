@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.conversion import unwrapped
 from sklearn_rnn.data.embedding_files import open_vectors
 from sklearn_rnn.exceptions import EmbeddingCoverageWarning
@@ -136,11 +136,10 @@ def load_embeddings(
         table = _fill(found, dim, name, forms, len(vocabulary), expected_dim)
     if not table.covered.any():
         some = ", ".join(repr(token) for token in list(vocabulary)[:5])
-        warnings.warn(
+        warn(
             f"{name} has a vector for none of the {len(vocabulary)} tokens of the vocabulary, such as {some}: are they "
             f"of the same language, and split into tokens alike?",
             EmbeddingCoverageWarning,
-            stacklevel=2,
         )
     return table
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from numbers import Integral, Number
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.conversion import as_float, is_missing, shown, unwrapped
 from sklearn_rnn.data.formats import locate, object_array
 from sklearn_rnn.data.sequences import Sequences
@@ -281,11 +281,10 @@ def _warn_absent(absent: list[str], new: list[str], name: str) -> None:
     renamed = ""
     if new:
         renamed = f" {name} has {_listed(new)}, which fit did not have: rename what is the same."
-    warnings.warn(
+    warn(
         f"The feature(s) {_listed(absent)} of fit are at no step of {name}: numbers are read as 0, and strings as "
         f"unknown.{renamed} Give {_listed(absent)} a value at the steps that have one",
         SequenceDataWarning,
-        stacklevel=2,
     )
 
 

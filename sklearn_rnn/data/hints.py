@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.conversion import is_sparse
 from sklearn_rnn.data.formats import WANTED, is_table, is_text
@@ -126,11 +127,10 @@ def _warn_of_sequences_of_one_step(X: Any, spec: InputSpec, name: str) -> None:
         and spec.kind in ("numeric", "ids", "text")
         and is_table(X) > spec.table
     ):
-        warnings.warn(
+        warn(
             f"{name} of shape {shape} was read as {shape[0]} sequences of one step. If it is one sequence of "
             f"{shape[0]} steps, give [{name}]; if not, {name}.reshape(-1, 1, 1) says so",
             SequenceDataWarning,
-            stacklevel=3,
         )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.collection import Collection
 from sklearn_rnn.data.formats import is_sequence_cell
 from sklearn_rnn.data.static_inputs import column_names_of, first_cells
@@ -71,11 +71,10 @@ def warn_if_long(X: Any, *, name: str = "X") -> None:
         return
     found = _find(columns)
     if found is not None:
-        warnings.warn(
+        warn(
             f"{name} is a table, read as one sequence a row, but looks like a long frame with one step a row: the "
             f"column {found.key!r} repeats like an id. {found.advice(X, name)}",
             SequenceDataWarning,
-            stacklevel=3,
         )
 
 

@@ -60,6 +60,19 @@ def belongs_to_steps(y: Any, sequences: Sequences | AlignedSequences) -> bool:
     y : numbers, as :func:`plain_numbers` returns them
     sequences : Sequences or AlignedSequences
     """
+    belongs = _looks_like_steps(y)
+    if belongs is None:
+        return np.array_equal([len(item) for item in items_of(y)], lengths_given(sequences))
+    return belongs
+
+
+def may_belong_to_steps(y: Any) -> bool:
+    """Whether y, as :func:`plain_numbers` returns it, belongs to steps of sequences of some lengths, if not of all."""
+    return _looks_like_steps(y) is not False
+
+
+def _looks_like_steps(y: Any) -> bool | None:
+    """What the form of y says of :func:`belongs_to_steps`; None if the lengths of the sequences decide."""
     if isinstance(y, Sequences):
         return True
     shape = getattr(y, "shape", None)
@@ -69,13 +82,11 @@ def belongs_to_steps(y: Any, sequences: Sequences | AlignedSequences) -> bool:
     if items is None:
         return False
     nested = [item for item in items if _is_sequence(item)]
-    lengths = np.array([len(item) for item in nested])
-    if len(nested) < len(items) or len(set(lengths.tolist())) > 1:
+    if len(nested) < len(items) or len({len(item) for item in nested}) > 1:
         return True
     if any(dimensions(item) > 1 for item in nested if len(item)):
         return True
-    lists = isinstance(y, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in nested)
-    return not lists and np.array_equal(lengths, lengths_given(sequences))
+    return False if isinstance(y, (list, tuple)) and all(isinstance(item, (list, tuple)) for item in nested) else None
 
 
 def validate_numbers(y: Any, n_sequences: int, *, allow_nan: bool = False) -> NDArray[np.float64]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.conversion import first_that_is_no_number, floats, shown
 from sklearn_rnn.data.formats import locate
 from sklearn_rnn.data.padding import outer_steps
@@ -102,13 +102,12 @@ def warn_if_swapped(X: Any, sequences: Sequences, name: str) -> None:
     block = sequences.take(np.arange(min(64, shape[0]))).values.reshape(-1, shape[1], shape[2]).astype(np.float64)
     along_steps, along_features = _lag_one_correlation(block, 1), _lag_one_correlation(block, 2)
     if along_features > 0.5 and along_features > along_steps + 0.3:
-        warnings.warn(
+        warn(
             f"The steps and features of {name} look swapped: {name} has shape {shape}, read as {shape[1]} steps of "
             f"{shape[2]} features, but values vary smoothly along the last axis (correlation of neighbours "
             f"{along_features:.2f}) and not along the steps ({along_steps:.2f}). If the last axis is time, pass "
             f"{name}.transpose(0, 2, 1)",
             SwappedAxesWarning,
-            stacklevel=2,
         )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.sequences import Sequences, spread_sample
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataWarning
@@ -63,12 +63,11 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     others = f" ({len(large)} of {len(columns)} features are such)" if len(columns) > 1 and len(large) else ""
     whole = spec.kind == "numeric" and spec.n_features == 1 and bool(np.all(np.mod(values, 1) == 0))
     ids = ". If they are ids of tokens, set embedding_dim" if whole else ""
-    warnings.warn(
+    warn(
         f"X is not scaled, and networks learn less from such numbers, or nothing: {columns[shown].label} lies mostly "
         f"between {low[shown]:.4g} and {high[shown]:.4g}{others}, wanted numbers around 0 of size 1. Scale them: "
         f"make_pipeline(PerStep(StandardScaler(){_inputs_to_scale(spec)}), {reader}(...)){ids}",
         SequenceDataWarning,
-        stacklevel=2,
     )
 
 
@@ -102,13 +101,12 @@ def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: Input
         return
     k = int(other[np.argmax(np.abs(np.median(new, axis=0) - np.median(known, axis=0))[other])])
     inner, outer = (np.quantile(part, [0.05, 0.95], axis=0)[:, k] for part in (known, new))
-    warnings.warn(
+    warn(
         f"X_val is on another scale than X: {columns[k].label} lies mostly between {outer[0]:.4g} and "
         f"{outer[1]:.4g}, in X between {inner[0]:.4g} and {inner[1]:.4g}. A Pipeline hands X_val to its last step "
         f"untransformed, unless it is made with Pipeline(..., transform_input=['X_val']) and metadata routing is "
         f"enabled; without a Pipeline, transform X_val as X is",
         SequenceDataWarning,
-        stacklevel=2,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import Any
 
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.exceptions import SequenceDataWarning
 
 NUMBER = re.compile(r"(\d+)")
@@ -76,4 +76,4 @@ def _natural_order(entries: list[str]) -> list[tuple[int, ...]] | None:
 
 
 def _warn(what: str, advice: str) -> None:
-    warnings.warn(f"{what}. {advice}", SequenceDataWarning, stacklevel=5)
+    warn(f"{what}. {advice}", SequenceDataWarning)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.exceptions import SequenceDataWarning
 
 
@@ -38,9 +37,8 @@ def warn_of_output_columns(shape: tuple[int, ...], lengths: NDArray[np.int64]) -
 
 def _warn_if_as_wide(shape: tuple[int, ...], lengths: NDArray[np.int64], taken_for: str, advice: str) -> None:
     if as_wide_as_long(shape, lengths):
-        warnings.warn(
+        warn(
             f"y has shape {tuple(shape)}, and each sequence {shape[1]} steps: its columns were taken for {shape[1]} "
             f"{taken_for} of a whole sequence. {advice}",
             SequenceDataWarning,
-            stacklevel=3,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.formats import is_text, locate, object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_schemes import (
@@ -158,19 +158,17 @@ def _warn_of_what_looks_like_tags(tags: Sequences, labelled: NDArray[np.bool_], 
         closest = closest_scheme(tags.with_values(np.where(labelled, tags.values.astype(object), "O")))
     odd = [] if closest is not None else odd_ones(labels)
     if closest is not None:
-        warnings.warn(
+        warn(
             f"The labels of y look like tags of the scheme {closest}, but too many of them break it to be held to it: "
             f"they are learned as they are. Name tag_scheme={closest!r} to have them mended, or set tag_scheme=None",
             BrokenTagsWarning,
-            stacklevel=2,
         )
     elif odd:
-        warnings.warn(
+        warn(
             f"The labels of y look like tags of spans, but {len(odd)} of {len(labels)} are none that is known, such as "
             f"{odd[0]!r}: they are learned as they are, and mark no spans. Write all alike, as 'B-label', 'B_label' "
             f"or 'label-B', beside 'O', in the prefixes of one scheme ({', '.join(SCHEMES)}), or set tag_scheme=None",
             BrokenTagsWarning,
-            stacklevel=2,
         )
 
 

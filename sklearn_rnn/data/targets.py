@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Set
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.arrow import read_arrow_targets
 from sklearn_rnn.data.conversion import is_missing_or_nan, is_sparse, refuse_masked, refuse_sparse, unwrapped_items
@@ -331,8 +331,7 @@ def check_count(y: Any, n_sequences: int, *, name: str = "y") -> None:
 def warn_unseen_labels(unseen: list[Any]) -> None:
     """Warn that labels met in scoring were not there in training, so that every such step counts as an error."""
     shown = ", ".join(repr(label) for label in unseen[:5]) + (", ..." if len(unseen) > 5 else "")
-    warnings.warn(
+    warn(
         f"y holds {len(unseen)} label(s) that were not seen in fit ({shown}): steps that carry them count as errors",
         UnseenLabelsWarning,
-        stacklevel=3,
     )

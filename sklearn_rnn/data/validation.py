@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.features import Fields
 from sklearn_rnn.data.formats import WANTED
 from sklearn_rnn.data.sequences import Sequences
@@ -185,11 +185,9 @@ def _check_columns(found: InputSpec, fitted: InputSpec, reader: str, name: str) 
     """Compare the columns of tables, with the words of scikit-learn, whose ``check_estimator`` knows them."""
     names, known = found.feature_names, fitted.feature_names
     if names is not None and known is None:
-        warnings.warn(f"{name} has feature names, but {reader} was fitted without feature names", stacklevel=2)
+        warn(f"{name} has feature names, but {reader} was fitted without feature names")
     elif names is None and known is not None:
-        warnings.warn(
-            f"{name} does not have valid feature names, but {reader} was fitted with feature names", stacklevel=2
-        )
+        warn(f"{name} does not have valid feature names, but {reader} was fitted with feature names")
     elif names is not None and known is not None and names != known:
         unseen, absent = sorted(set(names) - set(known)), sorted(set(known) - set(names))
         message = "The feature names should match those that were passed during fit.\n"

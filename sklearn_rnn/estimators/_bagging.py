@@ -6,22 +6,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import get_tags
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from sklearn_rnn.data.number_targets import validate_numbers
+from sklearn_rnn._snapshots import of_one_fit
+from sklearn_rnn._wrapped import final_estimator, final_template
+from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.targets import validate_class_labels
-from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging
+from sklearn_rnn.estimators._bagged_steps import as_predicted, numbers_for_members, read_steps
+from sklearn_rnn.estimators._bagging_base import BaseSequenceBagging, indexable
 from sklearn_rnn.estimators._classifier import RNNClassifier
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._scores import ScoredClassifier, ScoredRegressor
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
-from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.metrics._number_pairs import in_one_scale
+from sklearn_rnn.targets.numbers import masked_r2
 
 
 @documented
@@ -60,6 +62,15 @@ class SequenceBaggingClassifier(ScoredClassifier, BaseSequenceBagging):
         Accuracy of the out-of-bag predictions; only with `oob_score`.
     oob_decision_function_ : array of shape (n_sequences, n_classes)
         The out-of-bag probabilities, NaN for a sequence that every member drew; only with `oob_score`.
+    n_iter_ : array of int, shape (n_estimators,)
+        Epochs that each network was trained for; this and what follows only if the members are networks, or Pipelines
+        that end with one.
+    best_epochs_ : array of int, shape (n_estimators,)
+        The epoch, counted from 1, whose weights each network keeps.
+    loss_curves_ : list of lists of float
+        The mean loss of each epoch of each network.
+    validation_scores_ : list of lists of float, or None
+        The validation score of each network after each epoch; None without validation data.
 
     See Also
     --------
@@ -113,7 +124,8 @@ class SequenceBaggingClassifier(ScoredClassifier, BaseSequenceBagging):
         probabilities : array of shape (n_sequences, n_classes)
             In the order of ``classes_``.
         """
-        return self._mean_prediction(X)
+        mean: NDArray[np.float64] = np.mean(self._each_prediction(X), axis=0)
+        return mean
 
     @of_one_fit
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
@@ -149,9 +161,10 @@ class SequenceBaggingClassifier(ScoredClassifier, BaseSequenceBagging):
     def _default_estimator(self) -> RNNClassifier:
         return RNNClassifier()
 
-    def _validate_target(self, y: Any, n_rows: int) -> NDArray[Any]:
+    def _validate_target(self, y: Any, n_rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
         refuse_other_members(self._template(), "classifier", "regressors go into SequenceBaggingRegressor")
-        return validate_class_labels(y, n_rows)[0]
+        labels = validate_class_labels(y, n_rows)[0]
+        return labels, labels
 
     @property
     def _multilabel(self) -> bool:
@@ -170,8 +183,22 @@ class SequenceBaggingClassifier(ScoredClassifier, BaseSequenceBagging):
             )
         return {"target_kind_": "multiclass", "classes_": classes}, np.unique(target, return_inverse=True)[1]
 
+    def _for_member(
+        self, routed: dict[str, Any], target: Any, rows: NDArray[np.int64], draw: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """Validation sequences of a class that the draw lacks are left out: the member knows no such class."""
+        of_sequences = {name: value for name, value in routed.items() if name.endswith("_val")}
+        absent = np.setdiff1d(target[rows], target[rows[draw > 0]]) if target.ndim == 1 else np.empty(0)
+        if len(absent) == 0 or not {"X_val", "y_val"} <= set(of_sequences):
+            return routed
+        sequences = indexable(routed["X_val"], "X_val")
+        labels = validate_class_labels(routed["y_val"], _num_samples(sequences))[0]
+        known = np.flatnonzero(~np.isin(labels, absent))
+        of_sequences = {**of_sequences, "X_val": sequences, "y_val": labels}
+        return {**routed, **{name: _safe_indexing(value, known) for name, value in of_sequences.items()}}
+
     def _score_out_of_bag(self, X: Any, target: Any, weight: Any, population: Any, draws: Any) -> None:
-        probabilities = self._out_of_bag_predictions(X, len(target), population, draws)
+        probabilities = self._out_of_bag_predictions(X, np.ones(len(target), dtype=np.int64), population, draws)
         scored = ~np.isnan(probabilities).reshape(len(target), -1).any(axis=1)
         self.oob_decision_function_ = probabilities
         predicted = self._decide(probabilities[scored])
@@ -189,7 +216,8 @@ class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
     """Bagging [bagging]_ of regressors of sequences: the mean predictions of members fitted on bootstrap samples.
 
     It takes the place of :class:`sklearn.ensemble.BaggingRegressor`, which takes 2-D data alone. Samples are drawn as
-    :class:`SequenceBaggingClassifier` draws them.
+    :class:`SequenceBaggingClassifier` draws them. Members that are :class:`RNNRegressor`, or Pipelines that end with
+    one, take y as they do alone: a number, or a row of numbers, for each sequence or for each of its steps.
 
     Parameters
     ----------
@@ -207,8 +235,19 @@ class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
         Names of the columns, if X had any.
     oob_score_ : float
         R2 of the out-of-bag predictions; only with `oob_score`.
-    oob_prediction_ : array of shape (n_sequences,) or (n_sequences, n_outputs)
+    oob_prediction_ : like what :meth:`predict` returns
         The out-of-bag predictions, NaN for a sequence that every member drew; only with `oob_score`.
+    n_iter_ : array of int, shape (n_estimators,)
+        Epochs that each network was trained for; this and what follows only if the members are networks, or Pipelines
+        that end with one.
+    best_epochs_ : array of int, shape (n_estimators,)
+        The epoch, counted from 1, whose weights each network keeps.
+    loss_curves_ : list of lists of float
+        The mean loss of each epoch of each network.
+    validation_scores_ : list of lists of float, or None
+        The validation score of each network after each epoch; None without validation data.
+    target_alignment_ : {"sequence", "step"}
+        What the numbers of y belong to.
 
     See Also
     --------
@@ -243,41 +282,79 @@ class SequenceBaggingRegressor(ScoredRegressor, BaseSequenceBagging):
         Returns
         -------
         y : array of shape (n_sequences,) or (n_sequences, n_outputs)
+            Where targets belong to steps, as :meth:`RNNRegressor.predict` returns them.
         """
-        return self._mean_prediction(X)
+        predictions = self._each_prediction(X)
+        mean: NDArray[np.float64] = np.mean([self._rows(each) for each in predictions], axis=0)
+        if self.target_alignment_ == "sequence":
+            return mean
+        lengths = np.array([len(part) for part in predictions[0]])
+        return as_predicted(mean, lengths, block=predictions[0].dtype != object)
 
-    def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
-        predicted = member.predict(X)
-        if isinstance(predicted, np.ndarray) and predicted.dtype.kind == "O":
-            raise SequenceDataError(
-                "The members predict numbers for steps of sequences of unequal lengths, of which bagging has no mean. "
-                "Fit RNNRegressor to them, or to y of shape (n_sequences,) or (n_sequences, n_outputs)"
-            )
-        return np.asarray(predicted, dtype=np.float64)
+    @of_one_fit
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The coefficient of determination R2 of the predictions.
+
+        Parameters
+        ----------
+        X : sequences in any format that the members take
+        y : array-like
+            As in ``fit``; what is NaN is left out.
+        sample_weight : array-like of shape (n_sequences,), optional
+            Where targets belong to steps, also ragged: for each sequence the weights of its steps.
+
+        Returns
+        -------
+        score : float
+            The mean over outputs.
+        """
+        check_is_fitted(self)
+        if self.target_alignment_ == "sequence":
+            return super().score(X, y, sample_weight)
+        check_order(X, {"y": y, "sample_weight": sample_weight})
+        X = indexable(X, "X")
+        truth, weight = read_steps(self.estimators_[0], X, y, sample_weight)
+        rows = np.concatenate(list(self.predict(X)))
+        return masked_r2(truth.values, rows.reshape(truth.values.shape), weight)
+
+    @property
+    def target_alignment_(self) -> str:
+        """What the numbers of y belong to: "sequence" or "step"."""
+        alignment: str = getattr(final_estimator(self.estimators_[0])[0], "target_alignment_", "sequence")
+        return alignment
+
+    def _predictions(self, member: Any, X: Any) -> NDArray[Any]:
+        return np.asarray(member.predict(X))
+
+    def _rows(self, predictions: NDArray[Any]) -> NDArray[np.float64]:
+        of_steps = self.target_alignment_ == "step"
+        return np.asarray(np.concatenate(list(predictions)) if of_steps else predictions, dtype=np.float64)
 
     def _default_estimator(self) -> RNNRegressor:
         return RNNRegressor()
 
-    def _validate_target(self, y: Any, n_rows: int) -> NDArray[Any]:
+    def _validate_target(self, y: Any, n_rows: int) -> tuple[Any, Any]:
         refuse_other_members(self._template(), "regressor", "classifiers go into SequenceBaggingClassifier")
-        return validate_numbers(y, n_rows)
+        return numbers_for_members(y, n_rows, self._template())
 
-    def _learn_target(self, target: NDArray[Any], counted: NDArray[np.bool_]) -> tuple[dict[str, Any], None]:
+    def _learn_target(self, target: Any, counted: NDArray[np.bool_]) -> tuple[dict[str, Any], None]:
         return {}, None
 
     def _score_out_of_bag(self, X: Any, target: Any, weight: Any, population: Any, draws: Any) -> None:
-        predicted = self._out_of_bag_predictions(X, len(target), population, draws)
-        scored = ~np.isnan(predicted).reshape(len(target), -1).any(axis=1)
-        self.oob_prediction_ = predicted
-        truth, of_members, _ = in_one_scale(target[scored], predicted[scored])
-        self.oob_score_ = float(r2_score(truth, of_members, sample_weight=weight[scored]))
+        of_steps = self.target_alignment_ == "step"
+        n_rows = np.ones(len(target), dtype=np.int64)
+        if of_steps:
+            steps, weight = read_steps(self.estimators_[0], X, target, weight)
+            target, n_rows, block = steps.values, steps.lengths, isinstance(target, np.ndarray) and target.ndim > 1
+        predicted = self._out_of_bag_predictions(X, n_rows, population, draws)
+        self.oob_prediction_ = as_predicted(predicted, n_rows, block=block) if of_steps else predicted
+        truth, rows = (numbers.reshape(len(weight), -1) for numbers in (target, predicted))
+        scored = ~np.isnan(rows).any(axis=1)
+        self.oob_score_ = masked_r2(truth[scored], rows[scored], weight[scored])
 
 
 def refuse_other_members(template: Any, wanted: str, others: str) -> None:
     """Refuse members whose predictions mean something else; what says nothing of its kind is taken."""
     tags = get_tags(template)
-    last = template
-    while hasattr(last, "steps"):
-        last = last.steps[-1][1]
-    if isinstance(last, RNNSequenceTagger) or tags.estimator_type not in (wanted, None):
+    if isinstance(final_template(template), RNNSequenceTagger) or tags.estimator_type not in (wanted, None):
         raise ValueError(f"estimator={template!r:.200} is no {wanted}: {others}, and taggers into no bagging")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.utils import _safe_indexing, check_random_state, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt
 from sklearn.utils.metadata_routing import (
+    UNUSED,
     MetadataRouter,
     MethodMapping,
     _raise_for_params,
@@ -24,7 +25,9 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
+from sklearn_rnn._snapshots import learned, put_in_place, snapshot
 from sklearn_rnn._spelling import SpellingMixin
+from sklearn_rnn._warning import warn, warned_once, with_warnings
 from sklearn_rnn.data.aligned import countable
 from sklearn_rnn.data.arrow import read_arrow
 from sklearn_rnn.data.conversion import unwrapped_items
@@ -32,14 +35,14 @@ from sklearn_rnn.data.fit_params import take_fit_params
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.tables import plain
 from sklearn_rnn.data.weights import validate_weights
+from sklearn_rnn.estimators._bagged_networks import BaggedNetworks
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, at_least, parameter
 from sklearn_rnn.estimators._resampling import Population
-from sklearn_rnn.estimators._snapshots import learned, put_in_place, snapshot
 from sklearn_rnn.exceptions import SequenceDataError
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
+class BaseSequenceBagging(SpellingMixin, BaggedNetworks, MetaEstimatorMixin, BaseEstimator):
     """Draws, fits and asks the members; a subclass knows what they predict and what to make of it."""
 
     estimator: Any = parameter(
@@ -91,33 +94,59 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
 
     _parameter_constraints = ConstraintsOfFields()
 
+    # routed to the members alone, which request it
+    __metadata_request__fit: ClassVar[dict[str, str]] = dict.fromkeys(["X_val", "y_val", "sample_weight_val"], UNUSED)
+
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: Any, y: Any, *, sample_weight: ArrayLike | None = None, **fit_params: Any) -> Any:
+    @warned_once()
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> Any:
         """Draw samples of the sequences and fit a member to each.
 
         Parameters
         ----------
         X : sequences in any format that the members take
-        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+        y : array-like
+            The targets, as the class says.
         sample_weight : array-like of shape (n_sequences,), optional
             A weight of 2 is a repeated sequence, a weight of 0 an absent one.
+        X_val, y_val : like X and y, optional
+            Validation data for ``fit`` of each member, in any format that the members take. A Pipeline takes it with
+            metadata routing alone, and transforms it as X only with ``Pipeline(..., transform_input=["X_val"])``.
+        sample_weight_val : array-like, optional
+            Weights of the validation data.
         **fit_params : dict
             For ``fit`` of the members; only with ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------
         self : estimator
+
+        Raises
+        ------
+        SequenceDataError
+            If X or y cannot be read; the message says where.
+        ValueError
+            If parameters contradict each other, if there is one class only, or if the members take no validation data.
         """
-        _raise_for_params(fit_params, self, "fit")
-        routed = process_routing(self, "fit", **fit_params).estimator.fit if fit_params else {}
+        routed = self._routed(fit_params, {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val})
         if self.oob_score and not self.bootstrap:
             raise ValueError("oob_score=True needs bootstrap=True: without it no sequence is left out by chance")
         check_beside(X, y, {"sample_weight": sample_weight})
-        X = countable(plain(unwrapped_items(read_arrow(X), "X")))
+        X = indexable(X, "X")
         n_rows = _num_samples(X)
         if n_rows == 0:
             raise SequenceDataError("X is empty: found 0 sample(s), a minimum of 1 sequence is required")
-        target = self._validate_target(y, n_rows)
+        target, keys = self._validate_target(y, n_rows)
         weight = validate_weights(sample_weight, n_rows)
         of_target, codes = self._learn_target(target, weight > 0)
 
@@ -128,18 +157,22 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
                 f"bootstrap=False hands sample_weight on to the members, but {type(template).__name__}.fit takes none: "
                 f"set bootstrap=True, which draws in proportion to the weights"
             )
-        population = Population.from_rows(X, target, weight)
+        population = Population.from_rows(X, keys, weight)
         n_draws = population.n_draws(self.max_samples, bootstrap=self.bootstrap)
         seeds = check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=self.n_estimators)
         classes = None if codes is None else codes[population.rows]
         draws = [population.draw(n_draws, bootstrap=self.bootstrap, seed=seed, classes=classes) for seed in seeds]
-        members = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_member)(template, X, target, population.rows, draw, seed, weighted, routed)
-            for seed, draw in zip(seeds, draws, strict=True)
+        rows = population.rows
+        members = self._in_parallel(
+            _fit_member,
+            (
+                (template, X, target, rows, draw, seed, weighted, self._for_member(routed, target, rows, draw))
+                for seed, draw in zip(seeds, draws, strict=True)
+            ),
         )
         aside = snapshot(self)
         put_in_place(aside, {**of_target, "estimators_": members})
-        aside.estimators_samples_ = [population.rows[draw > 0].astype(np.int32) for draw in draws]
+        aside.estimators_samples_ = [rows[draw > 0].astype(np.int32) for draw in draws]
         if self.oob_score:
             aside._score_out_of_bag(X, target, weight, population, draws)
         put_in_place(self, learned(aside))
@@ -165,36 +198,81 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add_self_request(self).add(estimator=self._template(), method_mapping=mapping)
 
-    def _mean_prediction(self, X: Any) -> NDArray[np.float64]:
-        """The mean of the members' predictions, (n_sequences, ...)."""
+    def _routed(self, fit_params: dict[str, Any], validation: dict[str, Any]) -> dict[str, Any]:
+        """What ``fit`` of the members is given beside the sequences, their targets and weights."""
+        _raise_for_params(fit_params, self, "fit")
+        given = {name: value for name, value in validation.items() if value is not None}
+        if _routing_enabled():
+            beside = {**fit_params, **given}
+            return dict(process_routing(self, "fit", **beside).estimator.fit) if beside else {}
+        template = self._template()
+        refused = [name for name in given if not has_fit_parameter(template, name)]
+        if refused:
+            advice = "Give it to members that take it, such as RNNClassifier"
+            if hasattr(template, "steps"):
+                advice = (
+                    "A Pipeline takes it with sklearn.set_config(enable_metadata_routing=True), if its last step is "
+                    "made with set_fit_request(X_val=True, y_val=True), and it with transform_input=['X_val']"
+                )
+            raise ValueError(f"{type(template).__name__}.fit takes no {' and no '.join(refused)}. {advice}")
+        return given
+
+    def _for_member(
+        self, routed: dict[str, Any], target: Any, rows: NDArray[np.int64], draw: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """What of `routed` the member is given that is fitted to the `rows` (n_distinct,) that `draw` holds."""
+        return routed
+
+    def _in_parallel(self, function: Callable[..., Any], arguments: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """What `function` makes of each of the `arguments`, in `n_jobs`, whose warnings are given here."""
+        done = Parallel(n_jobs=self.n_jobs)(delayed(with_warnings)(function, *each) for each in arguments)
+        for message, category in (each for _, held_back in done for each in held_back):
+            warn(message, category)
+        return [result for result, _ in done]
+
+    @warned_once()
+    def _each_prediction(self, X: Any) -> list[NDArray[np.float64]]:
+        """What each member predicts."""
         check_is_fitted(self)
-        predictions = Parallel(n_jobs=self.n_jobs)(delayed(self._predictions)(member, X) for member in self.estimators_)
-        return np.mean(predictions, axis=0)
+        return self._in_parallel(self._predictions, ((member, X) for member in self.estimators_))
 
     def _out_of_bag_predictions(
-        self, X: Any, n_rows: int, population: Population, draws: list[NDArray[np.float64]]
+        self, X: Any, n_rows: NDArray[np.int64], population: Population, draws: list[NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """For each row (n_rows, ...) the mean over the members that drew no equal row; NaN where there is none."""
+        """Of each sequence the mean over the members that drew no equal one; NaN where there is none.
+
+        Parameters
+        ----------
+        X : sequences
+        n_rows : array of int, shape (n_sequences,)
+            How many rows are predicted for each.
+        population : Population
+        draws : list of arrays of shape (n_distinct,)
+
+        Returns
+        -------
+        predictions : array of shape (n_rows.sum(), ...)
+        """
         total: Any = 0.0
-        n_members = np.zeros(n_rows)
+        n_members = np.zeros(len(n_rows))
         for member, draw in zip(self.estimators_, draws, strict=True):
-            rows = np.flatnonzero(np.append(draw, 0.0)[population.sample_of] == 0)
-            if len(rows) == 0:
+            left_out = np.append(draw, 0.0)[population.sample_of] == 0
+            if not left_out.any():
                 continue
-            predictions = self._predictions(member, _safe_indexing(X, rows))
-            everywhere = np.zeros((n_rows, *predictions.shape[1:]))
-            everywhere[rows] = predictions
+            predictions = self._rows(self._predictions(member, _safe_indexing(X, np.flatnonzero(left_out))))
+            everywhere = np.zeros((n_rows.sum(), *predictions.shape[1:]))
+            everywhere[np.repeat(left_out, n_rows)] = predictions
             total = total + everywhere
-            n_members[rows] += 1
+            n_members += left_out
         if not n_members.all():
-            warnings.warn(
-                f"{int((n_members == 0).sum())} of {n_rows} sequences were drawn for all members and have no "
+            warn(
+                f"{int((n_members == 0).sum())} of {len(n_rows)} sequences were drawn for all members and have no "
                 f"out-of-bag prediction: raise n_estimators",
                 UserWarning,
-                stacklevel=3,
             )
+        total = np.broadcast_to(total, (n_rows.sum(), *np.shape(total)[1:]))
         with np.errstate(invalid="ignore"):
-            return (np.asarray(total).T / n_members).T
+            return (total.T / np.repeat(n_members, n_rows)).T
 
     def _template(self) -> Any:
         return self._default_estimator() if self.estimator is None else self.estimator
@@ -204,18 +282,20 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         """What the members are if no estimator is given."""
 
     @abstractmethod
-    def _validate_target(self, y: Any, n_rows: int) -> NDArray[Any]:
-        """y as an array with `n_rows` rows."""
+    def _validate_target(self, y: Any, n_rows: int) -> tuple[Any, Any]:
+        """y as members take it, with `n_rows` rows that an index picks, and what tells one of them from another."""
 
     @abstractmethod
-    def _learn_target(
-        self, target: NDArray[Any], counted: NDArray[np.bool_]
-    ) -> tuple[dict[str, Any], NDArray[np.int64] | None]:
+    def _learn_target(self, target: Any, counted: NDArray[np.bool_]) -> tuple[dict[str, Any], NDArray[np.int64] | None]:
         """The fitted attributes that describe the target, and if a draw needs two classes the class of each row."""
 
     @abstractmethod
     def _predictions(self, member: Any, X: Any) -> NDArray[np.float64]:
-        """What a member says of each sequence, in an array that can be averaged."""
+        """What a member says of each sequence, in arrays that can be averaged."""
+
+    def _rows(self, predictions: NDArray[Any]) -> NDArray[np.float64]:
+        """Predictions of a member as rows (n_rows, ...), one or several a sequence."""
+        return predictions
 
     @abstractmethod
     def _score_out_of_bag(self, X: Any, target: Any, weight: Any, population: Any, draws: Any) -> None:
@@ -229,6 +309,11 @@ class BaseSequenceBagging(SpellingMixin, MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
+def indexable(X: Any, name: str) -> Any:
+    """X in a format that scikit-learn counts and indexes by sequences."""
+    return countable(plain(unwrapped_items(read_arrow(X), name)))
+
+
 def _takes_weights(estimator: Any) -> bool:
     """Whether ``estimator.fit`` can be handed `sample_weight`."""
     if _routing_enabled():
@@ -239,7 +324,7 @@ def _takes_weights(estimator: Any) -> bool:
 def _fit_member(
     template: Any,
     X: Any,
-    y: NDArray[Any],
+    y: Any,
     rows: NDArray[np.int64],
     draw: NDArray[np.float64],
     seed: int,

@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn._snapshots import learned, of_one_fit, put_in_place, snapshot
 from sklearn_rnn._spelling import knows_parameters
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
@@ -23,7 +24,6 @@ from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
-from sklearn_rnn.estimators._snapshots import learned, of_one_fit, put_in_place, snapshot
 from sklearn_rnn.estimators._splitting import split_validation
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
@@ -188,7 +188,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         criterion = target.criterion(data) if held_out is None else target.criterion(data, held_out)
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
-        options = self._training_options(device, random_state, partial=partial)
+        options = self._training_options(device, random_state, partial=partial, clock=tasks.clock)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
@@ -319,6 +319,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self.net_ = result.net
         self.target_.settle(self.module_.head)
         self.n_iter_ = result.n_iter
+        self.stopped_by_ = result.stopped_by
         self.best_epoch_ = result.best_epoch
         self.loss_curve_ = result.loss_curve
         self.validation_scores_ = result.validation_scores

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.conversion import is_sparse
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.padding import lengths_given
@@ -18,7 +19,6 @@ from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
 from sklearn_rnn.estimators._scores import ScoredClassifier
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import LabelParameters
 from sklearn_rnn.targets.classes import Classes, class_target
 

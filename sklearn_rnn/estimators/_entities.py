@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.entities import Entity, place_in, token_input
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.tag_schemes import SCHEMES, SpanTable, span_table
-from sklearn_rnn.estimators._snapshots import of_one_fit
 
 
 class EntityMixin:

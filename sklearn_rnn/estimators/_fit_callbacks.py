@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numpy.typing import NDArray
 from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 
+from sklearn_rnn._snapshots import learned, snapshot
 from sklearn_rnn.data.aligned import countable
-from sklearn_rnn.estimators._snapshots import learned, snapshot
+from sklearn_rnn.exceptions import StopTraining
+from sklearn_rnn.training.ending import Clock
 
 
 class FitTasks:
@@ -22,6 +25,11 @@ class FitTasks:
     X, y, sample_weight
         As ``fit`` was given them.
     max_epochs : int
+
+    Attributes
+    ----------
+    clock : Clock
+        Runs since the fit began.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, max_epochs: int) -> None:
@@ -29,7 +37,10 @@ class FitTasks:
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fitted = estimator
-        self._context.call_on_fit_task_begin(**self._given)
+        self.clock = Clock()
+        self._asked = False
+        with self._heeding():
+            self._context.call_on_fit_task_begin(**self._given)
 
     def fitted_by(self, estimator: Any) -> None:
         """Say which `estimator` it is that learns in place of the one that was given."""
@@ -38,13 +49,27 @@ class FitTasks:
     def run_epoch(self, net: Any, work: Callable[[], None]) -> bool:
         """Do the `work` of an epoch between its callbacks, and tell whether one of them wants to stop."""
         context = self._context.subcontext(task_name="epoch")
-        context.call_on_fit_task_begin(**self._given)
+        with self._heeding():
+            context.call_on_fit_task_begin(**self._given)
         work()
-        return context.call_on_fit_task_end(**self._given, reconstruction_attributes=lambda: self._learned(net))
+        with self._heeding():
+            self._asked |= bool(
+                context.call_on_fit_task_end(**self._given, reconstruction_attributes=lambda: self._learned(net))
+            )
+        return self._asked
 
     def end(self, net: Any) -> None:
         """Say that the fit is done, with what it left on the estimator."""
-        self._context.call_on_fit_task_end(**self._given, reconstruction_attributes=lambda: self._learned(net))
+        with self._heeding():
+            self._context.call_on_fit_task_end(**self._given, reconstruction_attributes=lambda: self._learned(net))
+
+    @contextmanager
+    def _heeding(self) -> Iterator[None]:
+        """Take a StopTraining for what it asks."""
+        try:
+            yield
+        except StopTraining:
+            self._asked = True
 
     def _learned(self, net: Any) -> dict[str, Any]:
         return {**learned(self._fitted), "net_": net}

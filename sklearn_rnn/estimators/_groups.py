@@ -280,7 +280,17 @@ class TrainingParameters:
         50,
         [at_least(Integral, 1)],
         "int",
-        "Passes over the data, at most.",
+        "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
+        "before.",
+    )
+    max_time: float | None = parameter(
+        None,
+        [POSITIVE, None],
+        "float or None",
+        "Seconds after which a fit ends, counted from its start, reading included. It ends after the batch in which "
+        "they are used up, and after one at least; what then follows, such as a last validation, takes time of its "
+        'own. The schedules "cosine" and "onecycle" follow the time where it is further on than the epochs. Each fit '
+        "of a search or of an ensemble, and each with `warm_start`, has its own time; `partial_fit` has none.",
     )
     clip_grad_norm: float | None = parameter(
         1.0,
@@ -304,7 +314,8 @@ class TrainingParameters:
         False,
         ["boolean"],
         "bool",
-        "Set a share of the data aside, stop when its score stalls, and keep the weights of the best epoch.",
+        "Set a share of the data aside, stop when its score stalls, and keep the weights of the best epoch. A schedule "
+        "of the learning rate knows nothing of it, and is cut where it is.",
     )
     validation_fraction: float = parameter(
         0.1,
@@ -316,13 +327,15 @@ class TrainingParameters:
         10,
         [at_least(Integral, 1)],
         "int",
-        "Epochs without an improvement of more than `tol` after which training ends.",
+        "Epochs without an improvement of more than `tol` after which `early_stopping` ends the training; more than "
+        'half as many halve the rate of the schedule "plateau". Without either it has no meaning.',
     )
     tol: float = parameter(
         1e-4,
         [at_least(Real, 0)],
         "float",
-        "Smallest improvement that counts: of the validation score with `early_stopping`, else of the training loss.",
+        "Smallest improvement of the validation score that counts for `early_stopping`, without which it has no "
+        "meaning.",
     )
     warm_start: bool = parameter(
         False,

@@ -24,6 +24,7 @@ from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.training.ending import Clock
 from sklearn_rnn.training.loop import TrainingOptions
 from sklearn_rnn.training.memory import check_layers
 
@@ -111,14 +112,25 @@ class Hyperparameters(
         )
 
     def _training_options(
-        self, device: torch.device, random_state: np.random.RandomState, *, partial: bool
+        self,
+        device: torch.device,
+        random_state: np.random.RandomState,
+        *,
+        partial: bool,
+        clock: Clock | None = None,
     ) -> TrainingOptions:
-        """What the training loop is called with; `partial` is a single epoch at a constant rate."""
+        """What the training loop is called with; `partial` is a single epoch at a constant rate.
+
+        The `clock` runs since the fit began; None is now.
+        """
         given: dict[str, Any] = {"max_epochs": 1, "lr_schedule": None, "unfreeze_every": None, "early_stopping": False}
+        given["max_time"] = None
         return record_of(
             TrainingOptions,
             self,
             **(given if partial else {}),
+            partial=partial,
+            clock=Clock() if clock is None else clock,
             device=device,
             autocast=self.dtype == "bfloat16",
             seed=int(random_state.randint(2**31 - 1)),

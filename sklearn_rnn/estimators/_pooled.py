@@ -12,10 +12,10 @@ from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.estimators._base import BaseRNN
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import PoolingParameters
 
 

@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._pooled import PooledRNN
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import NumberParameters
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES, number_loss

@@ -6,13 +6,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import accuracy_score
 
 from sklearn_rnn.data.number_targets import validate_numbers
 from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.targets import validate_class_labels
 from sklearn_rnn.data.weights import validate_weights
-from sklearn_rnn.metrics._number_pairs import in_one_scale
+from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.targets.numbers import masked_r2
 
 
 class ScoredClassifier(ClassifierMixin):
@@ -48,6 +49,7 @@ class ScoredRegressor(RegressorMixin):
         ----------
         X : sequences in any supported format
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+            What is NaN is left out.
         sample_weight : array-like of shape (n_sequences,), optional
 
         Returns
@@ -57,8 +59,10 @@ class ScoredRegressor(RegressorMixin):
         """
         check_order(X, {"y": y, "sample_weight": sample_weight})
         predicted = self.predict(X)
-        truth = validate_numbers(y, len(predicted))
-        weight = None if sample_weight is None else validate_weights(sample_weight, len(predicted))
-        if truth.shape == predicted.shape:  # r2_score names shapes that differ
-            truth, predicted, _ = in_one_scale(truth, predicted)
-        return float(r2_score(truth, predicted, sample_weight=weight))
+        truth = validate_numbers(y, len(predicted), allow_nan=True)
+        weight = validate_weights(sample_weight, len(predicted))
+        if truth.shape != predicted.shape:
+            raise SequenceDataError(
+                f"y has shape {truth.shape}, and the predictions {predicted.shape}: give y as in fit"
+            )
+        return masked_r2(truth.reshape(len(truth), -1), predicted.reshape(len(truth), -1), weight)

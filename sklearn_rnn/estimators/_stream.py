@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_rnn.estimators._snapshots import snapshot
+from sklearn_rnn._snapshots import snapshot
 from sklearn_rnn.estimators._stream_answers import Answers, ClassAnswers, NumberAnswers, answers_of
 from sklearn_rnn.estimators._stream_models import check_goes_on, parts_of
 from sklearn_rnn.estimators._stream_steps import StepReader

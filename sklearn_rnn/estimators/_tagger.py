@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.padding import cut_alike
@@ -21,7 +22,6 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._entities import EntityMixin
 from sklearn_rnn.estimators._parameters import extended, record_of
-from sklearn_rnn.estimators._snapshots import of_one_fit
 from sklearn_rnn.estimators._task_groups import LabelParameters, TagParameters
 from sklearn_rnn.targets.tag_codec import tag_lists
 from sklearn_rnn.targets.tags import NO_CODEC, Tags

@@ -21,7 +21,12 @@ FITTED = {
     "target_": ("Target", "What y is: how it is encoded and scored, which outputs and which loss it has."),
     "net_": ("skorch.NeuralNet", "The trained net."),
     "module_": ("torch.nn.Module", "The network inside it."),
-    "n_iter_": ("int", "Epochs that the last fit ran."),
+    "n_iter_": ("int", "Epochs that the last fit ran; of the last one perhaps a part, see `stopped_by_`."),
+    "stopped_by_": (
+        '{"max_epochs", "early_stopping", "max_time", "callback"}',
+        'What ended the training. Only ``"max_epochs"`` means that more epochs would have been run, had they been '
+        "asked for.",
+    ),
     "best_epoch_": (
         "int",
         "The epoch, from 1, whose weights are kept: the last, or with `early_stopping` the best.",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._wrapped import final_template
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataError
@@ -32,7 +33,7 @@ class PretrainedNetwork:
     """
 
     def __init__(self, pretrained: Any) -> None:
-        source = _final(pretrained)
+        source = final_template(pretrained)
         if not hasattr(type(source), "module_"):
             raise TypeError(
                 f"pretrained={pretrained!r:.80} must be a fitted estimator of this package, such as an "
@@ -73,14 +74,6 @@ class PretrainedNetwork:
         own = network.state_dict()
         taken = {name: weights[name] for name in own if name.partition(".")[0] in ("inputs", "backbone")}
         network.load_state_dict({**own, **taken})
-
-
-def _final(estimator: Any) -> Any:
-    """The estimator at the end of what holds it: a FrozenEstimator, a search, a Pipeline."""
-    for name in ("best_estimator_", "estimator"):
-        if hasattr(estimator, name):
-            return _final(getattr(estimator, name))
-    return _final(estimator.steps[-1][1]) if hasattr(estimator, "steps") else estimator
 
 
 def _described(spec: InputSpec) -> str:

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from sklearn_rnn._wrapped import final_estimator
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.entities import token_input
 from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.inspection._colors import readable_ink
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+from sklearn_rnn.inspection._plotting import get_axes
 
 FONT = 10.0
 SMALLEST_FONT = 4.0

@@ -11,12 +11,12 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._wrapped import final_estimator
 from sklearn_rnn.data.entities import Entity, token_input
 from sklearn_rnn.data.formats import items_of
 from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.inspection._colors import readable_ink
-from sklearn_rnn.inspection._plotting import final_estimator
 
 PALETTE = (
     "#1f77b4",

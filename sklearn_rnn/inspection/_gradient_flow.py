@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+from sklearn_rnn._wrapped import final_estimator
+from sklearn_rnn.inspection._plotting import get_axes
 from sklearn_rnn.training.gradients import hidden_gradient_norms, mean_by_step
 
 

@@ -9,21 +9,23 @@ from numpy.typing import ArrayLike
 from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+from sklearn_rnn._wrapped import final_estimator
+from sklearn_rnn.inspection._plotting import get_axes
 
 
 class TrainingCurveDisplay:
     """The loss, and the validation score if there is one, over the epochs.
 
-    Use :meth:`from_estimator` to draw those of a fitted estimator.
+    Use :meth:`from_estimator` to draw those of a fitted estimator, or of the networks of an ensemble.
 
     Parameters
     ----------
-    train_loss : array-like of shape (n_epochs,)
-    best_epoch : int
+    train_loss : array-like of shape (n_epochs,), or list of them
+        Of several networks one each, of any lengths; and so with what follows.
+    best_epoch : int, or array-like of shape (n_networks,)
         The epoch, counted from 1, whose weights are kept; marked where there are validation scores.
-    validation_loss : array-like of shape (n_epochs,), optional
-    validation_scores : array-like of shape (n_epochs,), optional
+    validation_loss : array-like of shape (n_epochs,), or list of them, optional
+    validation_scores : array-like of shape (n_epochs,), or list of them, optional
     score_name : str, default="score"
         What the scores are.
 
@@ -35,7 +37,7 @@ class TrainingCurveDisplay:
         With the scores, on the right-hand side.
     figure_ : matplotlib Figure
     lines_ : list of matplotlib Line2D
-        Training loss, and where they are there validation loss and validation scores.
+        Training loss, and where they are there validation loss and validation scores; a line for each network.
 
     See Also
     --------
@@ -60,7 +62,7 @@ class TrainingCurveDisplay:
         self,
         *,
         train_loss: ArrayLike,
-        best_epoch: int,
+        best_epoch: int | ArrayLike,
         validation_loss: ArrayLike | None = None,
         validation_scores: ArrayLike | None = None,
         score_name: str = "score",
@@ -88,26 +90,34 @@ class TrainingCurveDisplay:
         display : TrainingCurveDisplay
         """
         self.figure_, self.ax_ = get_axes(ax)
-        epochs = np.arange(1, len(np.asarray(self.train_loss)) + 1)
-        style = {"marker": "." if len(epochs) == 1 else None, **(line_kw or {})}
-        self.lines_ = self.ax_.plot(epochs, self.train_loss, **{"color": "C0", "label": "training loss", **style})
+        style = line_kw or {}
+        self.lines_ = _draw(self.ax_, self.train_loss, {"color": "C0", "label": "training loss", **style})
         if self.validation_loss is not None:
             validation = {"color": "C0", "linestyle": "--", "label": "validation loss", **style}
-            self.lines_ += self.ax_.plot(epochs, self.validation_loss, **validation)
+            self.lines_ += _draw(self.ax_, self.validation_loss, validation)
         self.score_ax_ = None
         if self.validation_scores is not None:
             self.score_ax_ = self.ax_.twinx()
             scores = {"color": "C1", "label": f"validation {self.score_name}", **style}
-            self.lines_ += self.score_ax_.plot(epochs, self.validation_scores, **scores)
+            self.lines_ += _draw(self.score_ax_, self.validation_scores, scores)
             self.score_ax_.set_ylabel(f"Validation {self.score_name}")
-            kept = f"epoch kept: {self.best_epoch}"
-            self.ax_.axvline(self.best_epoch, color="0.6", linestyle=":", zorder=0, label=kept)
+            self._mark_best_epochs(self.ax_, self.score_ax_)
         self.ax_.set(xlabel="Epoch", ylabel="Loss", yscale="log" if log_loss else "linear")
         self.ax_.xaxis.get_major_locator().set_params(integer=True)
         axes = [self.ax_] if self.score_ax_ is None else [self.ax_, self.score_ax_]
         handles = [handle for each in axes for handle in each.get_legend_handles_labels()[0]]
         axes[-1].legend(handles=handles)
         return self
+
+    def _mark_best_epochs(self, ax: Any, score_ax: Any) -> None:
+        """A line at the epoch whose weights are kept; of several networks a dot on the scores of each."""
+        best: Any = self.best_epoch
+        if np.ndim(best) == 0:
+            ax.axvline(best, color="0.6", linestyle=":", zorder=0, label=f"epoch kept: {best}")
+            return
+        curves: Any = self.validation_scores
+        kept = [scores[epoch - 1] for scores, epoch in zip(curves, best, strict=True)]
+        score_ax.plot(best, kept, "o", color="C1", label="epochs kept")
 
     @classmethod
     def from_estimator(
@@ -124,7 +134,8 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : RNNClassifier, RNNRegressor, RNNSequenceTagger, or a Pipeline or search that ends with one
-            Fitted.
+            Fitted. Of a :class:`~sklearn_rnn.SequenceBaggingClassifier`, or another ensemble of them with
+            ``estimators_``, all networks are drawn.
         score_name : str, optional
             What the scores are; the default is ``"R2"`` for a regressor, else ``"accuracy"``.
         log_loss : bool, default=False
@@ -140,14 +151,36 @@ class TrainingCurveDisplay:
         """
         check_is_fitted(estimator)
         estimator, _ = final_estimator(estimator)
-        scores = estimator.validation_scores_
         if score_name is None:
             score_name = "R2" if is_regressor(estimator) else "accuracy"
-        display = cls(
-            train_loss=np.array(estimator.loss_curve_),
-            best_epoch=estimator.best_epoch_,
-            validation_loss=None if scores is None else np.array([row["valid_loss"] for row in estimator.history_]),
-            validation_scores=None if scores is None else np.array(scores),
-            score_name=score_name,
-        )
-        return display.plot(ax, log_loss=log_loss, line_kw=line_kw)
+        if hasattr(estimator, "estimators_"):
+            each = [_curves(final_estimator(member)[0]) for member in estimator.estimators_]
+            curves: dict[str, Any] = {name: [one[name] for one in each] for name in each[0]}
+            curves = {name: None if values[0] is None else values for name, values in curves.items()}
+        else:
+            curves = _curves(estimator)
+        return cls(**curves, score_name=score_name).plot(ax, log_loss=log_loss, line_kw=line_kw)
+
+
+def _curves(estimator: Any) -> dict[str, Any]:
+    """What the display shows of the training of one network."""
+    scores = estimator.validation_scores_
+    return {
+        "train_loss": np.array(estimator.loss_curve_),
+        "best_epoch": estimator.best_epoch_,
+        "validation_loss": None if scores is None else np.array([row["valid_loss"] for row in estimator.history_]),
+        "validation_scores": None if scores is None else np.array(scores),
+    }
+
+
+def _draw(ax: Any, curves: Any, style: dict[str, Any]) -> list[Any]:
+    """A line over the epochs for one curve (n_epochs,), or for each of several, of which the legend names the first."""
+    several = np.ndim(curves[0]) > 0
+    lines = []
+    for curve in curves if several else [curves]:
+        epochs = np.arange(1, len(curve) + 1)
+        own = {"marker": "." if len(epochs) == 1 else None, "alpha": 0.6 if several else None, **style}
+        lines += ax.plot(epochs, curve, **own)
+    for line in lines[1:]:
+        line.set_label("_nolegend_")
+    return lines

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._wrapped import final_estimator
 from sklearn_rnn.inspection._colors import readable_ink
-from sklearn_rnn.inspection._plotting import final_estimator, get_axes
+from sklearn_rnn.inspection._plotting import get_axes
 
 INCHES_PER_LABEL = 0.45
 SMALLEST, LARGEST = 3.0, 11.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from numba import njit
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.dispatcher import Dispatcher
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.kernels.announcing import ANNOUNCER
 
 FAST = {"contract", "nsz", "arcp"}
@@ -99,12 +99,11 @@ class _CacheFaults:
         with self._lock:
             warned, self._warned = self._warned, True
         if not warned:
-            warnings.warn(
+            warn(
                 f"The cache of compiled kernels in {folder} cannot be {what} ({type(error).__name__}: {error}): they "
                 f"are compiled anew, which takes some seconds. If this comes back, delete that folder, or set "
                 f"NUMBA_CACHE_DIR to another",
                 RuntimeWarning,
-                stacklevel=3,
             )
 
 

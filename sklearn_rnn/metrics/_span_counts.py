@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.tag_contrast import contrast_of
 from sklearn_rnn.data.tag_schemes import COMMON_FIRST, MODES, SCHEMES, SpanTable, closest_scheme, span_table
 from sklearn_rnn.data.tag_steps import TagSteps, check_tags
@@ -110,12 +110,11 @@ def _warn_of_schemes(true: TagSteps, pred: TagSteps, scheme: str, known: NDArray
     if n_meant <= n_read:
         return
     found = " and ".join(f"{name} looks like tags of {contrast.scheme}" for name, contrast in own.items() if contrast)
-    warnings.warn(
+    warn(
         f"The spans are read in the scheme {scheme}, but {found}: {n_read} predicted span(s) are right, and "
         f"{n_meant} would be with each in its own scheme. Give convert_tag_scheme(y, {scheme!r}) of "
         f"sklearn_rnn.preprocessing, or score with mode='conlleval', which reads all prefixes",
         SequenceDataWarning,
-        stacklevel=5,
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_contrast import contrast_of
@@ -45,12 +44,11 @@ def warn_of_other_tags(true: Sequences, pred: Sequences, known: NDArray[np.bool_
         which = (
             f"of the scheme {scheme} and y_pred of {own}" if contrast else "spelled in another way than those of y_pred"
         )
-        warnings.warn(
+        warn(
             f"y_true looks like tags {which}: labels that mark the same span count as different. Give "
             f"convert_tag_scheme(y, {scheme!r}) of sklearn_rnn.preprocessing of both, or score spans with "
             f"mode='conlleval'",
             SequenceDataWarning,
-            stacklevel=4,
         )
 
 

@@ -91,7 +91,7 @@ class ContinuedFit:
         if missing > 0 and not stopped:
             estimator.set_params(**{resource: missing, warm_start: True})
             estimator.fit(X, *target, **params)
-            _dump(estimator, path, given[resource], last_step(estimator).n_iter_ < missing)
+            _dump(estimator, path, given[resource], _has_stopped(last_step(estimator), missing))
         return estimator.set_params(**given)
 
 
@@ -100,6 +100,11 @@ def last_step(estimator: Any) -> Any:
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
     return estimator
+
+
+def _has_stopped(estimator: Any, epochs: int) -> bool:
+    """Whether something but the number of `epochs` has ended the last fit."""
+    return estimator.n_iter_ < epochs or getattr(estimator, "stopped_by_", EPOCHS) != EPOCHS
 
 
 def check_resource(estimator: Any, resource: str) -> None:

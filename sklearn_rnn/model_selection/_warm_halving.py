@@ -135,9 +135,10 @@ class WarmHalvingGridSearchCV(_WarmHalving, HalvingGridSearchCV):
     patience of `n_iter_no_change`. With one batch, no dropout and ``lr_schedule=None`` both ways give the same model
     but for rounding.
 
-    A fit that stopped before the end of its epochs is done, and is not trained at later rungs. With `early_stopping` a
-    candidate goes on only where its `random_state` is an int, since it would set aside other sequences otherwise;
-    without one it trains from zero, and so does a fit that cannot be pickled.
+    A fit that early stopping, a callback or `max_time` has ended is done, and is not trained at later rungs; at each
+    rung the time counts from 0. With `early_stopping` a candidate goes on only where its `random_state` is an int,
+    since it would set aside other sequences otherwise; without one it trains from zero, and so does a fit that cannot
+    be pickled.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from sklearn_rnn._compat import CallbackSupportMixin
+from sklearn_rnn._snapshots import fitted_aside, of_one_fit
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.columns import is_from_frame
 from sklearn_rnn.data.formats import as_sequences
@@ -167,12 +169,11 @@ class PerStep(  # type: ignore[call-arg]
             If X cannot be read, or y has neither one item for each sequence nor one for each step; if X has several
             inputs a step, and it is not clear which of them to transform.
         """
-        with self._callbacks_told(X, y):
-            if self._fit_inputs("fit", X, y, fit_params) is not None:
-                return self
-            steps = self._read(X, reset=True)
-            self.transformer_ = clone(self.transformer)
-            self.transformer_.fit(self._rows(steps), **self._for_steps("fit", steps, y, fit_params))
+        with self._callbacks_told(X, y), fitted_aside(self) as aside:
+            if aside._fit_inputs("fit", X, y, fit_params) is None:
+                steps = aside._read(X, reset=True)
+                aside.transformer_ = clone(self.transformer)
+                aside.transformer_.fit(aside._rows(steps), **aside._for_steps("fit", steps, y, fit_params))
         return self
 
     @available_if(transformer_has("partial_fit"))
@@ -192,12 +193,12 @@ class PerStep(  # type: ignore[call-arg]
         self : PerStep
         """
         first = not self.__sklearn_is_fitted__()
-        if self._fit_inputs("partial_fit", X, y, fit_params, first=first) is not None:
-            return self
-        steps = self._read(X, reset=first)
-        transformer = clone(self.transformer) if first else self.transformer_
-        transformer.partial_fit(self._rows(steps), **self._for_steps("partial_fit", steps, y, fit_params))
-        self.transformer_ = transformer
+        with fitted_aside(self) as aside:
+            if aside._fit_inputs("partial_fit", X, y, fit_params, first=first) is None:
+                steps = aside._read(X, reset=first)
+                transformer = clone(self.transformer) if first else copy.deepcopy(self.transformer_)
+                transformer.partial_fit(aside._rows(steps), **aside._for_steps("partial_fit", steps, y, fit_params))
+                aside.transformer_ = transformer
         return self
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -221,16 +222,16 @@ class PerStep(  # type: ignore[call-arg]
         """
         if not hasattr(self.transformer, "fit_transform"):
             return self.fit(X, y, **fit_params).transform(X)
-        with self._callbacks_told(X, y):
-            transformed = self._fit_inputs("fit_transform", X, y, fit_params)
-            if transformed is not None:
-                return self._inputs_like(transformed, X)
-            steps = self._read(X, reset=True)
-            self.transformer_ = clone(self.transformer)
-            options = self._for_steps("fit_transform", steps, y, fit_params)
-            rows = self.transformer_.fit_transform(self._rows(steps), **options)
-        return self._like_input(rows, steps, X)
+        with self._callbacks_told(X, y), fitted_aside(self) as aside:
+            transformed = aside._fit_inputs("fit_transform", X, y, fit_params)
+            if transformed is None:
+                steps = aside._read(X, reset=True)
+                aside.transformer_ = clone(self.transformer)
+                options = aside._for_steps("fit_transform", steps, y, fit_params)
+                rows = aside.transformer_.fit_transform(aside._rows(steps), **options)
+        return aside._like_input(rows, steps, X) if transformed is None else aside._inputs_like(transformed, X)
 
+    @of_one_fit
     def transform(self, X: Any) -> Any:
         """Transform the steps.
 
@@ -253,6 +254,7 @@ class PerStep(  # type: ignore[call-arg]
         return self._like_input(rows, steps, X)
 
     @available_if(transformer_has("inverse_transform"))
+    @of_one_fit
     def inverse_transform(self, X: Any) -> Any:
         """Bring transformed steps back to what they were.
 
@@ -281,6 +283,7 @@ class PerStep(  # type: ignore[call-arg]
         return self._like_input(rows, transformed, X)
 
     @available_if(transformer_has("get_feature_names_out"))
+    @of_one_fit
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """Names of the features a step, as the transformer calls them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -32,6 +33,7 @@ class SeveralInputs:
         if several is None:
             return None
         if not first:
+            self._of_inputs = copy.deepcopy(self._of_inputs)
             return self._each_input(method, several, y, **params)
         spec = spec_of(several)
         each = {name: type(self)(self.transformer) for name in self._chosen(spec)}  # type: ignore[call-arg]

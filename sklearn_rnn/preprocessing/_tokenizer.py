@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from numbers import Integral
@@ -15,6 +14,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._spelling import SpellingMixin
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.formats import as_sequences, is_text, object_array
 from sklearn_rnn.data.row_order import check_order, ids_of_index
 from sklearn_rnn.data.sequences import Sequences
@@ -328,12 +328,11 @@ class SequenceTokenizer(SpellingMixin, TransformerMixin, BaseEstimator, auto_wra
         normalize = self._splitter().normalize_token
         other = [term for term in terms if normalize(term) != term]
         if other:
-            warnings.warn(
+            warn(
                 f"{len(other)} of {len(terms)} tokens of vocabulary will not be matched by any document, such as "
                 f"{other[0]!r}: lowercase={self.lowercase!r} and strip_accents={self.strip_accents!r} make it "
                 f"{normalize(other[0])!r}. Give it in that form",
                 UserWarning,
-                stacklevel=5,
             )
 
     def _in_container(self, tokens: Tokens, documents: NDArray[Any], ids: Any) -> TokenSequences:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.metrics import accuracy_score
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.integers import distinct_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import LARGEST, SMALLEST, scaled
@@ -177,11 +177,10 @@ def class_target(labels: NDArray[Any], fitted: Classes | None) -> Classes:
     if labels.ndim == 1:
         return Classes()
     if len(labels) >= FEW and labels.shape[1] > 1 and np.all(labels.sum(axis=1) == 1):
-        warnings.warn(
+        warn(
             f"Each of the {len(labels)} rows of y holds one 1, and is read as a set of labels (multilabel). If it is a "
             f"one-hot code of one class for each sequence, give y.argmax(axis=1), or the labels themselves",
             SequenceDataWarning,
-            stacklevel=2,
         )
     return LabelSets()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tag_reading import (
@@ -378,11 +378,10 @@ def _check_train_scheme(train_scheme: str, scheme: str | None, *, constrain: boo
 
 def warn_broken_tags(count: int, scheme: str) -> None:
     """Warn that tags of a training set break their scheme, and how they are read."""
-    warnings.warn(
+    warn(
         f"{count} tag(s) of y break the scheme {scheme}: they are read as the CoNLL evaluation script reads them (an "
         f"I- that continues no span opens one). Mend them, or set constrain_transitions=False to learn them so",
         BrokenTagsWarning,
-        stacklevel=3,
     )
 
 

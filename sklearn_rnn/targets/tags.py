@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.integers import distinct_labels
@@ -149,13 +149,12 @@ class Tags(Target):
         contrast = contrast_of(TagSteps.read(tags), scheme, labelled)
         if contrast is None:
             return False
-        warnings.warn(
+        warn(
             f"The labels of y look like tags of the scheme {contrast.scheme}, but the tagger reads them as {scheme}, "
             f"which {contrast.broken} tag(s) break in {contrast.n_spans} span(s): they are mended in training, and "
             f"count as errors in scores. Give convert_tag_scheme(y, {scheme!r}) of sklearn_rnn.preprocessing, or fit "
             f"with tag_scheme='auto' to tags of {contrast.scheme}",
             SequenceDataWarning,
-            stacklevel=3,
         )
         return True
 

@@ -78,11 +78,15 @@ class World:
 
     def any(self, flag: bool) -> bool:
         """Whether `flag` is true in any process."""
+        return bool(self.greatest([float(flag)])[0])
+
+    def greatest(self, figures: list[float]) -> list[float]:
+        """For each of the `figures` the greatest that a process has."""
         if self.size == 1:
-            return flag
-        flags = torch.tensor(float(flag))
-        dist.all_reduce(flags, op=dist.ReduceOp.MAX)
-        return bool(flags.item())
+            return figures
+        sent = torch.tensor(figures, dtype=torch.float64)
+        dist.all_reduce(sent, op=dist.ReduceOp.MAX)
+        return [float(figure) for figure in sent.tolist()]
 
     def of_the_first(self, figures: list[float]) -> list[float]:
         """The `figures` that the first process has."""

@@ -6,22 +6,23 @@ for that, the epoch here leaves the same weights and the same history behind, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch import Tensor
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset, SplitBatch
+from sklearn_rnn.exceptions import StopTraining
 from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.dropout import one_batch
 from sklearn_rnn.networks.truncated import TruncatedPass
 from sklearn_rnn.training.callbacks import GradientClipping, ValidationScore
+from sklearn_rnn.training.ending import Ending
 from sklearn_rnn.training.given_callbacks import NamedHistory, can_be_pickled
-from sklearn_rnn.training.optimization import FusedStep
+from sklearn_rnn.training.optimization import BATCH_SCHEDULES, FusedStep
 from sklearn_rnn.training.precision import Bfloat16Forward, forward_in_bfloat16
 
 Record = dict[str, Any]
@@ -72,7 +73,7 @@ def _looks_at_batches(callback: Any) -> bool:
     if type(callback) in (GradientClipping, ValidationScore):
         return False
     if type(callback) is LRScheduler:
-        return bool(callback.step_every == "batch" and callback.policy_ not in (CosineAnnealingLR, OneCycleLR))
+        return bool(callback.step_every == "batch" and callback.policy_ not in BATCH_SCHEDULES)
     if isinstance(callback, EpochScoring) and not callback.use_caching:
         return _overrides(callback, BATCH_METHODS, EpochScoring)
     return _overrides(callback, BATCH_METHODS, Callback)
@@ -83,7 +84,7 @@ def _overrides(callback: Any, methods: tuple[str, ...], base: type) -> bool:
     return any(getattr(getattr(callback, name, None), "__func__", None) is not getattr(base, name) for name in methods)
 
 
-def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: BatchIterator) -> list[Record]:
+def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: Iterable[Any]) -> list[Record]:
     """Make an optimizer step a batch, and return what skorch would have recorded of each."""
     schedules = [
         callback for _, callback in net.callbacks_ if type(callback) is LRScheduler and callback.step_every == "batch"
@@ -130,6 +131,22 @@ class Net(NeuralNet):
     """A skorch net whose own loop reads batches, and computes gradients, as that of this module does."""
 
     carried_: Any = None  # the state that the next batch goes on from
+    ending_: Ending | None = None  # of the training that goes on
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Tell all callbacks; one that asks for the end of the training keeps nobody after it from being told."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except (StopTraining, KeyboardInterrupt) as raised:
+                if self.ending_ is None or not self.ending_.heed(callback, raised):
+                    raise
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """The batches of an epoch; in training until it ends."""
+        batches = super().get_iterator(dataset, training=training)
+        return self.ending_.until_it_ends(batches) if training and self.ending_ is not None else batches
 
     def initialize_history(self) -> None:
         """Begin a history that names what it has."""

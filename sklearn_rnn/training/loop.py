@@ -6,7 +6,6 @@ This room alone imports skorch.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,8 +23,10 @@ from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import NetworkSpec
 from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore
+from sklearn_rnn.training.constant import warn_if_nothing_learned
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
 from sklearn_rnn.training.divergence import NonFiniteOutputsError, Predict, check_epoch, check_outputs, diverged
+from sklearn_rnn.training.ending import ALL_EPOCHS, Clock, Ending, Progress, how_it_ended
 from sklearn_rnn.training.epoch import Net
 from sklearn_rnn.training.epoch import run_epoch as train_epoch
 from sklearn_rnn.training.given_callbacks import EstimatorScoring, Evaluate, callbacks_of_fit, check_callbacks
@@ -42,7 +43,8 @@ RunEpoch = Callable[[NeuralNet, Callable[[], None]], bool]
 class TrainingOptions:
     """The parameters of an estimator that concern its training.
 
-    `autocast` is whether the forward pass is computed in bfloat16.
+    `autocast` is whether the forward pass is computed in bfloat16, `partial` whether this is one epoch of a training
+    that the caller leads. The `clock` runs since the fit began.
     """
 
     optimizer: str | type[torch.optim.Optimizer]
@@ -59,11 +61,14 @@ class TrainingOptions:
     early_stopping: bool
     n_iter_no_change: int
     tol: float
+    max_time: float | None
     callbacks: list[Any] | None
     verbose: int
     device: torch.device
     seed: int
     autocast: bool = False
+    partial: bool = False
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass
@@ -75,7 +80,9 @@ class TrainingResult:
     net : skorch.NeuralNet
         Without data, optimizer state or records of batches.
     n_iter : int
-        Epochs that were run.
+        Epochs that were run, the last one perhaps in part.
+    stopped_by : str
+        What ended the training.
     best_epoch : int
         The epoch, counted from 1, whose weights are kept.
     loss_curve : list of float
@@ -87,38 +94,12 @@ class TrainingResult:
 
     net: NeuralNet
     n_iter: int = 0
+    stopped_by: str = ALL_EPOCHS
     best_epoch: int = 0
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     optimizer_state: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Progress:
-    """Follows one figure over the epochs: the validation score, or without validation the negative training loss."""
-
-    tol: float
-    patience: int
-    best: float = -math.inf
-    best_key: tuple[float, float] = (-math.inf, -math.inf)
-    best_epoch: int = 0
-    epochs_without_gain: int = 0
-
-    def update(self, epoch: int, score: float, loss: float) -> bool:
-        """Take the figures of `epoch`, and tell whether its weights are the best so far; equal scores go by loss."""
-        score = -math.inf if math.isnan(score) else score  # R2 of a single sequence, for one
-        self.epochs_without_gain = 0 if score > self.best + self.tol else self.epochs_without_gain + 1
-        self.best = max(self.best, score)
-        improved = (score, -loss) > self.best_key
-        if improved:
-            self.best_key, self.best_epoch = (score, -loss), epoch
-        return improved
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether the figure has not improved by more than `tol` for `patience` epochs in a row."""
-        return self.epochs_without_gain >= self.patience
 
 
 def build_net(
@@ -166,6 +147,7 @@ def build_net(
     if validation is not None and score is not None:
         callbacks.append(ValidationScore(score))
         callbacks += [SharedFigures()] if world.size > 1 else []
+    ending = Ending(options.max_time, options.clock, each_batch=options.max_time is not None or bool(options.callbacks))
     callbacks += schedule_callbacks(
         options.lr_schedule,
         options.learning_rate,
@@ -173,6 +155,7 @@ def build_net(
         patience=max(1, options.n_iter_no_change // 2),
         monitor="train_loss" if validation is None else "valid_loss",
         optimizer=options.optimizer,
+        pace=None if options.max_time is None else ending.pace,
     )
     net = Net(
         module=build_network,
@@ -192,7 +175,9 @@ def build_net(
         verbose=options.verbose if world.rank == 0 else 0,
         **silent,
     )
-    return net.initialize()
+    net.initialize()
+    net.ending_ = ending
+    return net
 
 
 def _validation_batch_size(validation: SequenceDataset | None, options: TrainingOptions) -> int:
@@ -239,7 +224,7 @@ def train(
     run_epoch: RunEpoch,
     predict: Predict | None = None,
 ) -> TrainingResult:
-    """Train for at most ``options.max_epochs``.
+    """Train for ``options.max_epochs``, or until something ends the training before.
 
     Parameters
     ----------
@@ -265,31 +250,23 @@ def train(
     TrainingDivergedError
         If the loss, weights or outputs turn NaN or infinite.
     KeyboardInterrupt
-        If the user interrupts; skorch's own ``EarlyStopping`` merely ends the training.
+        If the user interrupts.
     """
     if not validated:
         _refuse_to_monitor_validation(net)
-    progress = Progress(options.tol, options.n_iter_no_change)
-    restore_best = validated and options.early_stopping
+    progress = Progress(options.tol, options.n_iter_no_change) if validated and options.early_stopping else None
     best_weights: dict[str, torch.Tensor] = {}
     epoch = 0
-    world = current_world()
+    world, ending = current_world(), net.ending_
     set_generator(net.module_, torch.Generator(options.device).manual_seed(options.seed + world.rank))
+    ending.begin()
     net.notify("on_train_begin", X=training, y=None)
     for epoch in range(1, options.max_epochs + 1):
-        try:
-            stop = run_epoch(net, partial(_train_epoch, net, training, epoch, options))
-        except KeyboardInterrupt:
-            if not _stopped_by_callback(net):
-                raise
-            check_epoch(net, epoch, options)
-            stop = True
+        asked = run_epoch(net, partial(_train_epoch, net, training, epoch, options))
         record = net.history[-1]
-        monitored = record["valid_score"] if restore_best else -record["train_loss"]
-        loss = record["valid_loss"] if restore_best else record["train_loss"]
-        if progress.update(epoch, monitored, loss) and restore_best:
+        if progress is not None and progress.update(epoch, record["valid_score"], record["valid_loss"]):
             best_weights = {name: value.clone() for name, value in net.module_.state_dict().items()}
-        if world.any(stop) or progress.exhausted:
+        if ending.after_epoch(asked=asked, exhausted=progress is not None and progress.exhausted):
             break
     if best_weights:
         net.module_.load_state_dict(best_weights)  # which callbacks may save
@@ -302,7 +279,8 @@ def train(
     result = TrainingResult(
         net=net,
         n_iter=epoch,
-        best_epoch=progress.best_epoch if restore_best else epoch,
+        stopped_by=ending.stopped_by,
+        best_epoch=epoch if progress is None else progress.best_epoch,
         loss_curve=[float(row["train_loss"]) for row in history],
         validation_scores=[float(row["valid_score"]) for row in history] if validated else None,
         history=history,
@@ -311,6 +289,12 @@ def train(
             "state": _on_cpu(net.optimizer_.state_dict()["state"]),
         },
     )
+    if world.rank == 0 and not options.partial:
+        if options.verbose:
+            print(how_it_ended(ending, options, epoch, result.best_epoch))
+        whole = result.loss_curve[:-1] if ending.cut else result.loss_curve
+        n_steps = sum(row["train_batch_count"] for row in history)
+        warn_if_nothing_learned(net, training, options, whole, n_steps)
     _strip(net)
     return result
 
@@ -342,14 +326,6 @@ def _refuse_to_monitor_validation(net: NeuralNet) -> None:
             )
 
 
-def _stopped_by_callback(net: NeuralNet) -> bool:
-    """Whether a KeyboardInterrupt is skorch's own EarlyStopping, which stops in that way, or the user's."""
-    return any(
-        isinstance(callback, EarlyStopping) and getattr(callback, "misses_", -1) == callback.patience
-        for _, callback in net.callbacks_
-    )
-
-
 def _strip(net: NeuralNet) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
     own = (Freezing, GradientClipping, ValidationScore, SharedGradients, SharedFigures)
@@ -360,7 +336,7 @@ def _strip(net: NeuralNet) -> None:
         if isinstance(callback, LRScheduler):
             callback.__dict__.pop("lr_scheduler_", None)  # it holds the optimizer
     net.module_.zero_grad()
-    net.train_split = net.carried_ = None
+    net.train_split = net.carried_ = net.ending_ = None
     net.iterator_train__order = None
     net.optimizer_ = None
     for row in net.history:

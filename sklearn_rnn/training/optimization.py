@@ -10,6 +10,8 @@ from skorch.callbacks import LRScheduler
 from torch import Tensor
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
+from sklearn_rnn.training.ending import Pace
+
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "adam": (torch.optim.Adam, {"fused": True}),
     "adamw": (torch.optim.AdamW, {"fused": True}),
@@ -17,6 +19,52 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "rmsprop": (torch.optim.RMSprop, {}),
 }
 SCHEDULES = ("plateau", "cosine", "onecycle")
+
+
+class TimedCosine(CosineAnnealingLR):
+    """A cosine over steps or over time, whichever is further on.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    T_max : int
+        Steps.
+    pace : Pace
+    last_epoch : int
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, T_max: int, pace: Pace, last_epoch: int = -1) -> None:
+        self.pace = pace
+        super().__init__(optimizer, T_max=T_max, last_epoch=last_epoch)
+
+    def get_lr(self) -> Any:
+        self.last_epoch = max(self.last_epoch, self.pace.share * self.T_max)  # type: ignore[assignment]  # a fraction
+        return self._get_closed_form_lr()
+
+
+class TimedOneCycle(OneCycleLR):
+    """One cycle over steps or over time, whichever is further on.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    pace : Pace
+    **options : dict
+        As of torch's class.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, pace: Pace, **options: Any) -> None:
+        self.pace = pace
+        super().__init__(optimizer, **options)
+
+    def get_lr(self) -> Any:
+        timed = self.pace.share * (self.total_steps - 1)
+        self.last_epoch = min(max(self.last_epoch, timed), self.total_steps)  # type: ignore[assignment]  # a fraction
+        return super().get_lr()
+
+
+BATCH_SCHEDULES = (CosineAnnealingLR, OneCycleLR, TimedCosine, TimedOneCycle)
+"""Schedules that make a step a batch, and look at nothing but themselves."""
 
 
 def optimizer_parameters(
@@ -40,6 +88,7 @@ def schedule_callbacks(
     patience: int,
     monitor: str,
     optimizer: str | type[torch.optim.Optimizer],
+    pace: Pace | None = None,
 ) -> list[LRScheduler]:
     """The callback that drives the learning rate, in a list that is empty without a schedule.
 
@@ -56,14 +105,20 @@ def schedule_callbacks(
         What "plateau" looks at.
     optimizer : str or subclass of torch.optim.Optimizer
         One with momentum has it lowered by "onecycle" while the rate rises.
+    pace : Pace, optional
+        Of a training whose time may end before its steps.
     """
     if lr_schedule is None:
         return []
     if lr_schedule == "plateau":
         return [LRScheduler(ReduceLROnPlateau, monitor=monitor, factor=0.5, patience=patience)]
     if lr_schedule == "cosine":
+        if pace is not None:
+            return [LRScheduler(TimedCosine, T_max=n_steps, pace=pace, step_every="batch")]
         return [LRScheduler(CosineAnnealingLR, T_max=n_steps, step_every="batch")]
     options = {"max_lr": learning_rate, "total_steps": n_steps + 1, "cycle_momentum": _has_momentum(optimizer)}
+    if pace is not None:
+        return [LRScheduler(TimedOneCycle, **options, pace=pace, step_every="batch")]
     return [LRScheduler(OneCycleLR, **options, step_every="batch")]
 
 

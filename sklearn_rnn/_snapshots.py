@@ -5,7 +5,8 @@ A fit in one thread changes many attributes of an estimator that another thread 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -13,9 +14,12 @@ Estimator = TypeVar("Estimator")
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+ALSO_LEARNED = {"_optimizer_state", "_of_inputs", "_column"}
+
+
 def is_learned(name: str) -> bool:
     """Whether `fit` sets the attribute of this name."""
-    return name.endswith("_") or name == "_optimizer_state"
+    return name.endswith("_") or name in ALSO_LEARNED
 
 
 def learned(estimator: object) -> dict[str, Any]:
@@ -34,6 +38,14 @@ def put_in_place(estimator: object, attributes: dict[str, Any]) -> None:
     """Let `attributes` be what `estimator` has learned, and nothing else."""
     kept = {name: value for name, value in vars(estimator).copy().items() if not is_learned(name)}
     estimator.__dict__ = {**kept, **attributes}
+
+
+@contextmanager
+def fitted_aside(estimator: Estimator) -> Iterator[Estimator]:
+    """A copy to be fitted, whose fit is put in place in one step when it is done, and not at all if it fails."""
+    aside = snapshot(estimator)
+    yield aside
+    put_in_place(estimator, learned(aside))
 
 
 def of_one_fit(method: Method) -> Method:
