@@ -148,6 +148,16 @@ def test_without_bootstrap_each_sequence_comes_once_and_keeps_its_weight():
         bagging(max_samples=30, bootstrap=False).fit(X, y)
 
 
+def test_without_bootstrap_members_are_networks_fitted_alone(rng):
+    repeated, labels = X + X[:9], np.concatenate([y, y[:9]])
+    fits = [{}, {"sample_weight": rng.random(len(labels)) + 0.1}, {"X_val": X[:8], "y_val": y[:8]}]
+    for options in fits:
+        fitted = bagging(small(RNNClassifier), bootstrap=False).fit(repeated, labels, **options)
+        for member in fitted.estimators_:
+            alone = clone(member).fit(repeated, labels, **options)
+            np.testing.assert_array_equal(member.predict_proba(X), alone.predict_proba(X))
+
+
 def test_a_member_without_a_class_gives_it_no_probability():
     labels = y.astype("<U9")
     labels[0] = "sometimes"
@@ -283,10 +293,6 @@ def test_validation_data_reaches_every_member(n_jobs):
     for member in fitted.estimators_:
         decided = np.average(member.predict(X[:8]) == y[:8], weights=np.arange(8.0) + 1)
         assert member.validation_scores_[member.best_epoch_ - 1] == pytest.approx(decided)
-    alone = clone(base).set_params(random_state=fitted.estimators_[0].random_state)
-    whole = bagging(base, n_estimators=1, bootstrap=False).fit(X, y, X_val=X[:8], y_val=y[:8])
-    alone = clone(whole.estimators_[0]).fit(X, y, X_val=X[:8], y_val=y[:8])
-    np.testing.assert_array_equal(whole.predict_proba(X), alone.predict_proba(X))
 
 
 @pytest.mark.parametrize(
