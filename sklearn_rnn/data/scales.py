@@ -1,4 +1,4 @@
-"""The size of numbers: whether a network can learn from them, and whether validation data has the same."""
+"""The size of numbers as a network reads them: whether it can learn from them, and whether it is that of X_val."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ OFFSET_IN_SPREADS = 10.0
 LARGE = 60.0
 SMALL = 0.02
 
+SQUEEZED = 0.01
+"""Half of what two thirds of the values of a scaled feature lie within, below which little is learned from them."""
+
 BEYOND = 10.0
 """How far the validation data of a feature lies outside the range of X, in standard deviations of X."""
 
@@ -38,21 +41,51 @@ class _Column:
     place: int
 
 
-def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> None:
-    """Warn if a numeric feature is so large, so far from 0, or all of them are so small, that little is learned.
+@dataclass(frozen=True)
+class EncodedNumbers:
+    """The numbers of a training set as a network reads them, and what they were before.
 
-    Parameters
+    Attributes
     ----------
     sequences : Sequences
         Encoded: values (total_steps, n_columns), the numeric features last.
     spec : InputSpec
+    mean, scale : array of shape (n_numbers,) or float
+        What was subtracted from the numbers, and what they were then divided by.
+    """
+
+    sequences: Sequences
+    spec: InputSpec
+    mean: NDArray[np.float64] | float = 0.0
+    scale: NDArray[np.float64] | float = 1.0
+
+    def given(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numbers (n_numbers,) as they were in X."""
+        return np.asarray(numbers * self.scale + self.mean)
+
+    def sample(self, columns: list[_Column]) -> NDArray[np.float64] | None:
+        """Values (n, n_columns) of some sequences; None where there are no sequences of numbers."""
+        if not columns or (self.spec.table and self.spec.n_features_in < 3):  # a column or two are no sequence
+            return None
+        values = spread_sample(self.sequences, NUMBERS).values[:, [column.place for column in columns]]
+        return np.asarray(values, dtype=np.float64)
+
+
+def warn_if_unscaled(numbers: EncodedNumbers, *, reader: str, pretrained: bool = False) -> None:
+    """Warn if a numeric feature is so large, so far from 0, or all of them are so small, that little is learned.
+
+    Parameters
+    ----------
+    numbers : EncodedNumbers
     reader : str
         What to call the estimator.
+    pretrained : bool
+        Whether the scale, or that there is none, is that of another estimator.
     """
-    columns = _numeric_columns(spec, "X")
-    if not columns or (spec.table and spec.n_features_in < 3):  # a column or two are a table that is no sequence
+    spec, columns = numbers.spec, _numeric_columns(numbers.spec, "X")
+    values = numbers.sample(columns)
+    if values is None:
         return
-    values = spread_sample(sequences, NUMBERS).values[:, [column.place for column in columns]].astype(np.float64)
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84], axis=0)
     size = np.quantile(np.abs(values), 0.8, axis=0)
     far = (np.abs(middle) >= OFFSET) & (np.abs(middle) >= OFFSET_IN_SPREADS * (high - low) / 2)
@@ -63,10 +96,44 @@ def warn_if_unscaled(sequences: Sequences, spec: InputSpec, *, reader: str) -> N
     others = f" ({len(large)} of {len(columns)} features are such)" if len(columns) > 1 and len(large) else ""
     whole = spec.kind == "numeric" and spec.n_features == 1 and bool(np.all(np.mod(values, 1) == 0))
     ids = ". If they are ids of tokens, set embedding_dim" if whole else ""
+    between = f"between {numbers.given(low)[shown]:.4g} and {numbers.given(high)[shown]:.4g}{others}"
     warn(
-        f"X is not scaled, and networks learn less from such numbers, or nothing: {columns[shown].label} lies mostly "
-        f"between {low[shown]:.4g} and {high[shown]:.4g}{others}, wanted numbers around 0 of size 1. Scale them: "
+        f"X is not on the scale of what pretrained was fitted on, and networks learn less from such numbers, or "
+        f"nothing: {columns[shown].label} lies mostly {between}. Give X in the units that it had there"
+        if pretrained
+        else f"X is not scaled, and networks learn less from such numbers, or nothing: {columns[shown].label} lies "
+        f"mostly {between}, wanted numbers around 0 of size 1. Set standardize='auto' or True, or scale them: "
         f"make_pipeline(PerStep(StandardScaler(){_inputs_to_scale(spec)}), {reader}(...)){ids}",
+        SequenceDataWarning,
+    )
+
+
+def warn_if_squeezed(numbers: EncodedNumbers, *, reader: str) -> None:
+    """Warn if a few values of a feature are so far out that its scale leaves no difference between the others.
+
+    Parameters
+    ----------
+    numbers : EncodedNumbers
+        Scaled by what was learned of them.
+    reader : str
+        What to call the estimator.
+    """
+    columns = _numeric_columns(numbers.spec, "X")
+    values = numbers.sample(columns)
+    if values is None:
+        return
+    low, high = np.quantile(values, [0.16, 0.84], axis=0)
+    squeezed = np.flatnonzero((high > low) & ((high - low) / 2 < SQUEEZED))  # what is mostly one value is no accident
+    if not len(squeezed):
+        return
+    k = int(squeezed[np.argmin((high - low)[squeezed])])
+    others = f" ({len(squeezed)} of {len(columns)} features are such)" if len(columns) > 1 else ""
+    scale = np.broadcast_to(numbers.scale, low.shape)[k]
+    warn(
+        f"{columns[k].label[:1].upper() + columns[k].label[1:]} lies mostly between {numbers.given(low)[k]:.4g} and "
+        f"{numbers.given(high)[k]:.4g}, and a few values so far out that its standard deviation is {scale:.4g}: scaled "
+        f"by that, most of it is the same to a network{others}. If they are errors, leave them out or clip them; if "
+        f"not, make_pipeline(PerStep(QuantileTransformer(){_inputs_to_scale(numbers.spec)}), {reader}(...))",
         SequenceDataWarning,
     )
 
@@ -77,20 +144,20 @@ def _inputs_to_scale(spec: InputSpec) -> str:
     return f", inputs={numbers}" if len(numbers) < len(spec.inputs) else ""
 
 
-def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: InputSpec) -> None:
+def warn_if_other_scale(numbers: EncodedNumbers, validation: Sequences) -> None:
     """Warn if a numeric feature of the validation data is grossly on another scale than that of the training data.
 
     Parameters
     ----------
-    sequences, validation : Sequences
-        Encoded, as for :func:`warn_if_unscaled`.
-    spec : InputSpec
+    numbers : EncodedNumbers
+    validation : Sequences
+        Encoded as they are.
     """
-    columns = _numeric_columns(spec, "X_val")
+    columns = _numeric_columns(numbers.spec, "X_val")
     if not columns or not len(validation):
         return
     places = [column.place for column in columns]
-    training, held_out = (_of_columns(spread_sample(part, NUMBERS), places) for part in (sequences, validation))
+    training, held_out = (_of_columns(spread_sample(part, NUMBERS), places) for part in (numbers.sequences, validation))
     known, new = training.values, held_out.values
     low, high, spread = known.min(axis=0), known.max(axis=0), known.std(axis=0)
     outside = np.median(np.maximum(np.maximum(low - new, new - high), 0), axis=0)
@@ -100,7 +167,7 @@ def warn_if_other_scale(sequences: Sequences, validation: Sequences, spec: Input
     if not len(other):
         return
     k = int(other[np.argmax(np.abs(np.median(new, axis=0) - np.median(known, axis=0))[other])])
-    inner, outer = (np.quantile(part, [0.05, 0.95], axis=0)[:, k] for part in (known, new))
+    inner, outer = ([numbers.given(q)[k] for q in np.quantile(part, [0.05, 0.95], axis=0)] for part in (known, new))
     warn(
         f"X_val is on another scale than X: {columns[k].label} lies mostly between {outer[0]:.4g} and "
         f"{outer[1]:.4g}, in X between {inner[0]:.4g} and {inner[1]:.4g}. A Pipeline hands X_val to its last step "

@@ -194,6 +194,15 @@ class InputParameters:
         '{"tail", "head"}',
         "The end of a sequence that is cut off beyond `max_length`.",
     )
+    standardize: bool | str = parameter(
+        "auto",
+        ["boolean", StrOptions({"auto"})],
+        '"auto", True or False',
+        "Whether numbers are scaled, feature by feature, to mean 0 and standard deviation 1 over the steps of the "
+        "training data; a constant feature becomes 0. Tokens, ids and the indicators of `missing` are not scaled, and "
+        'with ``"auto"`` no feature that is always 0 or 1. What `fit` has learned stays in `partial_fit` and with '
+        "`warm_start`; with `pretrained` it is the scale of that estimator.",
+    )
     missing: str = parameter(
         "error",
         [StrOptions({"error", "mask"})],
