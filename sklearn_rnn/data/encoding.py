@@ -93,11 +93,11 @@ class StepEncoding:
         encoding : StepEncoding
         """
         encoding = cls()
-        if (characters or casing) and not any(kind == "text" for _, _, kind in _parts(inputs, spec)):
+        if (characters or casing) and not any(kind == "text" for _, _, kind in parts_of(inputs, spec)):
             raise SequenceDataError(
                 f"{'char_encoder' if characters else 'casing_features'} needs tokens that are strings, X holds none"
             )
-        for name, part, kind in _parts(inputs, spec):
+        for name, part, kind in parts_of(inputs, spec):
             if kind == "numeric":
                 encoding.numeric.append(name)
                 encoding.n_numeric += part.n_features
@@ -158,7 +158,7 @@ class StepEncoding:
             return self._numbers(TOKEN, inputs, dtype)
         columns: list[NDArray[Any]] = []
         numbers: list[NDArray[Any]] = []
-        for name, part, kind in _parts(inputs, spec):
+        for name, part, kind in parts_of(inputs, spec):
             if kind == "numeric":
                 numbers.append(self._numbers(name, part, dtype).values)
                 continue
@@ -183,7 +183,7 @@ class StepEncoding:
         return part if scale is None else scale.encode(part, dtype, name=_called(name))
 
 
-def _parts(inputs: Inputs, spec: InputSpec) -> list[tuple[str, Sequences, str]]:
+def parts_of(inputs: Inputs, spec: InputSpec) -> list[tuple[str, Sequences, str]]:
     """Name, sequences and kind of each input."""
     if isinstance(inputs, AlignedSequences):
         return [(name, part, spec.inputs[name].kind) for name, part in inputs.inputs.items()]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn._warning import warn
+from sklearn_rnn.data.encoding import StepEncoding, parts_of
+from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences, spread_sample
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.exceptions import SequenceDataWarning
@@ -60,15 +61,8 @@ class EncodedNumbers:
     scale: NDArray[np.float64] | float = 1.0
 
     def given(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Numbers (n_numbers,) as they were in X."""
+        """Numbers (..., n_numbers) as they were in X."""
         return np.asarray(numbers * self.scale + self.mean)
-
-    def sample(self, columns: list[_Column]) -> NDArray[np.float64] | None:
-        """Values (n, n_columns) of some sequences; None where there are no sequences of numbers."""
-        if not columns or (self.spec.table and self.spec.n_features_in < 3):  # a column or two are no sequence
-            return None
-        values = spread_sample(self.sequences, NUMBERS).values[:, [column.place for column in columns]]
-        return np.asarray(values, dtype=np.float64)
 
 
 def warn_if_unscaled(numbers: EncodedNumbers, *, reader: str, pretrained: bool = False) -> None:
@@ -83,9 +77,9 @@ def warn_if_unscaled(numbers: EncodedNumbers, *, reader: str, pretrained: bool =
         Whether the scale, or that there is none, is that of another estimator.
     """
     spec, columns = numbers.spec, _numeric_columns(numbers.spec, "X")
-    values = numbers.sample(columns)
-    if values is None:
+    if _is_no_sequence(columns, spec):
         return
+    values = _of_columns(spread_sample(numbers.sequences, NUMBERS), [column.place for column in columns]).values
     low, middle, high = np.quantile(values, [0.16, 0.5, 0.84], axis=0)
     size = np.quantile(np.abs(values), 0.8, axis=0)
     far = (np.abs(middle) >= OFFSET) & (np.abs(middle) >= OFFSET_IN_SPREADS * (high - low) / 2)
@@ -108,34 +102,55 @@ def warn_if_unscaled(numbers: EncodedNumbers, *, reader: str, pretrained: bool =
     )
 
 
-def warn_if_squeezed(numbers: EncodedNumbers, *, reader: str) -> None:
+def warn_if_squeezed(inputs: Inputs, spec: InputSpec, encoding: StepEncoding, *, reader: str) -> None:
     """Warn if a few values of a feature are so far out that its scale leaves no difference between the others.
 
     Parameters
     ----------
-    numbers : EncodedNumbers
-        Scaled by what was learned of them.
+    inputs : Sequences or AlignedSequences
+        Of training, not encoded.
+    spec : InputSpec
+    encoding : StepEncoding
+        With the scales that were learned of `inputs`.
     reader : str
         What to call the estimator.
     """
-    columns = _numeric_columns(numbers.spec, "X")
-    values = numbers.sample(columns)
-    if values is None:
+    columns = _numeric_columns(spec, "X")
+    if _is_no_sequence(columns, spec):
         return
-    low, high = np.quantile(values, [0.16, 0.84], axis=0)
-    squeezed = np.flatnonzero((high > low) & ((high - low) / 2 < SQUEEZED))  # what is mostly one value is no accident
+    low, high, scale = _bulk(inputs, spec, encoding)
+    # what is mostly one value is no accident, and what is constant has a scale of 1
+    squeezed = np.flatnonzero((high > low) & (scale != 1) & ((high - low) / 2 < SQUEEZED * scale))
     if not len(squeezed):
         return
-    k = int(squeezed[np.argmin((high - low)[squeezed])])
+    k = int(squeezed[np.argmin(((high - low) / scale)[squeezed])])
     others = f" ({len(squeezed)} of {len(columns)} features are such)" if len(columns) > 1 else ""
-    scale = np.broadcast_to(numbers.scale, low.shape)[k]
+    label = columns[k].label
     warn(
-        f"{columns[k].label[:1].upper() + columns[k].label[1:]} lies mostly between {numbers.given(low)[k]:.4g} and "
-        f"{numbers.given(high)[k]:.4g}, and a few values so far out that its standard deviation is {scale:.4g}: scaled "
-        f"by that, most of it is the same to a network{others}. If they are errors, leave them out or clip them; if "
-        f"not, make_pipeline(PerStep(QuantileTransformer(){_inputs_to_scale(numbers.spec)}), {reader}(...))",
+        f"{label[:1].upper() + label[1:]} lies mostly between {low[k]:.4g} and {high[k]:.4g}, but a few values are so "
+        f"far out that its standard deviation is {scale[k]:.4g}: divided by that, the others hardly differ{others}. If "
+        f"those few are errors, leave them out or clip them; if not, "
+        f"make_pipeline(PerStep(QuantileTransformer(){_inputs_to_scale(spec)}), {reader}(...)) brings all apart",
         SequenceDataWarning,
     )
+
+
+def _bulk(inputs: Inputs, spec: InputSpec, encoding: StepEncoding) -> tuple[NDArray[np.float64], ...]:
+    """Of each numeric feature (n_numbers,) what two thirds of its values lie between, and its scale."""
+    found = []
+    for name, part, _ in parts_of(inputs, spec):
+        scale = encoding.scales.get(name)
+        if scale is not None:
+            values = spread_sample(part, NUMBERS).values[:, : len(scale.mean)].astype(np.float64)
+            values = np.where(np.isnan(values), scale.mean, values)
+            found.append(np.vstack([np.quantile(values, [0.16, 0.84], axis=0), scale.scale]))
+    low, high, scales = np.concatenate(found, axis=1)
+    return low, high, scales
+
+
+def _is_no_sequence(columns: list[_Column], spec: InputSpec) -> bool:
+    """Whether there are no numbers, or a table of a column or two of them, which is no sequence."""
+    return not columns or (spec.table and spec.n_features_in < 3)
 
 
 def _inputs_to_scale(spec: InputSpec) -> str:
@@ -161,7 +176,7 @@ def warn_if_other_scale(numbers: EncodedNumbers, validation: Sequences) -> None:
     known, new = training.values, held_out.values
     low, high, spread = known.min(axis=0), known.max(axis=0), known.std(axis=0)
     outside = np.median(np.maximum(np.maximum(low - new, new - high), 0), axis=0)
-    floor = 1e-6 * np.abs(known).max(axis=0)
+    floor = 1e-6 * np.abs(numbers.given(known)).max(axis=0) / numbers.scale
     beyond = (spread > floor) & (outside > BEYOND * spread)
     other = np.flatnonzero(beyond | _of_other_width(training, held_out))
     if not len(other):

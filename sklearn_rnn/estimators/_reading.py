@@ -66,11 +66,8 @@ class ReadingRNN(Hyperparameters):
         """Warn of numbers that a network hardly learns from, and of validation data on another scale."""
         scale = self.encoding_.mean_and_scale or (0.0, 1.0)
         numbers = EncodedNumbers(training.sequences, self.input_spec_, *scale)
-        reader = type(self).__name__
-        if reset and self.encoding_.scales and self.pretrained is None:
-            warn_if_squeezed(numbers, reader=reader)
-        elif reset:
-            warn_if_unscaled(numbers, reader=reader, pretrained=self.pretrained is not None)
+        if reset and (self.pretrained is not None or not self.encoding_.scales):
+            warn_if_unscaled(numbers, reader=type(self).__name__, pretrained=self.pretrained is not None)
         if validation is not None:
             warn_if_other_scale(numbers, validation.sequences)
 
@@ -96,6 +93,8 @@ class ReadingRNN(Hyperparameters):
                 standardize=self.standardize,
                 counts=data.counts,
             )
+            if self.encoding_.scales:
+                warn_if_squeezed(data.sequences, self.input_spec_, self.encoding_, reader=type(self).__name__)
         for name in ("vocabulary_", "input_mean_", "input_scale_"):
             self.__dict__.pop(name, None)
         if self.encoding_.vocabularies:
