@@ -80,7 +80,7 @@ class InputScale:
             for first, part in sequences.blocks(NUMBERS):
                 weight = None if counts is None else np.repeat(counts[first : first + len(part)], part.lengths)
                 moments.add(part.values, weight, masked)
-        return cls(*moments.location_and_scale(spare_indicators, name), masked)
+            return cls(*moments.location_and_scale(spare_indicators, name), masked)
 
     def encode(self, sequences: Sequences, dtype: str, *, name: str = "X") -> Sequences:
         """Sequences of scaled values in `dtype`; of stored ones, values are scaled when they are read.
