@@ -117,7 +117,16 @@ VALUES = [
     case("NaN in a frame", [f.replace({f.iloc[1, 2]: np.nan}) for f in frames("abc")], LABELS, r"step 1, column 'c'"),
     case("infinity", spoiled(np.inf), LABELS, r"infinity.* at sequence 2, step 1, column 0"),
     case("infinity, masked", spoiled(-np.inf), LABELS, r"infinity.*sequence 2", parameters={"missing": "mask"}),
-    case("too large for float32", spoiled(1e300), LABELS, r"too large for dtype\('float32'\).*sequence 2"),
+    case(
+        "too large for float32",
+        spoiled(1e300),
+        LABELS,
+        r"too large for dtype\('float32'\).*sequence 2",
+        parameters={"standardize": False},
+    ),
+    case(
+        "too large to be scaled", spoiled(1e300), LABELS, r"too large to be scaled, of size 1\.0e\+300, at sequence 2"
+    ),
     case("None among numbers", replaced([[1.0, 2.0]] * 6, 1, [3.0, None]), LABELS, r"NaN at sequence 1, step 1"),
     case("objects", [[object()] * 3] * 6, LABELS, r"X\[0\]\[0\] holds <object.*not a number"),
     case("objects in place of sequences", np.array([object()] * 6), LABELS, r"X\[0\] is object .*sequence is due"),

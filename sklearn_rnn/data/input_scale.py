@@ -80,7 +80,11 @@ class InputScale:
             for first, part in sequences.blocks(NUMBERS):
                 weight = None if counts is None else np.repeat(counts[first : first + len(part)], part.lengths)
                 moments.add(part.values, weight, masked)
-            return cls(*moments.location_and_scale(spare_indicators, name), masked)
+            mean, scale = moments.location_and_scale(spare_indicators)
+        large = np.flatnonzero(~np.isfinite(mean) | ~np.isfinite(scale))
+        if len(large):
+            raise _too_large(sequences, int(large[0]), name)
+        return cls(mean, scale, masked)
 
     def encode(self, sequences: Sequences, dtype: str, *, name: str = "X") -> Sequences:
         """Sequences of scaled values in `dtype`; of stored ones, values are scaled when they are read.
@@ -131,6 +135,21 @@ class InputScale:
         )
 
 
+def _too_large(sequences: Sequences, column: int, name: str) -> SequenceDataError:
+    """The error for a feature whose squares are no floats, naming its largest value."""
+    largest, place = -np.inf, (0, 0)
+    for first, part in sequences.blocks(NUMBERS):
+        sizes = np.nan_to_num(np.abs(part.values[:, column].astype(np.float64)))
+        row = int(sizes.argmax())
+        if sizes[row] > largest:
+            sequence, step = locate(part, row)
+            largest, place = sizes[row], (first + sequence, step)
+    return SequenceDataError(
+        f"Input {name} contains a value too large to be scaled, of size {largest:.1e}, at sequence {place[0]}, step "
+        f"{place[1]}, column {column}: give numbers in a larger unit, and leave out what is none"
+    )
+
+
 class _Moments:
     """Weighted means and sums of squares of features, added up block by block (Chan, Golub and LeVeque 1983).
 
@@ -151,16 +170,10 @@ class _Moments:
             there = values[rows, k:] > 0 if masked else None
             self._add_block(values[rows, :k].astype(np.float64), None if weight is None else weight[rows], there)
 
-    def location_and_scale(self, spare_indicators: bool, name: str) -> tuple[Array, Array]:
+    def location_and_scale(self, spare_indicators: bool) -> tuple[Array, Array]:
         """What is subtracted from each feature, and what it is then divided by."""
         mean = self.origin + self.mean
         variance = self.squares / np.where(self.weight > 0, self.weight, 1)
-        large = np.flatnonzero(~np.isfinite(variance) | ~np.isfinite(mean))
-        if len(large):
-            raise SequenceDataError(
-                f"Input {name} contains numbers too large to be scaled, in column {large[0]}: give them in a larger "
-                f"unit, or leave out those that are none, or set standardize=False"
-            )
         eps = np.finfo(np.float64).eps  # what is constant: as in scikit-learn's StandardScaler
         constant = variance <= self.n_steps * eps * variance + (self.n_steps * mean * eps) ** 2
         scale = np.where(constant, 1.0, np.sqrt(variance))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_rnn._warning import warn
 from sklearn_rnn.data.encoding import StepEncoding, parts_of
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences, spread_sample
