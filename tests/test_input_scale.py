@@ -150,14 +150,10 @@ def test_the_same_to_the_last_bit_in_any_type_in_memory_and_on_disk(rng, tmp_pat
 
 def test_numbers_that_are_too_large():
     X = Sequences([[1.0, 2.0], [2.0, 1e200], [3.0, 3.0]], [0, 1, 3])
-    with pytest.raises(
-        SequenceDataError, match=r"X contains a value too large.*1\.0e\+200, at sequence 1, step 0, column 1"
-    ):
+    with pytest.raises(SequenceDataError, match=r"X contains a value too large.*1\.0e\+200, in column 1"):
         InputScale.learn(X)
     scale = InputScale.learn(Sequences([[1.0, 2.0], [2.0, 5.0]], [0, 2]))
-    with pytest.raises(
-        SequenceDataError, match=r"contains 1e\+200 at sequence 1, step 0, column 1: too far from.*3\.5"
-    ):
+    with pytest.raises(SequenceDataError, match=r"contains 1e\+200 in column 1: too far for float32.*3\.5"):
         scale.encode(X, "float32")
     assert np.isfinite(scale.encode(X, "float64").values).all()
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.formats import locate
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.exceptions import SequenceDataError
@@ -95,7 +94,7 @@ class InputScale:
             If a value is so far from the mean that it is infinite in `dtype`. `name` is what errors call the sequences.
         """
         if isinstance(sequences, StoredSequences):
-            return sequences.converted(partial(self._encode, dtype=dtype, name=name, located=False), dtype)
+            return sequences.converted(partial(self._encode, dtype=dtype, name=name), dtype)
         return self._encode(sequences, dtype, name)
 
     def rows(self, values: NDArray[Any]) -> Array:
@@ -106,7 +105,7 @@ class InputScale:
         """The reverse of :meth:`rows`."""
         return np.asarray(encoded * self.scale + self.mean)
 
-    def _encode(self, sequences: Sequences, dtype: str, name: str, *, located: bool = True) -> Sequences:
+    def _encode(self, sequences: Sequences, dtype: str, name: str) -> Sequences:
         values, k = sequences.values, len(self.mean)
         encoded = np.empty(values.shape, dtype=dtype)
         n_rows = max(1, BLOCK // max(1, k))
@@ -119,34 +118,24 @@ class InputScale:
                     encoded[rows, k:] = values[rows, k:]
                 encoded[rows, :k] = block
                 if not np.isfinite(encoded[rows]).all():
-                    raise self._too_far(sequences, encoded, begin, name, located=located)
+                    raise self._too_far(values[rows], encoded[rows], name)
         return sequences.with_values(encoded, feature_names=sequences.feature_names)
 
-    def _too_far(
-        self, sequences: Sequences, encoded: NDArray[Any], begin: int, name: str, *, located: bool
-    ) -> SequenceDataError:
-        """The error for the first value, from the row `begin` on, that is no finite number once it is scaled."""
-        row, column = (int(k) for k in np.argwhere(~np.isfinite(encoded[begin:]))[0] + [begin, 0])
-        place = "sequence {}, step {}, ".format(*locate(sequences, row)) if located else ""
+    def _too_far(self, values: NDArray[Any], encoded: NDArray[Any], name: str) -> SequenceDataError:
+        """The error for the first of `values` (n, n_columns) that is no finite number once it is `encoded`."""
+        row, column = np.argwhere(~np.isfinite(encoded))[0]
         return SequenceDataError(
-            f"Input {name} contains {sequences.values[row, column]} at {place}column {column}: too far from the values "
-            f"of fit, around {self.mean[column]:.4g} with a standard deviation of {self.scale[column]:.4g}, for "
-            f"dtype('{encoded.dtype}')"
+            f"Input {name} contains {values[row, column]} in column {column}: too far for {encoded.dtype} from the "
+            f"values of fit, around {self.mean[column]:.4g} with a standard deviation of {self.scale[column]:.4g}"
         )
 
 
 def _too_large(sequences: Sequences, column: int, name: str) -> SequenceDataError:
     """The error for a feature whose squares are no floats, naming its largest value."""
-    largest, place = -np.inf, (0, 0)
-    for first, part in sequences.blocks(NUMBERS):
-        sizes = np.nan_to_num(np.abs(part.values[:, column].astype(np.float64)))
-        row = int(sizes.argmax())
-        if sizes[row] > largest:
-            sequence, step = locate(part, row)
-            largest, place = sizes[row], (first + sequence, step)
+    largest = max(float(np.nanmax(np.abs(part.values[:, column]))) for _, part in sequences.blocks(NUMBERS))
     return SequenceDataError(
-        f"Input {name} contains a value too large to be scaled, of size {largest:.1e}, at sequence {place[0]}, step "
-        f"{place[1]}, column {column}: give numbers in a larger unit, and leave out what is none"
+        f"Input {name} contains a value too large to be scaled, of size {largest:.1e}, in column {column}: give "
+        f"numbers in a larger unit, and leave out what is none"
     )
 
 
