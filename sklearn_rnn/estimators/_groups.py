@@ -207,8 +207,8 @@ class InputParameters:
         "error",
         [StrOptions({"error", "mask"})],
         '{"error", "mask"}',
-        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (0 before the first) and "
-        "add for each feature an indicator that is 1 where it was observed.",
+        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (before the first, the "
+        "mean that `standardize` has, or 0) and add for each feature an indicator that is 1 where it was observed.",
     )
     padding_value: Any = parameter(
         None,
