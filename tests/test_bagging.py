@@ -356,7 +356,7 @@ def test_a_warning_about_the_data_comes_once(n_jobs):
     unscaled = [x * 40 + 500 for x in X]
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
-        fitted = bagging(n_jobs=n_jobs).fit(unscaled, y)
+        fitted = bagging(small(RNNClassifier, standardize=False), n_jobs=n_jobs).fit(unscaled, y)
     assert [warning.filename for warning in found if "X is not scaled" in str(warning.message)] == [__file__]
     named = pd.DataFrame(np.zeros((4, 3)), columns=list("abc"))
     with warnings.catch_warnings(record=True) as found:

@@ -249,7 +249,8 @@ class Split(Callback):
 def trained_on(X, y, **fit_parameters):
     """For each sequence whether it was trained on, and not held out."""
     split = Split()
-    small(RNNClassifier, early_stopping=True, validation_fraction=0.3, callbacks=[split]).fit(X, y, **fit_parameters)
+    options = {"early_stopping": True, "validation_fraction": 0.3, "standardize": False}
+    small(RNNClassifier, callbacks=[split], **options).fit(X, y, **fit_parameters)
     return np.array([float(np.float32(x[0, 0])) in split.seen for x in X])
 
 
@@ -293,8 +294,8 @@ def test_all_of_the_data_are_trained_on_where_validation_data_are_given():
 def test_class_weight_of_labels_weighs_the_sequences_that_carry_them():
     X = ragged(30)
     y = two_labels(X)
-    by_label = small(RNNClassifier, class_weight={1: 3.0}).fit(X, y)
-    by_sequence = small(RNNClassifier).fit(X, y, sample_weight=np.where(y[:, 1] > 0, 1.5, 0.5))
+    by_label = small(RNNClassifier, class_weight={1: 3.0}, standardize=False).fit(X, y)
+    by_sequence = small(RNNClassifier, standardize=False).fit(X, y, sample_weight=np.where(y[:, 1] > 0, 1.5, 0.5))
     assert_allclose(weights(by_label), weights(by_sequence), atol=1e-6)
     small(RNNClassifier, class_weight="balanced").fit(X, y)
 

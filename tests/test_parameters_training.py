@@ -64,7 +64,7 @@ def test_early_stopping_ends_when_the_score_no_longer_improves(estimator):
     for n in (3, 8):
         model = fit(estimator, data, n_iter_no_change=n, **stalled)
         assert (model.n_iter_, model.stopped_by_) == (n + 1, "early_stopping")
-    learning = {**stalled, "learning_rate": 0.02, "n_iter_no_change": 3}
+    learning = {**stalled, "learning_rate": 0.01, "n_iter_no_change": 3}
     assert fit(estimator, data, tol=10.0, **learning).n_iter_ == 4
     for tol in (0.0, 0.2):
         scores = fit(estimator, data, tol=tol, **learning).validation_scores_

@@ -14,6 +14,7 @@ from sklearn_rnn import AlignedSequences, PerStep, RNNClassifier, RNNRegressor, 
 from sklearn_rnn.exceptions import SequenceDataWarning
 
 SMALL = {"hidden_size": 2, "max_epochs": 1, "random_state": 0}
+UNSCALED = {**SMALL, "standardize": False}
 
 
 def series(rng, n=40, n_features=2, longest=9):
@@ -22,6 +23,10 @@ def series(rng, n=40, n_features=2, longest=9):
 
 def fit(X, **options):
     return RNNClassifier(**SMALL).fit(X, np.arange(len(X)) % 2, **options)
+
+
+def fit_unscaled(X):
+    return RNNClassifier(**UNSCALED).fit(X, np.arange(len(X)) % 2)
 
 
 def fit_beside(X, X_val):
@@ -33,20 +38,24 @@ def fit_beside(X, X_val):
     [(10, 70), (37, 500), (1, 20), (1000, 0), (0.001, 0), (1, -50), (0, 30)],
 )
 def test_numbers_that_are_not_scaled(rng, scale, offset):
-    with pytest.warns(SequenceDataWarning, match=r"X is not scaled.*make_pipeline\(PerStep\(StandardScaler\(\)\), RNN"):
-        fit([x * scale + offset for x in series(rng)])
+    X = [x * scale + offset for x in series(rng)]
+    words = r"X is not scaled.*Set standardize='auto'.*make_pipeline\(PerStep\(StandardScaler\(\)\), RNN"
+    with pytest.warns(SequenceDataWarning, match=words):
+        fit_unscaled(X)
+    fit(X)
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(1, 0), (0.1, 0), (1, 5), (10, 0), (10, 5), (6, 5)])
 def test_numbers_that_networks_learn_from(rng, scale, offset):
-    fit([x * scale + offset for x in series(rng)])
+    fit_unscaled([x * scale + offset for x in series(rng)])
 
 
 def test_pixels():
     X = load_digits().images[:60]
-    fit(X)
+    fit_unscaled(X)
     with pytest.warns(SequenceDataWarning, match=r"the feature \d of X.*of 8 features are such"):
-        fit(X * 16)
+        fit_unscaled(X * 16)
+    fit(X)
 
 
 def test_the_feature_is_named(rng):
@@ -54,30 +63,30 @@ def test_the_feature_is_named(rng):
     X = Sequences.from_arrays([x * [1, 10] + [0, 80] for x in parts])
     X.feature_names = ["speed", "pulse"]
     with pytest.warns(SequenceDataWarning, match="the feature 'pulse' of X lies.*1 of 2 features"):
-        fit(X)
+        fit_unscaled(X)
     words = [["w"] * len(x) for x in parts]
     with pytest.warns(SequenceDataWarning, match="the feature 1 of the input 'v' of X"):
-        fit(AlignedSequences({"w": words, "v": [x * [1, 10] + [0, 80] for x in parts]}))
+        fit_unscaled(AlignedSequences({"w": words, "v": [x * [1, 10] + [0, 80] for x in parts]}))
 
 
 def test_missing_values_hide_nothing(rng):
     X = [np.where(rng.random(x.shape) < 0.2, np.nan, x * 10 + 80) for x in series(rng)]
     with pytest.warns(SequenceDataWarning, match="X is not scaled"):
-        RNNClassifier(missing="mask", **SMALL).fit(X, np.arange(40) % 2)
-    RNNClassifier(missing="mask", **SMALL).fit([(x - 80) / 10 for x in X], np.arange(40) % 2)
+        RNNClassifier(missing="mask", **UNSCALED).fit(X, np.arange(40) % 2)
+    RNNClassifier(missing="mask", **UNSCALED).fit([(x - 80) / 10 for x in X], np.arange(40) % 2)
 
 
 def test_ids_that_are_read_as_numbers(rng):
     X = [rng.integers(0, 5000, size=n) for n in (3, 5, 4, 6)]
     with pytest.warns(SequenceDataWarning, match="set embedding_dim"):
-        fit(X)
+        fit_unscaled(X)
     RNNClassifier(embedding_dim=2, **SMALL).fit(X, [0, 1, 0, 1])
 
 
 def test_small_numbers_among_tokens_or_as_single_ones(rng):
-    fit(np.eye(50)[rng.integers(0, 50, size=(40, 6))])  # most numbers are 0, but each step holds a 1
+    fit_unscaled(np.eye(50)[rng.integers(0, 50, size=(40, 6))])  # most numbers are 0, but each step holds a 1
     X = series(rng)
-    fit(AlignedSequences({"w": [["w"] * len(x) for x in X], "v": [x / 1000 for x in X]}))
+    fit_unscaled(AlignedSequences({"w": [["w"] * len(x) for x in X], "v": [x / 1000 for x in X]}))
 
 
 @pytest.mark.parametrize("estimator", [RNNClassifier, RNNRegressor, RNNSequenceTagger])
@@ -90,7 +99,7 @@ def test_a_fit_warns_once(rng, estimator):
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = estimator(warm_start=True, **SMALL).fit(X, y)
+        model = estimator(warm_start=True, **UNSCALED).fit(X, y)
         model.fit(X, y)
         model.partial_fit(X, y)
         model.predict(X)
@@ -128,10 +137,51 @@ def test_one_feature_of_several_is_enough(rng):
 
 def test_validation_data_that_is_scaled_where_x_is_not(rng):
     X, other = series(rng), series(rng, n=10)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "X is not scaled")
-        with pytest.warns(SequenceDataWarning, match="X_val is on another scale"):
-            fit_beside([x * 1000 for x in X], other)
+    with pytest.warns(SequenceDataWarning, match="X_val is on another scale"):
+        fit_beside([x * 1000 for x in X], other)
+
+
+def test_validation_data_is_told_of_in_its_own_units(rng):
+    X, other = series(rng, n_features=1), series(rng, n=10, n_features=1)
+    with pytest.warns(
+        SequenceDataWarning, match=r"X_val lies mostly between 8\.\d+e\+04 and 9\.\d+e\+04, in X between 49\d\d and"
+    ):
+        fit_beside([x * 10 + 5000 for x in X], [x * 1000 + 90_000 for x in other])
+
+
+def spoiled(rng, *columns, value=1e30):
+    X = rng.normal(size=(60, 20, 3))
+    for column in columns:
+        X[7, 3, column] = value
+    return X
+
+
+def test_values_so_far_out_that_they_set_the_scale(rng):
+    words = r"The feature 1 of X lies mostly between -\S+ and \S+, .* deviation is 2\.8\d+e\+28.*QuantileTransformer"
+    with pytest.warns(SequenceDataWarning, match=words):
+        fit(spoiled(rng, 1))
+    with pytest.warns(SequenceDataWarning, match=r"2 of 3 features are such.*PerStep\(QuantileTransformer\(\)\)"):
+        fit(spoiled(rng, 0, 2, value=1e6))
+    words = [["w"] * 20] * 60
+    with pytest.warns(SequenceDataWarning, match=r"The feature 0 of the input 'v' of X.*inputs=\['v'\]"):
+        fit(AlignedSequences({"w": words, "v": spoiled(rng, 0)}))
+
+
+def test_values_that_are_far_out_but_leave_the_others_apart(rng):
+    fit(spoiled(rng, 1, value=100.0))
+    fit(spoiled(rng, 1)[:7])
+    fit(rng.standard_t(3, size=(60, 20, 3)))
+    fit(np.exp(rng.normal(size=(60, 20, 3))))
+    fit(np.where(rng.random((60, 20, 3)) < 0.99, 0, rng.normal(size=(60, 20, 3)) ** 2 * 1000))
+
+
+def test_data_on_another_scale_than_that_of_pretrained(rng):
+    X = series(rng)
+    source = fit([x * 100 + 5000 for x in X])
+    RNNClassifier(pretrained=source, **SMALL).fit([x * 100 + 5000 for x in X], np.arange(40) % 2)
+    words = r"not on the scale of what pretrained was fitted on.*lies mostly between -\S+ and \S+ \(2 of 2 features"
+    with pytest.warns(SequenceDataWarning, match=words):
+        RNNClassifier(pretrained=source, **SMALL).fit(X, np.arange(40) % 2)
 
 
 def drifting(rng):

@@ -55,7 +55,7 @@ class Sides(Callback):
 def split_of(estimator, X, y, **given):
     sides = Sides()
     options = {"early_stopping": True, "validation_fraction": 0.3, "dtype": "float64", "callbacks": [sides]}
-    model = small(estimator, **options).fit(X, y, **given)
+    model = small(estimator, standardize=False, **options).fit(X, y, **given)
     return model, sides.seen
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.input_scale import InputScale
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import TokenSequences
@@ -46,6 +47,8 @@ class StepEncoding:
     casing : bool
         Whether the casing of the token is an input, and its vocabulary in lower case.
     max_characters : int
+    scales : dict of str to InputScale
+        How the numbers of each numeric input are scaled; empty if they are passed on as they are.
     """
 
     vocabularies: dict[str, dict[Any, int]] = field(default_factory=dict)
@@ -54,6 +57,7 @@ class StepEncoding:
     characters: dict[str, int] | None = None
     casing: bool = False
     max_characters: int = 0
+    scales: dict[str, InputScale] = field(default_factory=dict)
 
     @classmethod
     def learn(
@@ -65,9 +69,10 @@ class StepEncoding:
         max_features: int | None = None,
         characters: bool = False,
         casing: bool = False,
+        standardize: bool | str = False,
         counts: NDArray[np.float64] | None = None,
     ) -> StepEncoding:
-        """Learn the vocabularies of `inputs`; `min_df` and `max_features` concern the token alone.
+        """Learn the vocabularies and scales of `inputs`; `min_df` and `max_features` concern the token alone.
 
         Parameters
         ----------
@@ -78,6 +83,8 @@ class StepEncoding:
             As in :func:`sklearn_rnn.data.vocabulary.learn_vocabulary`.
         characters, casing : bool
             Whether the characters, and the casing, of the token are inputs. Both need an input of strings.
+        standardize : bool or "auto"
+            Whether numbers are scaled; "auto" leaves features alone that are always 0 or 1.
         counts : array of shape (n_sequences,), optional
             How often each sequence is there.
 
@@ -86,14 +93,22 @@ class StepEncoding:
         encoding : StepEncoding
         """
         encoding = cls()
-        if (characters or casing) and not any(kind == "text" for _, _, kind in _parts(inputs, spec)):
+        if (characters or casing) and not any(kind == "text" for _, _, kind in parts_of(inputs, spec)):
             raise SequenceDataError(
                 f"{'char_encoder' if characters else 'casing_features'} needs tokens that are strings, X holds none"
             )
-        for name, part, kind in _parts(inputs, spec):
+        for name, part, kind in parts_of(inputs, spec):
             if kind == "numeric":
                 encoding.numeric.append(name)
                 encoding.n_numeric += part.n_features
+                if standardize:
+                    encoding.scales[name] = InputScale.learn(
+                        part,
+                        counts,
+                        masked=spec.missing == "mask",
+                        spare_indicators=standardize == "auto",
+                        name=_called(name),
+                    )
             elif encoding.vocabularies:
                 encoding.vocabularies[name] = learn_vocabulary(part)
             else:
@@ -115,6 +130,14 @@ class StepEncoding:
         """The vocabulary of the token."""
         return next(iter(self.vocabularies.values()))
 
+    @property
+    def mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """What is subtracted from each numeric feature, and what it is then divided by; None if none is scaled."""
+        scales = list(self.scales.values())
+        if not scales:
+            return None
+        return np.concatenate([scale.mean for scale in scales]), np.concatenate([scale.scale for scale in scales])
+
     def encode(self, inputs: Inputs, spec: InputSpec, dtype: str) -> Sequences:
         """The rows of `inputs`.
 
@@ -123,7 +146,7 @@ class StepEncoding:
         inputs : Sequences or AlignedSequences
         spec : InputSpec
         dtype : {"float32", "float64"}
-            Of the rows, if they hold numeric features.
+            Of the rows, if they hold numeric features. Those that are not scaled are of this type already.
 
         Returns
         -------
@@ -132,12 +155,12 @@ class StepEncoding:
             tokens alone.
         """
         if not self.vocabularies and isinstance(inputs, Sequences):
-            return inputs
+            return self._numbers(TOKEN, inputs, dtype)
         columns: list[NDArray[Any]] = []
         numbers: list[NDArray[Any]] = []
-        for name, part, kind in _parts(inputs, spec):
+        for name, part, kind in parts_of(inputs, spec):
             if kind == "numeric":
-                numbers.append(part.values)
+                numbers.append(self._numbers(name, part, dtype).values)
                 continue
             first = not columns
             values = _lowered(part).values if first and self.casing else part.values
@@ -154,12 +177,22 @@ class StepEncoding:
             return inputs.with_values(columns[0][:, 0])
         return inputs.with_values(np.concatenate(columns, axis=1, dtype=np.int32, casting="unsafe"))
 
+    def _numbers(self, name: str, part: Sequences, dtype: str) -> Sequences:
+        """The numeric input `name`, scaled if it is."""
+        scale = self.scales.get(name)
+        return part if scale is None else scale.encode(part, dtype, name=_called(name))
 
-def _parts(inputs: Inputs, spec: InputSpec) -> list[tuple[str, Sequences, str]]:
+
+def parts_of(inputs: Inputs, spec: InputSpec) -> list[tuple[str, Sequences, str]]:
     """Name, sequences and kind of each input."""
     if isinstance(inputs, AlignedSequences):
         return [(name, part, spec.inputs[name].kind) for name, part in inputs.inputs.items()]
     return [(TOKEN, inputs, spec.kind)]
+
+
+def _called(name: str) -> str:
+    """What errors call the input `name`."""
+    return "X" if name == TOKEN else f"{name!r} of X"
 
 
 def _surfaces(part: Sequences) -> NDArray[Any]:

@@ -19,7 +19,7 @@ BLOCK = 2**18
 
 
 def hash_sequences(sequences: Sequences) -> NDArray[np.uint64]:
-    """A 64-bit hash of the bytes of each sequence.
+    """A 64-bit hash of the bytes of each sequence; numbers in float64 have that of the same ones in float32.
 
     It is multilinear: each word is multiplied by a number that belongs to its column, and each step by one that belongs
     to its place, so that different sequences have the same hash about as often as chance would have it (Thorup 2015).
@@ -45,15 +45,18 @@ def hash_sequences(sequences: Sequences) -> NDArray[np.uint64]:
 def _hash(sequences: Sequences) -> NDArray[np.uint64]:
     """The hashes of sequences in memory."""
     values = np.ascontiguousarray(sequences.values)
-    words = values.reshape(len(values), -1).view(WORD)
-    columns = _numbers(1, words.shape[1])
-    of_steps = np.empty(len(words), dtype=np.uint64)
-    rows = max(1, BLOCK // words.shape[1])
-    for begin, end in pairwise(range(0, len(words) + rows, rows)):
-        of_steps[begin:end] = (words[begin:end] * columns).sum(axis=1, dtype=np.uint64)
+    values = values.reshape(len(values), -1)
+    dtype = np.dtype(np.float32) if values.dtype == np.float64 else values.dtype
+    columns = _numbers(1, values.shape[1] * dtype.itemsize // WORD.itemsize)
+    of_steps = np.empty(len(values), dtype=np.uint64)
+    rows = max(1, BLOCK // len(columns))
+    for begin, end in pairwise(range(0, len(values) + rows, rows)):
+        with np.errstate(over="ignore"):
+            words = values[begin:end].astype(dtype, copy=False).view(WORD)
+        of_steps[begin:end] = (words * columns).sum(axis=1, dtype=np.uint64)
     lengths = sequences.lengths
     places = _numbers(2, int(lengths.max()))
-    place = np.arange(len(words)) - np.repeat(sequences.offsets[:-1], lengths)
+    place = np.arange(len(values)) - np.repeat(sequences.offsets[:-1], lengths)
     sums = np.add.reduceat(_mixed(of_steps) * places[place], sequences.offsets[:-1])
     return _mixed(sums + lengths.astype(np.uint64))
 

@@ -31,7 +31,7 @@ def read(
     X: Any,
     spec: InputSpec | None = None,
     *,
-    dtype: str = "float32",
+    dtype: str | None = "float32",
     embed: bool = False,
     missing: str = "error",
     padding_value: Any = None,
@@ -50,8 +50,9 @@ def read(
         sequences, or sequences of dicts of features.
     spec : InputSpec, optional
         What was seen in ``fit``, and X is held to. None in ``fit``.
-    dtype : {"float32", "float64"}
-        The type of numeric values.
+    dtype : {"float32", "float64"} or None
+        The type of numeric values. None is for those that are scaled afterwards: they lose no digit, and stay NaN where
+        they are missing before the first value of a sequence.
     embed : bool
         Whether integers are token ids. Concerns ``fit`` and a single input alone: afterwards the spec says it.
     missing : {"error", "mask"}
@@ -118,7 +119,7 @@ def _read_one(
     X: Any,
     spec: InputSpec | None,
     *,
-    dtype: str,
+    dtype: str | None,
     embed: bool,
     missing: str,
     padding_value: Any,
@@ -153,11 +154,17 @@ def _read_one(
     if spec is found and kind == "numeric" and not table and sequences.trimming is None:
         warn_if_swapped(X, checked, name)
     if kind == "numeric" and spec.missing == "mask":
-        checked = checked.filled() if isinstance(checked, StoredSequences) else carry_forward(checked)
+        unseen = 0.0 if dtype else np.nan
+        if isinstance(checked, StoredSequences):
+            checked = checked.filled(unseen=unseen)
+        else:
+            checked = carry_forward(checked, unseen=unseen)
     return _like(checked, sequences), spec
 
 
-def _values_of_kind(sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str, name: str) -> Sequences:
+def _values_of_kind(
+    sequences: Sequences, found: InputSpec, spec: InputSpec, *, dtype: str | None, name: str
+) -> Sequences:
     """Sequences with values of the kind that was found, of one type."""
     if isinstance(sequences, TokenSequences):
         return sequences
@@ -189,7 +196,7 @@ def _aligned_without_steps(X: Any, fitted: InputSpec, name: str) -> AlignedSeque
     return AlignedSequences({key: sequences.with_values(part) for key, part in values.items()})
 
 
-def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str) -> Sequences:
+def _without_steps(sequences: Sequences, fitted: InputSpec, dtype: str | None) -> Sequences:
     """Sequences none of which has a step, with values of the type and width that `fit` saw."""
     if fitted.kind != "numeric":
         return sequences.with_values(np.empty(0, dtype=object))

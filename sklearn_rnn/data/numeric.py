@@ -18,17 +18,25 @@ from sklearn_rnn.exceptions import SequenceDataError, SequenceTypeError, Swapped
 
 
 def as_numbers(
-    sequences: Sequences, dtype: str, *, allow_nan: bool, columns: Sequence[str] | None, name: str, first: int = 0
+    sequences: Sequences,
+    dtype: str | None,
+    *,
+    allow_nan: bool,
+    columns: Sequence[str] | None,
+    name: str,
+    first: int = 0,
 ) -> Sequences:
     """Values (total_steps, n_features) in `dtype`, contiguous and finite; an error names the place of what is not.
 
+    Without a `dtype` they are in float32 if it holds each of their type, and else in float64.
     What is stored is looked at in parts, of each of which `first` is the first sequence.
     """
     if isinstance(sequences, StoredSequences):
         for first, part in sequences.blocks():
             as_numbers(part, dtype, allow_nan=allow_nan, columns=columns, name=name, first=first)
-        return sequences.read_as(dtype)
+        return sequences.read_as(dtype or _float_for(sequences.dtype))
     raw = sequences.values
+    dtype = dtype or _float_for(raw.dtype)
     if raw.dtype.kind == "c":
         raise SequenceDataError(
             f"Complex data not supported: {name} has dtype {raw.dtype}; give real and imaginary parts as two features"
@@ -63,6 +71,12 @@ def as_numbers(
             f"Input {name} contains {what} at {place} ({int(bad.sum())} such value(s) in all){advice}"
         )
     return sequences.with_values(values, feature_names=sequences.feature_names)
+
+
+def _float_for(dtype: np.dtype[Any]) -> str:
+    """The smallest float that holds each number of `dtype`, and each that Python has."""
+    exact = dtype.itemsize <= (4 if dtype.kind == "f" else 2) and dtype.kind in "biuf"
+    return "float32" if exact else "float64"
 
 
 def _advice_for_nan(sequences: Sequences, values: NDArray[Any], name: str) -> str:

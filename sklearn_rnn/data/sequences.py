@@ -138,6 +138,24 @@ class Sequences(Collection):
         """Keep `lengths` (n_sequences,) steps of each sequence, from the row `starts` (n_sequences,) of `values` on."""
         return self._window(np.arange(len(self)), starts, lengths)
 
+    def blocks(self, n_numbers: int) -> Iterator[tuple[int, Sequences]]:
+        """Go through all sequences in order, in parts of about `n_numbers` values, and of one sequence at least.
+
+        Yields
+        ------
+        first : int
+            The position of the first sequence of the part.
+        part : Sequences
+            In memory.
+        """
+        steps = max(1, n_numbers // self.n_features)
+        first = 0
+        while first < len(self):
+            end = int(np.searchsorted(self.offsets, self.offsets[first] + steps, side="right")) - 1
+            end = max(end, first + 1)
+            yield first, self._in_memory(np.arange(first, end))
+            first = end
+
     def with_values(self, values: ArrayLike, *, feature_names: list[str] | None = None) -> Sequences:
         """The same sequences with other values a step.
 
@@ -151,6 +169,9 @@ class Sequences(Collection):
         sequences : Sequences
         """
         return Sequences(values, self.offsets, ids=self.ids, feature_names=feature_names)
+
+    def _in_memory(self, index: NDArray[np.int64]) -> Sequences:
+        return self._subset(index)
 
     def _item(self, i: int) -> NDArray[Any]:
         return self.values[self.offsets[i] : self.offsets[i + 1]]

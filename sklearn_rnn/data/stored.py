@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,20 @@ class StoredSequences(Sequences):
         The file that all chunks lie in, which is looked at before each reading.
     """
 
-    __slots__ = ("_before", "_bounds", "_chunks", "_dtype", "_file", "_filled", "_open", "_places", "_starts")
+    __slots__ = (
+        "_before",
+        "_bounds",
+        "_chunks",
+        "_convert",
+        "_dtype",
+        "_file",
+        "_filled",
+        "_given_as",
+        "_open",
+        "_places",
+        "_starts",
+        "_unseen",
+    )
 
     def __init__(
         self,
@@ -67,7 +80,9 @@ class StoredSequences(Sequences):
         self._starts = np.asarray(starts, dtype=np.int64)
         self._before: NDArray[np.int64] = np.zeros(len(self._starts), dtype=np.int64)
         self._dtype = np.result_type(*(chunk.dtype for chunk in chunks))
-        self._filled = False
+        self._filled, self._unseen = False, 0.0
+        self._convert: Callable[[Sequences], Sequences] | None = None
+        self._given_as: np.dtype[Any] | None = None
 
     @staticmethod
     def join(parts: list[Sequences], *, file: MappedFile | None = None) -> StoredSequences:
@@ -97,7 +112,7 @@ class StoredSequences(Sequences):
     def values(self) -> NDArray[Any]:  # type: ignore[override]
         """The steps of all sequences, read into memory unless they lie there side by side as they are."""
         first = self._starts[0] if len(self) else 0
-        plain = self._dtype == self.chunks[0].dtype and not self._filled
+        plain = self._dtype == self.chunks[0].dtype and not self._filled and self._convert is None
         if len(self.chunks) == 1 and plain and np.array_equal(self._starts, first + self.offsets[:-1]):
             self._check_file()
             return self.chunks[0][first : first + self.offsets[-1]]
@@ -106,7 +121,7 @@ class StoredSequences(Sequences):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type that values have once they are read."""
-        return self._dtype
+        return self._dtype if self._given_as is None else self._given_as
 
     @property
     def n_features(self) -> int:
@@ -132,36 +147,32 @@ class StoredSequences(Sequences):
         before, lengths = self._before[index] * self._filled, self.lengths[index]
         read = Sequences(*self._read(self._starts[index] - before, lengths + before), feature_names=self.feature_names)
         if self._filled:  # a value may come from a step that is cut off
-            read = carry_forward(read)
+            read = carry_forward(read, unseen=self._unseen)
             read = read._window(np.arange(len(index)), read.offsets[:-1] + before, lengths)
+        if self._convert is not None:
+            read = self._convert(read)
         read.ids = None if self.ids is None else self.ids[index]
         return read
 
-    def blocks(self) -> Iterator[tuple[int, Sequences]]:
-        """Go through all sequences in order, in parts that fit into memory.
-
-        Yields
-        ------
-        first : int
-            The position of the first sequence of the part.
-        part : Sequences
-        """
-        steps = max(1, BLOCK // (self.n_features * self._dtype.itemsize))
-        first = 0
-        while first < len(self):
-            end = int(np.searchsorted(self.offsets, self.offsets[first] + steps, side="right")) - 1
-            end = max(end, first + 1)
-            yield first, self.load(np.arange(first, end))
-            first = end
+    def blocks(self, n_numbers: int | None = None) -> Iterator[tuple[int, Sequences]]:
+        """As of :class:`~sklearn_rnn.Sequences`, by default in parts that fit into memory."""
+        return super().blocks(BLOCK // self._dtype.itemsize if n_numbers is None else n_numbers)
 
     def read_as(self, dtype: str) -> StoredSequences:
         """The same sequences, whose values (total_steps, n_features) will be of `dtype` once they are read."""
         chunks = [chunk.reshape(len(chunk), -1) for chunk in self.chunks]
         return self._copy(chunks=chunks, dtype=np.dtype(dtype))
 
-    def filled(self) -> StoredSequences:
-        """The same sequences with missing values filled, and indicators added, as they are read."""
-        return self._copy(filled=True)
+    def filled(self, *, unseen: float = 0.0) -> StoredSequences:
+        """The same sequences with missing values filled, and indicators added, as they are read.
+
+        What is missing before the first value of a sequence becomes `unseen`.
+        """
+        return self._copy(filled=True, unseen=unseen)
+
+    def converted(self, convert: Callable[[Sequences], Sequences], dtype: str) -> StoredSequences:
+        """The same sequences, of which `convert` makes others of the same shape and of `dtype` once they are read."""
+        return self._copy(convert=convert, given_as=np.dtype(dtype))
 
     def with_rows(self, sequence: NDArray[Any], starts: NDArray[Any], lengths: NDArray[Any]) -> StoredSequences:
         """Parts of sequences, as sequences of their own.
@@ -189,6 +200,9 @@ class StoredSequences(Sequences):
     def __iter__(self) -> Iterator[NDArray[Any]]:
         for _, part in self.blocks():
             yield from part
+
+    def _in_memory(self, index: NDArray[np.int64]) -> Sequences:
+        return self.load(index)
 
     def _item(self, i: int) -> NDArray[Any]:
         return self.load([i]).values
@@ -233,6 +247,9 @@ class StoredSequences(Sequences):
         chunks: list[NDArray[Any]] | None = None,
         dtype: np.dtype[Any] | None = None,
         filled: bool | None = None,
+        unseen: float | None = None,
+        convert: Callable[[Sequences], Sequences] | None = None,
+        given_as: np.dtype[Any] | None = None,
     ) -> StoredSequences:
         copy = StoredSequences.__new__(StoredSequences)
         copy._chunks, copy._open = (self._chunks, self._open) if chunks is None else (chunks, True)
@@ -241,6 +258,9 @@ class StoredSequences(Sequences):
         copy._bounds, copy._starts, copy._before = self._bounds, self._starts, self._before
         copy._dtype = self._dtype if dtype is None else dtype
         copy._filled = self._filled if filled is None else filled
+        copy._unseen = self._unseen if unseen is None else unseen
+        copy._convert = self._convert if convert is None else convert
+        copy._given_as = self._given_as if given_as is None else given_as
         return copy
 
     def _slot_names(self) -> list[str]:

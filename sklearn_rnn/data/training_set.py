@@ -17,6 +17,12 @@ from sklearn_rnn.data.sequences import Sequences
 MAX_SPREAD = 10_000
 """Copies that repeated samples may have in all: weights that count a population do not make an epoch endless."""
 
+END = 8
+"""Steps at either end of a sequence that decide its place."""
+
+GRID = 2.0**-10
+"""What they are rounded to: coarse beside what the unit of a number leaves to rounding, and fine beside a scaled number."""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -96,6 +102,18 @@ class TrainingSet:
         weight = np.bincount(group_of, weights=self.weight[rows]).astype(np.float64)
         return replace(self.take(rows[first]), weight=weight)
 
+    def ordered(self) -> TrainingSet:
+        """The samples in an order that scaled numbers decide as they are up to rounding, whatever their units were.
+
+        The order of :meth:`merged` is that of all bits. This one is that of the numbers at both ends of a sequence,
+        rounded to a grid, and where these are equal that of before.
+        """
+        ends = [self.sequences.truncate(END, cut=cut) for cut in ("tail", "head")]
+        parts = [part.with_values(_on_grid(part.values)) for part in ends]
+        if not all(map(can_hash, parts)):
+            return self
+        return self.take(np.argsort(join_hashes([hash_sequences(part) for part in parts]), kind="stable"))
+
     def spread(self) -> TrainingSet:
         """Samples whose weights are counts become as many copies, so that an epoch is as long as the data was.
 
@@ -138,3 +156,8 @@ class TrainingSet:
             if beside is not None:
                 digest.update(content(beside[i]))
         return digest.digest()
+
+
+def _on_grid(values: NDArray[Any]) -> NDArray[np.int32]:
+    """Values (total_steps, n_columns) as multiples of the grid; those that are too large for it as the last one."""
+    return np.clip(np.rint(values / GRID), -(2.0**30), 2.0**30).astype(np.int32)

@@ -194,12 +194,21 @@ class InputParameters:
         '{"tail", "head"}',
         "The end of a sequence that is cut off beyond `max_length`.",
     )
+    standardize: bool | str = parameter(
+        "auto",
+        ["boolean", StrOptions({"auto"})],
+        '"auto", True or False',
+        "Whether numbers are scaled, feature by feature, to mean 0 and standard deviation 1 over the steps of the "
+        "training data; a constant feature becomes 0. Tokens, ids and the indicators of `missing` are not scaled, and "
+        'with ``"auto"`` no feature that is always 0 or 1. What `fit` has learned stays in `partial_fit` and with '
+        "`warm_start`; with `pretrained` it is the scale of that estimator.",
+    )
     missing: str = parameter(
         "error",
         [StrOptions({"error", "mask"})],
         '{"error", "mask"}',
-        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (0 before the first) and "
-        "add for each feature an indicator that is 1 where it was observed.",
+        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (before the first, the "
+        "mean that `standardize` has, or 0) and add for each feature an indicator that is 1 where it was observed.",
     )
     padding_value: Any = parameter(
         None,
@@ -208,34 +217,6 @@ class InputParameters:
         "What padding that came with the data holds: a number, NaN, a token or a token id. Steps at the end and at the "
         "beginning of a sequence whose features all equal it are no steps, and what y has for them is left out. Where "
         "a step has several inputs, a dict names those that tell padding.",
-    )
-
-
-@dataclass(kw_only=True, eq=False, repr=False)
-class TransferParameters:
-    """What comes from another fitted estimator, and what training leaves alone."""
-
-    pretrained: Any = parameter(
-        None,
-        "no_validation",  # an error that says how to hand an estimator over comes from where it is taken apart
-        "fitted estimator of this package, or None",
-        "Start from its backbone, vocabulary and embeddings, and train a new head [ulmfit]_. The parameters that "
-        "describe those (`cell_type`, `hidden_size`, `embedding_dim`, `char_encoder` and the like) are then its own. "
-        "It stays fitted when this estimator is cloned; as a value of a grid it goes inside scikit-learn's "
-        "FrozenEstimator.",
-    )
-    freeze: str | None = parameter(
-        None,
-        [StrOptions({"inputs", "backbone"}), None],
-        '{"inputs", "backbone"} or None',
-        'What training leaves as it is: all that is embedded, characters too, or with ``"backbone"`` all but the head.',
-    )
-    unfreeze_every: int | None = parameter(
-        None,
-        [at_least(Integral, 1), None],
-        "int or None",
-        "Let what `freeze` holds back into training again, one layer after another from the top, each so many epochs "
-        "after the one before [ulmfit]_.",
     )
 
 

@@ -17,9 +17,9 @@ from sklearn_rnn.estimators._groups import (
     BackboneParameters,
     InputParameters,
     TrainingParameters,
-    TransferParameters,
 )
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, record_of
+from sklearn_rnn.estimators._transfer import TransferParameters
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout

@@ -13,7 +13,7 @@ from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs, read
 from sklearn_rnn.data.long_tables import warn_if_long
 from sklearn_rnn.data.row_order import check_beside
-from sklearn_rnn.data.scales import warn_if_other_scale, warn_if_unscaled
+from sklearn_rnn.data.scales import EncodedNumbers, warn_if_other_scale, warn_if_squeezed, warn_if_unscaled
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import remember
@@ -64,10 +64,12 @@ class ReadingRNN(Hyperparameters):
 
     def _look_at_scales(self, training: TrainingSet, validation: TrainingSet | None, *, reset: bool) -> None:
         """Warn of numbers that a network hardly learns from, and of validation data on another scale."""
-        if reset:
-            warn_if_unscaled(training.sequences, self.input_spec_, reader=type(self).__name__)
+        scale = self.encoding_.mean_and_scale or (0.0, 1.0)
+        numbers = EncodedNumbers(training.sequences, self.input_spec_, *scale)
+        if reset and (self.pretrained is not None or not self.encoding_.scales):
+            warn_if_unscaled(numbers, reader=type(self).__name__, pretrained=self.pretrained is not None)
         if validation is not None:
-            warn_if_other_scale(training.sequences, validation.sequences, self.input_spec_)
+            warn_if_other_scale(numbers, validation.sequences)
 
     def _shorten(self, inputs: Inputs, target: Target) -> Inputs:
         """Cut sequences with one target each, before anything is learned of what is cut off."""
@@ -77,7 +79,7 @@ class ReadingRNN(Hyperparameters):
         return inputs.truncate(spec.max_length, cut=spec.truncate)
 
     def _learn_encoding(self, data: TrainingSet) -> None:
-        """Set ``encoding_``, and ``vocabulary_`` where there are tokens."""
+        """Set ``encoding_``, ``vocabulary_`` where there are tokens, and the scale of numbers."""
         if self.pretrained is not None:
             self.encoding_ = PretrainedNetwork(self.pretrained).encoding_for(self.input_spec_)
         else:
@@ -88,12 +90,18 @@ class ReadingRNN(Hyperparameters):
                 max_features=self.max_features,
                 characters=self.char_encoder is not None,
                 casing=self.casing_features,
+                standardize=self.standardize,
                 counts=data.counts,
             )
+            if self.encoding_.scales:
+                warn_if_squeezed(data.sequences, self.input_spec_, self.encoding_, reader=type(self).__name__)
+        for name in ("vocabulary_", "input_mean_", "input_scale_"):
+            self.__dict__.pop(name, None)
         if self.encoding_.vocabularies:
             self.vocabulary_ = self.encoding_.vocabulary
-        elif hasattr(self, "vocabulary_"):
-            del self.vocabulary_
+        scale = self.encoding_.mean_and_scale
+        if scale is not None:
+            self.input_mean_, self.input_scale_ = scale
 
     def _encode(self, data: TrainingSet, target: Target, *, training: bool = True) -> TrainingSet:
         """The numbers that the network reads and the loss takes; not in `training`, those that a score is made from."""
@@ -116,7 +124,7 @@ class ReadingRNN(Hyperparameters):
         inputs, spec = read(
             X,
             None if reset else self.input_spec_,
-            dtype=self._stored_dtype,
+            dtype=None if self._scales_numbers(reset) else self._stored_dtype,
             embed=self.embedding_dim is not None or self._takes_over_ids(),
             missing=self.missing,
             padding_value=self.padding_value,
@@ -128,6 +136,14 @@ class ReadingRNN(Hyperparameters):
         if reset:
             remember(self, replace(spec, max_length=self.max_length, truncate=self.truncate))
         return inputs
+
+    def _scales_numbers(self, reset: bool) -> bool:
+        """Whether numbers are scaled once they are read, and so are to be read with all their digits."""
+        if not reset:
+            return bool(self.encoding_.scales)
+        if self.pretrained is None:
+            return bool(self.standardize)
+        return bool(PretrainedNetwork(self.pretrained).source.encoding_.scales)
 
     def _takes_over_ids(self) -> bool:
         """Whether the estimator that is gone on from reads token ids, so that integers are such."""

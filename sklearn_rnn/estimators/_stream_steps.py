@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.aligned import AlignedSequences, read_aligned
 from sklearn_rnn.data.conversion import numbers, refuse_sparse, unwrapped_items
+from sklearn_rnn.data.encoding import TOKEN
 from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.integers import integers_of
@@ -50,6 +51,7 @@ class StepReader:
         encoding = model.encoding_
         alone = self._spec.kind in ("text", "ids") and encoding.characters is None and not encoding.casing
         self._index: dict[Any, int] | None = encoding.vocabulary if alone else None
+        self._scale = encoding.scales.get(TOKEN) if self._spec.kind == "numeric" else None
         self._values, self._indicators = self._missing_columns()
         self.last = np.zeros((n_streams, len(self._values)))
         self._filled: Array | None = None
@@ -68,6 +70,8 @@ class StepReader:
             self._refuse_padding(values, n)
         else:
             values = self._read_any(step, n)
+        if self._scale is not None:
+            values = self._scale.rows(values)
         if self._rounds and values.dtype.kind == "f":
             with np.errstate(over="ignore"):
                 values = values.astype(np.float32).astype(np.float64)

@@ -14,6 +14,15 @@ FITTED = {
         "StepEncoding",
         "How steps become numbers: the vocabularies of all inputs, the characters, and what is passed on.",
     ),
+    "input_mean_": (
+        "array of shape (n_numbers,)",
+        "What is subtracted from each feature that is a number, those of several inputs one after the other: its "
+        "mean over the steps of the training data, or 0 if it is left alone. Only if `standardize` scales any.",
+    ),
+    "input_scale_": (
+        "array of shape (n_numbers,)",
+        "What each such feature is then divided by: its standard deviation, or 1 if it is constant or left alone.",
+    ),
     "embedding_coverage_": (
         "float",
         "Share of the vocabulary that has a pretrained vector; only with `pretrained_embeddings`.",

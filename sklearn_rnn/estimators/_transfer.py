@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import torch
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._wrapped import final_template
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.validation import InputSpec
+from sklearn_rnn.estimators._parameters import at_least, parameter
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.specs import NetworkSpec
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TransferParameters:
+    """What comes from another fitted estimator, and what training leaves alone."""
+
+    pretrained: Any = parameter(
+        None,
+        "no_validation",  # an error that says how to hand an estimator over comes from where it is taken apart
+        "fitted estimator of this package, or None",
+        "Start from its backbone, vocabulary and embeddings, and train a new head [ulmfit]_. The parameters that "
+        "describe those (`cell_type`, `hidden_size`, `embedding_dim`, `char_encoder` and the like) are then its own. "
+        "It stays fitted when this estimator is cloned; as a value of a grid it goes inside scikit-learn's "
+        "FrozenEstimator.",
+    )
+    freeze: str | None = parameter(
+        None,
+        [StrOptions({"inputs", "backbone"}), None],
+        '{"inputs", "backbone"} or None',
+        'What training leaves as it is: all that is embedded, characters too, or with ``"backbone"`` all but the head.',
+    )
+    unfreeze_every: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Let what `freeze` holds back into training again, one layer after another from the top, each so many epochs "
+        "after the one before [ulmfit]_.",
+    )
 
 
 class PretrainedNetwork:

@@ -168,10 +168,13 @@ class Tags(Target):
         """Windows of long sequences, or with `stride` None one end of each, as far as they hold a label."""
         if self.max_length is None and self.stride is None:
             return data
-        if self.stride is None:
-            parts = data.truncated(int(self.max_length or 0), self.truncate)
+        stride, longest = None if self.stride is None else self.checked_stride(), int(self.max_length or 0)
+        if data.sequences.lengths.max() <= longest:
+            return data.take(np.flatnonzero(sequences_with(data.target, data.target.values != len(self.codec.labels))))
+        if stride is None:
+            parts = data.truncated(longest, self.truncate)
         else:
-            windows = Windows.over(data.sequences.offsets, int(self.max_length or 0), self.checked_stride())
+            windows = Windows.over(data.sequences.offsets, longest, stride)
             beside = None if data.step_weight is None else windows.of(data.step_weight)
             weight = data.weight[windows.sequence]
             parts = TrainingSet(windows.of(data.sequences), windows.of(data.target), weight, beside)

@@ -35,7 +35,7 @@ def diverged(what: str, epoch: int, options: Any) -> TrainingDivergedError:
     return TrainingDivergedError(
         f"{what} in epoch {epoch}. Try a lower learning_rate "
         f"(now {options.learning_rate!r}), a clip_grad_norm such as 1.0 (now {options.clip_grad_norm!r}), "
-        f"nonlinearity='tanh', or inputs and targets on a common scale, for example PerStep(StandardScaler())"
+        f"nonlinearity='tanh', or inputs and targets on a common scale (standardize='auto' scales inputs)"
     )
 
 
