@@ -21,6 +21,7 @@ from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.estimators._convolution_groups import check_convolutions
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._snapshots import learned, of_one_fit, put_in_place, snapshot
@@ -138,6 +139,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         -------
         states : object array of shape (n_sequences,)
             Items of shape (length_i, n_units), of the last layer; with `bidirectional`, the forward states first.
+            The features of `conv_branch` stand behind them, and steps that `conv_stride` made one of have one state.
             A classifier or regressor has no states for steps beyond `max_length`.
         """
         sequences = self._read(X)
@@ -191,8 +193,11 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         options = self._training_options(device, random_state, partial=partial)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
-        by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
-        settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose))
+        network, verbose = net.module_, int(self.verbose)
+        by_torch = options.autocast or network.backbone.left_to_torch(self.engine)
+        settings = compute_settings(
+            self.n_threads, self.engine, recurrent_by_torch=by_torch, convolves=network.convolves, verbose=verbose
+        )
         with settings, explain_out_of_memory():
             result = train(
                 net,
@@ -228,6 +233,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         """
         check_beside(X, y, {"sample_weight": sample_weight, "groups": groups})
         target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
+        check_convolutions(self, target.alignment)
         held_out = split = None
         if splitting is None:
             data = replace(whole, groups=None).merged()
@@ -279,7 +285,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             dim = self.module_.token_dim
         spec = self._network_spec(training.n_features, self.encoding_, dim, self.target_.head(), seed=options.seed)
         net = build_net(
-            spec if source is None else source.taken_over(spec),
+            spec if source is None else source.taken_over(spec, freeze=self.freeze),
             criterion,
             options,
             n_batches=-(-len(training) // options.batch_size),

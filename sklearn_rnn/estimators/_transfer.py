@@ -62,16 +62,37 @@ class PretrainedNetwork:
             )
         return copy.deepcopy(self.source.encoding_)
 
-    def taken_over(self, spec: NetworkSpec) -> NetworkSpec:
-        """`spec` with its inputs and its backbone."""
+    def taken_over(self, spec: NetworkSpec, *, freeze: str | None = None) -> NetworkSpec:
+        """`spec` with its inputs and its backbone.
+
+        Raises
+        ------
+        ValueError
+            If there are other convolutions in front, or beside it such as `freeze` would leave at their first weights.
+        """
         own: NetworkSpec = self.source.net_.module__spec
+        if own.stride != spec.stride:
+            raise ValueError(
+                f"conv_stride={spec.stride} is not that of pretrained, whose layers read what its own convolution "
+                f"makes of X: set conv_stride={own.stride}"
+            )
+        if freeze == "backbone" and spec.convolutions not in (None, own.convolutions):
+            raise ValueError(
+                "freeze='backbone' would leave convolutions at their first weights that pretrained has not learned: "
+                "set conv_branch=False or freeze=None, or pretrain with the same convolutions"
+            )
         return replace(spec, inputs=own.inputs, backbone=own.backbone)
 
     def load_into(self, network: torch.nn.Module) -> None:
-        """Copy the weights of inputs and backbone."""
+        """Copy the weights of inputs and backbone, and of convolutions that are the same in both."""
         weights = self.source.module_.state_dict()
         own = network.state_dict()
-        taken = {name: weights[name] for name in own if name.partition(".")[0] in ("inputs", "backbone")}
+        parts = {"inputs", "front", "backbone", "convolutions"}
+        theirs = {name for name in own if name in weights and own[name].shape == weights[name].shape}
+        ours = {name for name in own if name.startswith("convolutions.")}
+        if not ours <= theirs or any(name.startswith("convolutions.") for name in weights.keys() - ours):
+            parts.remove("convolutions")
+        taken = {name: weights[name] for name in own if name.partition(".")[0] in parts}
         network.load_state_dict({**own, **taken})
 
 

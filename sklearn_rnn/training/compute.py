@@ -82,7 +82,12 @@ def threads_to_use(n_threads: int | None) -> int:
 
 @contextmanager
 def compute_settings(
-    n_threads: int | None, engine: str = "auto", *, recurrent_by_torch: bool = False, verbose: int = 0
+    n_threads: int | None,
+    engine: str = "auto",
+    *,
+    recurrent_by_torch: bool = False,
+    convolves: bool = False,
+    verbose: int = 0,
 ) -> Iterator[None]:
     """Compute with `engine` on `n_threads`, subnormal numbers flushed to zero, and restore the caller's settings after.
 
@@ -100,6 +105,8 @@ def compute_settings(
     engine : {"auto", "fused", "torch"}
     recurrent_by_torch : bool
         Whether there are recurrences that the kernels leave to torch, whatever the engine.
+    convolves : bool
+        Whether there are convolutions over steps, which torch splits well: it gets the threads that kernels do.
     verbose : int
         Whether to print a line when kernels are compiled.
 
@@ -112,7 +119,10 @@ def compute_settings(
         raise ValueError(f"engine='fused' needs {why_no_kernels()}, or set engine='auto' or engine='torch'")
     threads_before, flushing_before = torch.get_num_threads(), flushes_subnormals()
     by_torch = recurrent_by_torch or engine == "torch" or not kernels_installed()
-    threads = min(n_threads or 1, available_threads()) if by_torch and not _in_fork else 1
+    threads = min(n_threads or 1, available_threads()) if by_torch else 1
+    if convolves:
+        threads = max(threads, threads_to_use(n_threads))
+    threads = 1 if _in_fork else threads
     try:
         if threads != threads_before:
             torch.set_num_threads(threads)

@@ -1,0 +1,90 @@
+"""The parameters of convolutions, and what does not go together with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.estimators._parameters import at_least, parameter
+from sklearn_rnn.networks.specs import ConvolutionSpec
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ConvolutionParameters:
+    """The convolutions beside the recurrence."""
+
+    conv_branch: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether convolutions read the sequences too, beside the recurrence [lstmfcn]_: each is normalised over the "
+        "steps of a batch [batchnorm]_ and rectified, and the head sees what the last one finds behind the hidden "
+        "states. Where a sequence has one target, their features are averaged over its steps.",
+    )
+    conv_channels: int | list[int] | tuple[int, ...] = parameter(
+        (64, 64, 64),
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Filters of each convolution: how many there are is how many layers there are; an int is one layer.",
+    )
+    conv_kernel_size: int | list[int] | tuple[int, ...] = parameter(
+        (7, 5, 3),
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Steps that each convolution looks at; an int is for all layers. A sequence has zeros around it.",
+    )
+    conv_dilation: int | list[int] | tuple[int, ...] = parameter(
+        1,
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Distance between the steps that each convolution looks at; an int is for all layers.",
+    )
+
+    def _convolution_spec(self) -> ConvolutionSpec | None:
+        """What the branch is built from; None without one.
+
+        Raises
+        ------
+        ValueError
+            If the parameters do not go together.
+        """
+        if not self.conv_branch:
+            return None
+        channels = self.conv_channels
+        n_layers = len(channels) if isinstance(channels, (list, tuple)) else 1
+        names = ("conv_channels", "conv_kernel_size", "conv_dilation")
+        return ConvolutionSpec(*(_one_each(name, getattr(self, name), n_layers) for name in names))
+
+
+def _one_each(name: str, given: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
+    """The int of each of the `n_layers` layers."""
+    if not isinstance(given, (list, tuple)):
+        assert isinstance(given, Integral)
+        return (int(given),) * n_layers
+    if not given or not all(isinstance(item, Integral) and item >= 1 for item in given):
+        raise ValueError(f"{name}={given!r} must be an int of at least 1, or a list with one for each convolution")
+    if len(given) != n_layers:
+        raise ValueError(
+            f"{name}={given!r} has {len(given)} for {n_layers} convolution(s): give an int, or one for each of "
+            f"conv_channels"
+        )
+    return tuple(int(item) for item in given)
+
+
+def check_convolutions(estimator: Any, alignment: Alignment) -> None:
+    """Raise ValueError if the convolutions of an estimator do not go with its other parameters, or with its targets."""
+    stride = getattr(estimator, "conv_stride", 1)
+    if estimator.tbptt_steps is not None and (estimator.conv_branch or stride > 1):
+        own = "conv_branch=True" if estimator.conv_branch else f"conv_stride={stride!r}"
+        raise ValueError(
+            f"tbptt_steps={estimator.tbptt_steps!r} computes a sequence in pieces, and {own} looks beyond their "
+            f"borders: set tbptt_steps=None, or do without convolutions"
+        )
+    if stride > 1 and alignment != "sequence":
+        raise ValueError(
+            f"conv_stride={stride!r} makes one step of {stride}, and y has a target for each step: set conv_stride=1, "
+            f"or give one target for each sequence"
+        )
