@@ -193,11 +193,9 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         options = self._training_options(device, random_state, partial=partial)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
-        network, verbose = net.module_, int(self.verbose)
-        by_torch = options.autocast or network.backbone.left_to_torch(self.engine)
-        settings = compute_settings(
-            self.n_threads, self.engine, recurrent_by_torch=by_torch, convolves=network.convolves, verbose=verbose
-        )
+        network = net.module_
+        by_torch = options.autocast or network.convolves or network.backbone.left_to_torch(self.engine)
+        settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose))
         with settings, explain_out_of_memory():
             result = train(
                 net,

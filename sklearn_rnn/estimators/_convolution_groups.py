@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -59,12 +58,11 @@ class ConvolutionParameters:
         return ConvolutionSpec(*(_one_each(name, getattr(self, name), n_layers) for name in names))
 
 
-def _one_each(name: str, given: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
+def _one_each(name: str, given: Any, n_layers: int) -> tuple[int, ...]:
     """The int of each of the `n_layers` layers."""
-    if not isinstance(given, (list, tuple)):
-        assert isinstance(given, Integral)
+    if isinstance(given, Integral):
         return (int(given),) * n_layers
-    if not given or not all(isinstance(item, Integral) and item >= 1 for item in given):
+    if not given or not all(isinstance(item, Integral) and int(item) >= 1 for item in given):
         raise ValueError(f"{name}={given!r} must be an int of at least 1, or a list with one for each convolution")
     if len(given) != n_layers:
         raise ValueError(

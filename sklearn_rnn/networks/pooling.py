@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -72,14 +73,12 @@ class LastPooling(Pooling):
 
     Parameters
     ----------
-    direction_size : int
-        Units of one direction.
-    output_size : int, optional
-        Units of all directions; by default there is one.
+    size, direction_size : int
+        Units of all directions, and of one.
     """
 
-    def __init__(self, direction_size: int, output_size: int | None = None) -> None:
-        super().__init__(direction_size if output_size is None else output_size)
+    def __init__(self, size: int, direction_size: int) -> None:
+        super().__init__(size)
         self.direction_size = direction_size
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -305,7 +304,8 @@ class SideBySide(Pooling):
 
     def _divided(self, running: Parts) -> Iterator[tuple[Pooling, Parts]]:
         start = 0
-        for part in self.parts:
+        parts: Iterable[Any] = self.parts
+        for part in parts:
             yield part, running[start : start + part.n_running]
             start += part.n_running
 
@@ -320,7 +320,7 @@ class ConcatPooling(SideBySide):
     """
 
     def __init__(self, size: int, direction_size: int) -> None:
-        super().__init__([LastPooling(direction_size, size), MeanPooling(size), MaxPooling(size)], [slice(size)] * 3)
+        super().__init__([LastPooling(size, direction_size), MeanPooling(size), MaxPooling(size)], [slice(size)] * 3)
 
 
 OF_CONVOLUTIONS = ("mean",)
@@ -334,11 +334,16 @@ def make_pooling(pooling: str, size: int, direction_size: int, convolved: int = 
     """
     made: Pooling
     if pooling == "last":
-        made = LastPooling(direction_size, size)
+        made = LastPooling(size, direction_size)
     elif pooling == "concat":
         made = ConcatPooling(size, direction_size)
     else:
-        made = {"mean": MeanPooling, "max": MaxPooling, "attention": AttentionPooling}[pooling](size)
+        kinds: dict[str, Callable[[int], Pooling]] = {
+            "mean": MeanPooling,
+            "max": MaxPooling,
+            "attention": AttentionPooling,
+        }
+        made = kinds[pooling](size)
     if not convolved:
         return made
     beside = [make_pooling(name, convolved, convolved) for name in OF_CONVOLUTIONS]

@@ -72,8 +72,8 @@ class Predictor:
     ) -> None:
         self._network = network
         self.device = _device(network)
-        by_torch = network.backbone.left_to_torch(engine)
-        self._settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch, convolves=network.convolves)
+        by_torch = network.convolves or network.backbone.left_to_torch(engine)
+        self._settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch)
         self._autocast = autocast and self.device.type != "cpu"
         self._contexts = ExitStack()
 
