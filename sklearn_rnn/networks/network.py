@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +85,10 @@ class RecurrentNetwork(nn.Module):
     def token_dim(self) -> int | None:
         """Size of the vector of a token; None where steps are plain numbers."""
         return None if self.inputs is None else self.inputs.token_embedding.embedding_dim
+
+    def shortened(self, lengths: Any) -> Any:
+        """How many steps of each sequence the recurrence takes, given the `lengths` (n,), an array or a tensor."""
+        return lengths if self.front is None else -(-lengths // self.front.stride)
 
     def groups(self) -> list[nn.Module]:
         """What lies between inputs and head, from the bottom: the front, then each recurrent layer.
