@@ -294,7 +294,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         if not reset:
             resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
         elif source is not None:
-            source.load_into(net.module_)
+            source.load_into(net)
         elif vectors is not None:
             net.module_.inputs.set_vectors(torch.from_numpy(vectors.vectors), torch.from_numpy(vectors.covered))
         return net

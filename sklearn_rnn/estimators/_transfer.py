@@ -6,7 +6,6 @@ import copy
 from dataclasses import replace
 from typing import Any
 
-import torch
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.encoding import StepEncoding
@@ -83,17 +82,14 @@ class PretrainedNetwork:
             )
         return replace(spec, inputs=own.inputs, backbone=own.backbone)
 
-    def load_into(self, network: torch.nn.Module) -> None:
-        """Copy the weights of inputs and backbone, and of convolutions that are the same in both."""
+    def load_into(self, net: Any) -> None:
+        """Copy the weights of inputs and backbone, and of convolutions if the `net` has the same."""
         weights = self.source.module_.state_dict()
-        own = network.state_dict()
-        parts = {"inputs", "front", "backbone", "convolutions"}
-        theirs = {name for name in own if name in weights and own[name].shape == weights[name].shape}
-        ours = {name for name in own if name.startswith("convolutions.")}
-        if not ours <= theirs or any(name.startswith("convolutions.") for name in weights.keys() - ours):
-            parts.remove("convolutions")
+        own = net.module_.state_dict()
+        same = net.module__spec.convolutions == self.source.net_.module__spec.convolutions
+        parts = ("inputs", "front", "backbone", *(["convolutions"] if same else []))
         taken = {name: weights[name] for name in own if name.partition(".")[0] in parts}
-        network.load_state_dict({**own, **taken})
+        net.module_.load_state_dict({**own, **taken})
 
 
 def _final(estimator: Any) -> Any:

@@ -123,8 +123,8 @@ class GradientFlowDisplay:
 
         The gradient is that of the training loss, with class weights and label smoothing but without penalties on the
         weights, and goes through all steps, whatever `tbptt_steps` is. It is computed for each sequence by itself, in
-        float64 and without dropout; the norms are averaged over the sequences. Hidden states are those of the recurrence:
-        of `conv_branch` there are none, and of steps that `conv_stride` made one of there is one.
+        float64 and without dropout; the norms are averaged over the sequences. Hidden states are those of the
+        recurrence: `conv_branch` has none, and steps that `conv_stride` made one of have one.
 
         Parameters
         ----------

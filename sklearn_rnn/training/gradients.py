@@ -37,8 +37,8 @@ def hidden_gradient_norms(
     Returns
     -------
     norms : array of shape (n_layers, n_directions, total_steps)
-        Steps in the order of the data, those of ``network.shortened``. The backward direction's state at a step is the one that it has when it comes to
-        that step from the sequence's end.
+        Steps in the order of the data, as many as ``network.shortened`` says. The backward direction's state at a step
+        is the one that it has when it comes to that step from the sequence's end.
     """
     lengths = network.shortened(data.n_steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
