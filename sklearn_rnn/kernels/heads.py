@@ -87,7 +87,7 @@ def pool_back(
     Equal greatest values share the gradient, as they do in torch. The other parameters are those of :func:`pool`.
     """
     n_steps, U = len(offsets) - 1, states.shape[1]
-    length = n_steps
+    length, share = n_steps, np.empty(U, states.dtype)
     for i in range(offsets[1]):  # longest first, and without the empty ones
         while offsets[length] - offsets[length - 1] <= i:
             length -= 1
@@ -98,19 +98,24 @@ def pool_back(
             add(gradient[direction_size:], dstates[i, direction_size:])
         if _has(pooling, MEAN):
             gradient = _vector(pooling, MEAN, dpooled[order[i]], U)
+            for j in range(U):
+                share[j] = gradient[j] / length
             for t in range(length):
-                for j in range(U):
-                    dstates[offsets[t] + i, j] += gradient[j] / length
+                add(share, dstates[offsets[t] + i])
         if _has(pooling, MAX):
             vector = _vector(pooling, MAX, pooled[order[i]], U)
             gradient = _vector(pooling, MAX, dpooled[order[i]], U)
+            clear(share)
+            for t in range(length):
+                state = states[offsets[t] + i]
+                for j in range(U):
+                    share[j] += 1 if state[j] == vector[j] else 0
             for j in range(U):
-                equals = 0
-                for t in range(length):
-                    equals += states[offsets[t] + i, j] == vector[j]
-                for t in range(length):
-                    if states[offsets[t] + i, j] == vector[j]:
-                        dstates[offsets[t] + i, j] += gradient[j] / equals
+                share[j] = gradient[j] / share[j]
+            for t in range(length):
+                state, dstate = states[offsets[t] + i], dstates[offsets[t] + i]
+                for j in range(U):
+                    dstate[j] += share[j] if state[j] == vector[j] else 0
 
 
 @kernel
