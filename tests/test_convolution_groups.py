@@ -180,8 +180,10 @@ def test_convolutions_that_differ_begin_anew():
         ({"conv_stride": 2, "tbptt_steps": 3}, r"tbptt_steps=3 .* conv_stride=2 looks beyond"),
         ({"conv_branch": True, "conv_channels": []}, r"conv_channels=\[\] must be an int of at least 1"),
         ({"conv_branch": True, "conv_channels": [4, 0]}, r"conv_channels=\[4, 0\] must be"),
-        ({"conv_branch": True, "conv_channels": 4, "conv_kernel_size": [3, 3]}, r"has 2 for 1 convolution\(s\)"),
-        ({"conv_branch": True, "conv_dilation": [1, 2]}, r"conv_dilation=\[1, 2\] has 2 for 3 convolution\(s\)"),
+        (
+            {"conv_branch": True, "conv_channels": 4, "conv_dilation": [1, 2]},
+            r"conv_kernel_size=\(7, 5, 3\), conv_dilation=\[1, 2\] differ in the number of layers",
+        ),
         ({"conv_stride": 0}, "'conv_stride' parameter"),
         ({"conv_branch": "yes"}, "'conv_branch' parameter"),
     ],
@@ -191,6 +193,22 @@ def test_what_does_not_go_together_is_refused(options, message):
     X, y = problem(RNNClassifier)
     with pytest.raises(ValueError, match=message):
         small(RNNClassifier, **options).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "shapes"),
+    [
+        ({"conv_channels": 5}, [(5, 3, 7), (5, 5, 5), (5, 5, 3)]),
+        ({"conv_channels": 5, "conv_kernel_size": 2}, [(5, 3, 2)]),
+        ({"conv_channels": [np.int64(2), 4], "conv_kernel_size": 3}, [(2, 3, 3), (4, 2, 3)]),
+        ({"conv_channels": 2, "conv_kernel_size": 3, "conv_dilation": (1, 2)}, [(2, 3, 3), (2, 2, 3)]),
+    ],
+    ids=str,
+)
+def test_an_int_is_for_all_layers(options, shapes):
+    X, y = problem(RNNClassifier)
+    model = small(RNNClassifier, max_epochs=1, conv_branch=True, **options).fit(X, y)
+    assert [tuple(layer.weight.shape) for layer in model.module_.convolutions.layers] == shapes
 
 
 def test_a_stride_needs_one_target_a_sequence():

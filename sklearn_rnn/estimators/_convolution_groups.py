@@ -27,7 +27,8 @@ class ConvolutionParameters:
         (64, 64, 64),
         [at_least(Integral, 1), list, tuple],
         "int, or list or tuple of int",
-        "Filters of each convolution: how many there are is how many layers there are; an int is one layer.",
+        "Filters of each convolution; an int is for all layers. As many layers as the lists among this, "
+        "`conv_kernel_size` and `conv_dilation` have items follow each other.",
     )
     conv_kernel_size: int | list[int] | tuple[int, ...] = parameter(
         (7, 5, 3),
@@ -52,24 +53,21 @@ class ConvolutionParameters:
         """
         if not self.conv_branch:
             return None
-        channels = self.conv_channels
-        n_layers = len(channels) if isinstance(channels, (list, tuple)) else 1
-        names = ("conv_channels", "conv_kernel_size", "conv_dilation")
-        return ConvolutionSpec(*(_one_each(name, getattr(self, name), n_layers) for name in names))
+        given = {name: getattr(self, name) for name in ("conv_channels", "conv_kernel_size", "conv_dilation")}
+        lists = {name: value for name, value in given.items() if isinstance(value, (list, tuple))}
+        for name, value in lists.items():
+            if not value or not all(isinstance(item, Integral) and int(item) >= 1 for item in value):
+                raise ValueError(f"{name}={value!r} must be an int of at least 1, or a list with one for each layer")
+        if len(set(map(len, lists.values()))) > 1:
+            shown = ", ".join(f"{name}={value!r}" for name, value in lists.items())
+            raise ValueError(f"{shown} differ in the number of layers: give each an int, or one for each layer")
+        n_layers = max(map(len, lists.values()), default=1)
+        return ConvolutionSpec(*(_one_each(value, n_layers) for value in given.values()))
 
 
-def _one_each(name: str, given: Any, n_layers: int) -> tuple[int, ...]:
+def _one_each(given: Any, n_layers: int) -> tuple[int, ...]:
     """The int of each of the `n_layers` layers."""
-    if isinstance(given, Integral):
-        return (int(given),) * n_layers
-    if not given or not all(isinstance(item, Integral) and int(item) >= 1 for item in given):
-        raise ValueError(f"{name}={given!r} must be an int of at least 1, or a list with one for each convolution")
-    if len(given) != n_layers:
-        raise ValueError(
-            f"{name}={given!r} has {len(given)} for {n_layers} convolution(s): give an int, or one for each of "
-            f"conv_channels"
-        )
-    return tuple(int(item) for item in given)
+    return tuple(map(int, given)) if isinstance(given, (list, tuple)) else (int(given),) * n_layers
 
 
 def check_convolutions(estimator: Any, alignment: Alignment) -> None:

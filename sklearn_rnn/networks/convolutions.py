@@ -150,7 +150,7 @@ class ConvolutionLayer(nn.Module):
         image = x.to(self.weight.dtype).transpose(1, 2)[:, :, None]
         kernel = self.weight[:, :, None].contiguous(memory_format=torch.channels_last)
         strides, dilations = (1, self.stride), (1, self.dilation)
-        convolved = F.conv2d(image, kernel, None, strides, (0, both), dilations)[:, :, 0].transpose(1, 2)
+        convolved = F.conv2d(image, kernel, None, strides, (0, both), dilations).squeeze(2).transpose(1, 2)
         # shape: (batch, n_steps_out, output_size)
         if self.stride > 1:
             steps = Steps(-(-steps.lengths // self.stride), n_out)
