@@ -231,7 +231,6 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         """
         check_beside(X, y, {"sample_weight": sample_weight, "groups": groups})
         target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
-        check_convolutions(self, target.alignment)
         held_out = split = None
         if splitting is None:
             data = replace(whole, groups=None).merged()
@@ -276,6 +275,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
     ) -> Any:
         """A net that is ready to be trained: with first weights, with pretrained vectors, or with those of before."""
+        check_convolutions(self, self.target_.alignment)
         source = None if self.pretrained is None else PretrainedNetwork(self.pretrained)
         vectors = self._load_vectors() if reset else None
         dim = None if vectors is None else vectors.dim
