@@ -79,7 +79,13 @@ ADVICE = {
 
 VALUES = {
     "cell_type": {"rnn": "vanilla simple elman simplernn", "lstm": "bilstm", "gru": "bigru"},
-    "pooling": {"mean": "avg average global_average", "max": "maxpool", "last": "final", "attention": "attn"},
+    "pooling": {
+        "mean": "avg average global_average",
+        "max": "maxpool",
+        "last": "final",
+        "attention": "attn",
+        "concat": "concatenate all",
+    },
     "loss": {"squared_error": "mse mean_squared_error l2", "absolute_error": "mae mean_absolute_error l1"},
     "lr_schedule": {
         "plateau": "reduce_on_plateau reduce_lr_on_plateau",

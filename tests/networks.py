@@ -11,7 +11,7 @@ from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, Ne
 
 TOKENS = InputLayout(embedded=((5, 3),))
 MIXED = InputLayout(embedded=((5, 3), (4, 2)), max_characters=3, n_characters=6, n_numeric=2)
-POOLINGS = ("last", "mean", "max", "attention", None)
+POOLINGS = ("last", "mean", "max", "concat", "attention", None)
 
 DEFAULTS = {
     "n_features": 2,

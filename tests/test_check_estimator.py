@@ -84,6 +84,11 @@ def name_of(check):
 
 @parametrize_with_checks(
     [estimator(cell_type=cell_type) for estimator in (RNNClassifier, RNNRegressor) for cell_type in CELLS]
+    + [
+        RNNClassifier(
+            conv_branch=True, conv_channels=8, conv_kernel_size=3, conv_stride=2, pooling="concat", batch_size=64
+        )
+    ]
 )
 def test_classifier_and_regressor(estimator, check):
     check(clone(estimator).set_params(max_epochs=25 if name_of(check) in WANT_A_GOOD_FIT else 3))

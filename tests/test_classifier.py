@@ -137,7 +137,7 @@ def test_the_names_of_the_classes_change_nothing():
     assert_array_equal(weights(numbers), weights(words))
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat", "attention"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_staged_probabilities_are_those_of_prefixes(bidirectional, pooling):
     X, y = problem(RNNClassifier)

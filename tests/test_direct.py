@@ -26,7 +26,7 @@ from sklearn_rnn.networks.losses import (
     WeightedLoss,
 )
 
-POOLINGS = ("last", "mean", "max")
+POOLINGS = ("last", "mean", "max", "concat")
 LOSSES = {loss.name: loss for loss in (CROSS_ENTROPY, BINARY_CROSS_ENTROPY, SQUARED_ERROR)}
 networks = st.fixed_dictionaries(
     {
@@ -203,7 +203,7 @@ class Hook(Callback):
         self.calls += 1
 
 
-@pytest.mark.parametrize(("estimator", "pooling"), [(RNNClassifier, "max"), (RNNRegressor, "last")])
+@pytest.mark.parametrize(("estimator", "pooling"), [(RNNClassifier, "max"), (RNNRegressor, "concat")])
 def test_estimators_learn_the_same_with_and_without_autograd(estimator, pooling, monkeypatch):
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 3)) for n in rng.integers(1, 9, 60)]

@@ -18,7 +18,7 @@ from sklearn_rnn.networks import number_losses
 from sklearn_rnn.networks.cells import CELLS, Cell
 from sklearn_rnn.networks.heads import Head, HeadSpec
 from sklearn_rnn.networks.losses import BINARY_CROSS_ENTROPY, LossSettings
-from sklearn_rnn.networks.pooling import LastPooling
+from sklearn_rnn.networks.pooling import make_pooling
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES, NumberLoss
 from sklearn_rnn.testing import check_sequence_estimator
@@ -73,10 +73,10 @@ def test_a_loss(with_log_cosh, per_step):
 class TwoLayerHead(Head):
     """The last state, a hidden layer of rectified units, and a linear map."""
 
-    def __init__(self, size, direction_size, n_outputs):
+    def __init__(self, size, direction_size, convolved, n_outputs):
         super().__init__()
-        self.pooling = LastPooling(direction_size)
-        self.hidden = nn.Linear(size, 7)
+        self.pooling = make_pooling("last", size, direction_size, convolved)
+        self.hidden = nn.Linear(self.pooling.output_size, 7)
         self.linear = nn.Linear(7, n_outputs)
 
     def forward(self, states, lengths):
@@ -88,8 +88,8 @@ class TwoLayerHead(Head):
 
 @dataclass(frozen=True)
 class TwoLayerHeadSpec(HeadSpec):
-    def build(self, size, direction_size, *, dropout, tied_dropout):
-        return TwoLayerHead(size, direction_size, self.n_outputs)
+    def build(self, size, direction_size, *, dropout, tied_dropout, convolved=0):
+        return TwoLayerHead(size, direction_size, convolved, self.n_outputs)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.heads import ChainHead, PooledHead
 from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, WeightedLoss
+from sklearn_rnn.networks.specs import ConvolutionSpec
 from sklearn_rnn.training import gradients
 from sklearn_rnn.training.gradients import hidden_gradient_norms, mean_by_step
 
@@ -137,6 +138,21 @@ def test_size_of_the_batches_makes_no_difference(monkeypatch):
     whole = hidden_gradient_norms(network, dataset, loss)
     monkeypatch.setattr(gradients, "STEP_BUDGET", 1)
     np.testing.assert_allclose(hidden_gradient_norms(network, dataset, loss), whole, rtol=1e-12)
+
+
+def test_norms_of_a_strided_network_belong_to_the_steps_that_it_takes():
+    _, _, dataset = make_data(per_step=False)
+    network = networks.make_network(n_outputs=3, stride=2, convolutions=ConvolutionSpec((3,), (3,), (1,)))
+    norms = hidden_gradient_norms(network, dataset, WeightedLoss(CROSS_ENTROPY))
+    lengths = network.shortened(dataset.n_steps)
+    assert lengths.tolist() == [-(-length // 2) for length in LENGTHS]
+    assert norms.shape == (1, 1, lengths.sum())
+    linear = network.head.linear.weight.detach()[:, : network.backbone.output_size]
+    batch = dataset.batch(np.arange(len(LENGTHS)))
+    with torch.no_grad():
+        error = network.eval()(batch.values, batch.lengths).softmax(1) - torch.eye(3)[batch.target]
+    expected = (error @ linear).norm(dim=1) * batch.weight / torch.from_numpy(lengths)  # of the mean, at its last step
+    np.testing.assert_allclose(norms[0, 0, np.cumsum(lengths) - 1], expected, rtol=1e-9)
 
 
 def test_network_is_left_as_it_was():

@@ -39,7 +39,7 @@ def built(spec, *, dropout=0.0, tied_dropout=False, direction_size=SIZE, seed=0)
 
 
 @pytest.mark.parametrize("direction_size", [SIZE, SIZE // 2])
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat", "attention"])
 def test_a_pooled_head_maps_the_pooled_states(pooling, direction_size):
     head, states = built(PooledHeadSpec(2, pooling=pooling), direction_size=direction_size), random_states()
     pool = make_pooling(pooling, SIZE, direction_size).double()

@@ -18,13 +18,15 @@ def definition(name, states, direction_size, pooling):
         return states.mean(0)
     if name == "max":
         return states.max(0).values
+    if name == "concat":
+        return torch.cat([definition(part, states, direction_size, pooling) for part in ("last", "mean", "max")])
     scores = torch.stack([pooling.score(torch.tanh(pooling.project(state)))[0] for state in states])
     weights = torch.exp(scores) / torch.exp(scores).sum()
     return (weights[:, None] * states).sum(0)
 
 
 @given(
-    name=st.sampled_from(["last", "mean", "max", "attention"]),
+    name=st.sampled_from(["last", "mean", "max", "concat", "attention"]),
     direction_size=st.sampled_from([SIZE, SIZE // 2]),
     lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5),
     n_extra=st.integers(0, 2),
@@ -41,12 +43,12 @@ def test_pooling_is_its_definition_on_each_sequence(name, direction_size, length
         torch.testing.assert_close(pooled[i], expected, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("name", ["last", "mean", "max", "concat", "attention"])
 def test_not_even_infinity_on_padding_is_seen(name):
     pooling = make_pooling(name, SIZE, SIZE)
     states = torch.zeros(1, 3, SIZE)
     states[0, 2] = torch.inf
-    assert torch.equal(pooling(states, torch.tensor([2])), torch.zeros(1, SIZE))
+    assert torch.equal(pooling(states, torch.tensor([2])), torch.zeros(1, pooling.output_size))
 
 
 @given(lengths=st.lists(st.integers(1, 6), min_size=1, max_size=5))
@@ -62,7 +64,7 @@ def test_attention_weights_sum_to_one_and_are_zero_on_padding(lengths):
 
 
 @given(
-    name=st.sampled_from(["last", "mean", "max", "attention"]),
+    name=st.sampled_from(["last", "mean", "max", "concat", "attention"]),
     direction_size=st.sampled_from([SIZE, SIZE // 2]),
     lengths=st.lists(st.integers(1, 8), min_size=1, max_size=4),
     data=st.data(),
@@ -100,6 +102,30 @@ def test_sums_are_in_the_type_of_the_network(name):
     states, lengths = torch.randn(2, 5, SIZE, generator=torch.Generator().manual_seed(0)), torch.tensor([5, 3])
     assert torch.equal(pooling(states, lengths), pooling(states.double(), lengths))
     assert pooling.result(pooling.go_on(pooling.begin(2, states), states, lengths)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", ["last", "concat", "attention"])
+def test_features_of_convolutions_are_averaged_behind_the_states(name):
+    generator = torch.Generator().manual_seed(0)
+    joined = make_pooling(name, SIZE, SIZE // 2, convolved=2).double()
+    alone = make_pooling(name, SIZE, SIZE // 2).double()
+    alone.load_state_dict(joined.parts[0].state_dict())
+    states = torch.randn(2, 5, SIZE + 2, generator=generator, dtype=torch.float64)
+    lengths = torch.tensor([5, 3])
+    pooled = joined(states, lengths)
+    assert pooled.shape == (2, joined.output_size)
+    torch.testing.assert_close(pooled[:, :-2], alone(states[:, :, :SIZE], lengths))
+    torch.testing.assert_close(pooled[1, -2:], states[1, :3, SIZE:].mean(0))
+    running = joined.go_on(joined.begin(2, states), states, lengths)
+    torch.testing.assert_close(joined.result(running), pooled)
+
+
+def test_only_attention_has_weights():
+    states, lengths = torch.randn(2, 4, SIZE + 2, generator=torch.Generator().manual_seed(0)), torch.tensor([4, 2])
+    attention = make_pooling("attention", SIZE, SIZE, convolved=2)
+    assert torch.equal(attention.weights(states, lengths), attention.parts[0].weights(states[:, :, :SIZE], lengths))
+    with pytest.raises(TypeError, match="MeanPooling has no weights"):
+        make_pooling("mean", SIZE, SIZE).weights(states, lengths)
 
 
 def test_step_mask():

@@ -13,7 +13,7 @@ from sklearn_rnn.kernels.recurrence import CELLS, arrange
 
 MODULES = {"rnn": nn.RNN, "relu": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 ORACLES = {"rnn": "rnn-tanh", "relu": "rnn-relu", "gru": "gru", "lstm": "lstm"}
-UNITS = {"each": 0, "last": 0, "mean": 4, "max": 4, "attention": 6}
+UNITS = {"each": 0, "last": 0, "mean": 4, "max": 4, "concat": 8, "attention": 6}
 
 
 class Network:
@@ -26,7 +26,8 @@ class Network:
         self.cell, self.pooling = cell, pooling
         self.weights = {name: value.detach().numpy() for name, value in module.named_parameters()}
         self.w_head, self.b_head, self.w_project, self.b_project, self.score = (
-            torch.randn(*shape, dtype=torch.float64).numpy() for shape in ((2, 4), (2,), (4, 4), (4,), (4,))
+            torch.randn(*shape, dtype=torch.float64).numpy()
+            for shape in ((2, 12 if pooling == "concat" else 4), (2,), (4, 4), (4,), (4,))
         )
         n_gates = len(self.weights["weight_hh_l0"]) // 4
         arrays = [np.empty((n_gates, 4, 4), dtype), np.empty((n_gates, 4, 4), dtype), np.empty(4, dtype)]
@@ -37,7 +38,8 @@ class Network:
         sizes = [0, arrays[0].size, arrays[0].size + arrays[1].size]
         self.layers = np.array([[CELLS[cell], 3, 4, *sizes, 0, 4, stepping.NOTHING, stepping.NOTHING]])
         kind = stepping.POOLINGS[None if pooling == "each" else pooling]
-        self.head = np.array([kind, 2, 0, 8, 10, 26, 30])
+        places = np.cumsum([0, *(part.size for part in parts[:-1])])
+        self.head = np.array([kind, 2, *places])
         self.states = np.zeros((n_streams, 8 if cell == "lstm" else 4), dtype)
         self.sums = np.full((n_streams, UNITS[pooling]), np.nan)  # what they are before the first step is not read
         self.counts = np.zeros(n_streams, np.int64)
@@ -55,7 +57,9 @@ class Network:
             weight = np.exp(scores - scores.max())
             pooled = weight @ states / weight.sum()
         else:
-            pooled = {"mean": states.mean(0), "max": states.max(0)}.get(self.pooling, states[-1])
+            three = {"last": states[-1], "mean": states.mean(0), "max": states.max(0)}
+            three["concat"] = np.concatenate(list(three.values()))
+            pooled = three.get(self.pooling, states[-1])
         return self.w_head @ pooled + self.b_head
 
 

@@ -25,7 +25,7 @@ from sklearn_rnn.networks.stepping import CompiledStepper
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "concat", "attention"])
 @pytest.mark.parametrize("cell_type", ["rnn", "lstm", "gru", "mgu"])
 def test_classifier_of_every_cell_and_pooling(cell_type, pooling, engine):
     clf = fitted(RNNClassifier, cell_type=cell_type, pooling=pooling, num_layers=2, engine=engine)

@@ -37,7 +37,8 @@ networks = st.fixed_dictionaries(
         "seed": st.integers(0, 2**16),
     }
 )
-heads = st.sampled_from([{"pooling": p} for p in ("last", "mean", "max", "attention", None)] + [{"chain": "crf"}])
+POOLINGS = ("last", "mean", "max", "concat", "attention", None)
+heads = st.sampled_from([{"pooling": pooling} for pooling in POOLINGS] + [{"chain": "crf"}])
 ragged = st.lists(st.integers(1, 9), min_size=1, max_size=4)
 
 

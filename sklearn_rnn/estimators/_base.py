@@ -22,6 +22,7 @@ from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.estimators._convolution_groups import check_convolutions
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._splitting import split_validation
@@ -138,6 +139,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         -------
         states : object array of shape (n_sequences,)
             Items of shape (length_i, n_units), of the last layer; with `bidirectional`, the forward states first.
+            The features of `conv_branch` stand behind them, and steps that `conv_stride` made one of have one state.
             A classifier or regressor has no states for steps beyond `max_length`.
         """
         sequences = self._read(X)
@@ -191,7 +193,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         options = self._training_options(device, random_state, partial=partial, clock=tasks.clock)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
-        by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
+        network = net.module_
+        by_torch = options.autocast or network.convolves or network.backbone.left_to_torch(self.engine)
         settings = compute_settings(self.n_threads, self.engine, recurrent_by_torch=by_torch, verbose=int(self.verbose))
         with settings, explain_out_of_memory():
             result = train(
@@ -272,6 +275,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
     ) -> Any:
         """A net that is ready to be trained: with first weights, with pretrained vectors, or with those of before."""
+        check_convolutions(self, self.target_.alignment)
         source = None if self.pretrained is None else PretrainedNetwork(self.pretrained)
         vectors = self._load_vectors() if reset else None
         dim = None if vectors is None else vectors.dim
@@ -279,7 +283,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             dim = self.module_.token_dim
         spec = self._network_spec(training.n_features, self.encoding_, dim, self.target_.head(), seed=options.seed)
         net = build_net(
-            spec if source is None else source.taken_over(spec),
+            spec if source is None else source.taken_over(spec, freeze=self.freeze),
             criterion,
             options,
             n_batches=-(-len(training) // options.batch_size),
@@ -290,7 +294,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         if not reset:
             resume(net, self.net_.module_.state_dict(), getattr(self, "_optimizer_state", None))
         elif source is not None:
-            source.load_into(net.module_)
+            source.load_into(net)
         elif vectors is not None:
             net.module_.inputs.set_vectors(torch.from_numpy(vectors.vectors), torch.from_numpy(vectors.covered))
         return net

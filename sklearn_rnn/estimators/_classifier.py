@@ -151,11 +151,12 @@ class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
     def _staged_logits(self, X: Any) -> Iterator[NDArray[np.float64]]:
         """The logits (n_sequences, n_outputs) after 1, 2, ... steps; a finished sequence keeps its last.
 
-        In one direction the states of a prefix are those of the whole sequence; in two they are computed anew.
+        In one direction the states of a prefix are those of the whole sequence; in two, and by convolutions, they are
+        computed anew.
         """
         sequences = self._read(X)
         longest = int(sequences.lengths.max())
-        both_ways = self.module_.backbone.bidirectional
+        both_ways = self.module_.looks_ahead
         if not both_ways:
             with self._predictor() as compute:
                 states = compute(lambda net, x, n: net.hidden_states(x, n), sequences, per_step=True)

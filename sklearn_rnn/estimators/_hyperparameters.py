@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.encoding import CASINGS, StepEncoding
+from sklearn_rnn.estimators._convolution_groups import ConvolutionParameters
 from sklearn_rnn.estimators._groups import (
     BackboneParameters,
     InputParameters,
@@ -33,7 +34,13 @@ DEFAULT_EMBEDDING_DIM = 64
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Hyperparameters(
-    SpellingMixin, TrainingParameters, TransferParameters, InputParameters, BackboneParameters, BaseEstimator
+    SpellingMixin,
+    TrainingParameters,
+    TransferParameters,
+    InputParameters,
+    ConvolutionParameters,
+    BackboneParameters,
+    BaseEstimator,
 ):
     """Fields that are constructor parameters: a dataclass writes the ``__init__`` that assigns them, and only that."""
 
@@ -107,6 +114,8 @@ class Hyperparameters(
             ),
             head=head,
             dropout=record_of(DropoutSpec, self),
+            convolutions=self._convolution_spec(),
+            stride=getattr(self, "conv_stride", 1),
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,
         )

@@ -38,6 +38,8 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
     def transform(self, X: Any) -> NDArray[np.float64]:
         """The pooled hidden state of each sequence, which the head reads; of a target a step the mean of the states.
 
+        With ``pooling="concat"`` it is three times as wide, and the pooled features of `conv_branch` stand behind it.
+
         Parameters
         ----------
         X : sequences in any supported format
@@ -67,9 +69,7 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
         """
         sequences = self._read(X)
         with self._predictor() as compute:
-            weights = compute(
-                lambda net, x, n: net.head.attention_weights(net.hidden_states(x, n), n), sequences, per_step=True
-            )
+            weights = compute(lambda net, x, n: net.attention_weights(x, n), sequences, per_step=True)
         return object_array(list(sequences.with_values(weights)))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:

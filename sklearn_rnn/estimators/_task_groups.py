@@ -19,10 +19,18 @@ class PoolingParameters:
 
     pooling: str = parameter(
         "last",
-        [StrOptions({"last", "mean", "max", "attention"})],
-        '{"last", "mean", "max", "attention"}',
+        [StrOptions({"last", "mean", "max", "concat", "attention"})],
+        '{"last", "mean", "max", "concat", "attention"}',
         "How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at "
-        "the first step), their mean, the greatest value of each unit, or a mean with learned weights.",
+        "the first step), their mean, the greatest value of each unit, these three side by side [ulmfit]_, or a mean "
+        "with learned weights.",
+    )
+    conv_stride: int = parameter(
+        1,
+        [at_least(Integral, 1)],
+        "int",
+        "More than 1 for long signals: a convolution over twice as many steps, in front of recurrence and "
+        "`conv_branch`, makes one step of so many. Only with one target for each sequence.",
     )
 
 

@@ -67,6 +67,10 @@ REFERENCES = {
     "weightdrop": "Merity, S., Keskar, N. S. and Socher, R. (2018). Regularizing and optimizing LSTM language models. "
     "ICLR.",
     "ulmfit": "Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL.",
+    "lstmfcn": "Karim, F., Majumdar, S., Darabi, H. and Chen, S. (2018). LSTM fully convolutional networks for time "
+    "series classification. IEEE Access 6.",
+    "batchnorm": "Ioffe, S. and Szegedy, C. (2015). Batch normalization: accelerating deep network training by "
+    "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "

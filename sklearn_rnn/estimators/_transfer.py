@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
-import torch
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -94,17 +93,35 @@ class PretrainedNetwork:
             )
         return copy.deepcopy(self.source.encoding_)
 
-    def taken_over(self, spec: NetworkSpec) -> NetworkSpec:
-        """`spec` with its inputs and its backbone."""
+    def taken_over(self, spec: NetworkSpec, *, freeze: str | None = None) -> NetworkSpec:
+        """`spec` with its inputs and its backbone.
+
+        Raises
+        ------
+        ValueError
+            If there are other convolutions in front, or beside it such as `freeze` would leave at their first weights.
+        """
         own: NetworkSpec = self.source.net_.module__spec
+        if own.stride != spec.stride:
+            raise ValueError(
+                f"conv_stride={spec.stride} is not that of pretrained, whose layers read what its own convolution "
+                f"makes of X: set conv_stride={own.stride}"
+            )
+        if freeze == "backbone" and spec.convolutions not in (None, own.convolutions):
+            raise ValueError(
+                "freeze='backbone' would leave convolutions at their first weights that pretrained has not learned: "
+                "set conv_branch=False or freeze=None, or pretrain with the same convolutions"
+            )
         return replace(spec, inputs=own.inputs, backbone=own.backbone)
 
-    def load_into(self, network: torch.nn.Module) -> None:
-        """Copy the weights of inputs and backbone."""
+    def load_into(self, net: Any) -> None:
+        """Copy the weights of inputs and backbone, and of convolutions if the `net` has the same."""
         weights = self.source.module_.state_dict()
-        own = network.state_dict()
-        taken = {name: weights[name] for name in own if name.partition(".")[0] in ("inputs", "backbone")}
-        network.load_state_dict({**own, **taken})
+        own = net.module_.state_dict()
+        same = net.module__spec.convolutions == self.source.net_.module__spec.convolutions
+        parts = ("inputs", "front", "backbone", *(["convolutions"] if same else []))
+        taken = {name: weights[name] for name in own if name.partition(".")[0] in parts}
+        net.module_.load_state_dict({**own, **taken})
 
 
 def _described(spec: InputSpec) -> str:

@@ -124,7 +124,8 @@ class GradientFlowDisplay:
 
         The gradient is that of the training loss, with class weights and label smoothing but without penalties on the
         weights, and goes through all steps, whatever `tbptt_steps` is. It is computed for each sequence by itself, in
-        float64 and without dropout; the norms are averaged over the sequences.
+        float64 and without dropout; the norms are averaged over the sequences. Hidden states are those of the
+        recurrence: `conv_branch` has none, and steps that `conv_stride` made one of have one.
 
         Parameters
         ----------
@@ -157,7 +158,7 @@ class GradientFlowDisplay:
         estimator, X = final_estimator(estimator, X)
         batches, loss = estimator._loss_of(X, y)
         norms = hidden_gradient_norms(estimator.module_, batches, loss, n_threads=estimator.n_threads)
-        means = mean_by_step(norms, batches.n_steps, align=align)
+        means = mean_by_step(norms, estimator.module_.shortened(batches.n_steps), align=align)
         first = 1 if align == "start" else 1 - means.shape[-1]
         display = cls(
             gradient_norms=means,

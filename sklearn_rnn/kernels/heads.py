@@ -14,8 +14,21 @@ import numpy as np
 from sklearn_rnn.kernels.compiling import inlined, kernel
 from sklearn_rnn.kernels.rows import add, clear, put
 
-LAST, MEAN, MAX = 0, 1, 2
-POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX}
+LAST, MEAN, MAX, CONCAT = range(4)
+POOLINGS = {"last": LAST, "mean": MEAN, "max": MAX, "concat": CONCAT}
+
+
+@inlined
+def _has(pooling: int, part: int) -> bool:
+    """Whether `part` is the `pooling`, or one of the three that are put side by side."""
+    return pooling in (part, CONCAT)
+
+
+@inlined
+def _vector(pooling: int, part: int, row: Any, n_units: int) -> Any:
+    """What of the pooled `row` belongs to `part`, (n_units,)."""
+    start = part * n_units if pooling == CONCAT else 0
+    return row[start : start + n_units]
 
 
 @kernel
@@ -25,13 +38,14 @@ def pool(pooling: int, states: Any, offsets: Any, order: Any, direction_size: in
     Parameters
     ----------
     pooling : int
+        ``CONCAT`` is the other three, side by side.
     states : array (R, U)
     offsets : array of int64, (n_steps + 1,)
     order : array of int64, (B,)
         The sequence of the batch that each packed one is.
     direction_size : int
         Units of one direction; the last state of the other one is that of the first step.
-    pooled : array (B, U)
+    pooled : array (B, U), or (B, 3 * U)
         Takes the vectors; that of an empty sequence stays what it is.
     """
     n_steps, U = len(offsets) - 1, states.shape[1]
@@ -39,54 +53,69 @@ def pool(pooling: int, states: Any, offsets: Any, order: Any, direction_size: in
         m = offsets[t + 1] - offsets[t]
         going = offsets[t + 2] - offsets[t + 1] if t + 1 < n_steps else 0
         for i in range(m):
-            state, vector, ends = states[offsets[t] + i], pooled[order[i]], i >= going
-            if pooling == LAST:
+            state, row, ends = states[offsets[t] + i], pooled[order[i]], i >= going
+            if _has(pooling, LAST):
+                vector = _vector(pooling, LAST, row, U)
                 if t == 0:
                     put(state[direction_size:], vector[direction_size:])
                 if ends:
                     put(state[:direction_size], vector[:direction_size])
-            elif t == 0:
-                put(state, vector)
-            elif pooling == MEAN:
-                add(state, vector)
-            else:
-                for j in range(U):
-                    vector[j] = state[j] if state[j] > vector[j] or state[j] != state[j] else vector[j]
-            if pooling == MEAN and ends:
-                for j in range(U):
-                    vector[j] /= t + 1
+            if _has(pooling, MEAN):
+                vector = _vector(pooling, MEAN, row, U)
+                if t == 0:
+                    put(state, vector)
+                else:
+                    add(state, vector)
+                if ends:
+                    for j in range(U):
+                        vector[j] /= t + 1
+            if _has(pooling, MAX):
+                vector = _vector(pooling, MAX, row, U)
+                if t == 0:
+                    put(state, vector)
+                else:
+                    for j in range(U):
+                        vector[j] = state[j] if state[j] > vector[j] or state[j] != state[j] else vector[j]
 
 
 @kernel
 def pool_back(
     pooling: int, states: Any, offsets: Any, order: Any, direction_size: int, pooled: Any, dpooled: Any, dstates: Any
 ) -> None:
-    """Put the gradient of the states into `dstates` (R, U), which holds zeros, given `dpooled` (B, U).
+    """Add the gradient of the states to `dstates` (R, U), given that of the vectors, `dpooled`.
 
     Equal greatest values share the gradient, as they do in torch. The other parameters are those of :func:`pool`.
     """
     n_steps, U = len(offsets) - 1, states.shape[1]
-    length = n_steps
+    length, share = n_steps, np.empty(U, states.dtype)
     for i in range(offsets[1]):  # longest first, and without the empty ones
         while offsets[length] - offsets[length - 1] <= i:
             length -= 1
-        vector, gradient = pooled[order[i]], dpooled[order[i]]
-        if pooling == LAST:
+        if _has(pooling, LAST):
             end = offsets[length - 1] + i
-            put(gradient[:direction_size], dstates[end, :direction_size])
-            put(gradient[direction_size:], dstates[i, direction_size:])
-        elif pooling == MEAN:
-            for t in range(length):
-                for j in range(U):
-                    dstates[offsets[t] + i, j] = gradient[j] / length
-        else:
+            gradient = _vector(pooling, LAST, dpooled[order[i]], U)
+            add(gradient[:direction_size], dstates[end, :direction_size])
+            add(gradient[direction_size:], dstates[i, direction_size:])
+        if _has(pooling, MEAN):
+            gradient = _vector(pooling, MEAN, dpooled[order[i]], U)
             for j in range(U):
-                equals = 0
-                for t in range(length):
-                    equals += states[offsets[t] + i, j] == vector[j]
-                for t in range(length):
-                    if states[offsets[t] + i, j] == vector[j]:
-                        dstates[offsets[t] + i, j] = gradient[j] / equals
+                share[j] = gradient[j] / length
+            for t in range(length):
+                add(share, dstates[offsets[t] + i])
+        if _has(pooling, MAX):
+            vector = _vector(pooling, MAX, pooled[order[i]], U)
+            gradient = _vector(pooling, MAX, dpooled[order[i]], U)
+            clear(share)
+            for t in range(length):
+                state = states[offsets[t] + i]
+                for j in range(U):
+                    share[j] += 1 if state[j] == vector[j] else 0
+            for j in range(U):
+                share[j] = gradient[j] / share[j]
+            for t in range(length):
+                state, dstate = states[offsets[t] + i], dstates[offsets[t] + i]
+                for j in range(U):
+                    dstate[j] += share[j] if state[j] == vector[j] else 0
 
 
 @kernel

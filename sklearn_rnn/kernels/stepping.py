@@ -38,8 +38,8 @@ NOTHING, IDENTITY = -1, -2
 POOLING, N_OUTPUTS, W_HEAD, B_HEAD, W_PROJECT, B_PROJECT, W_SCORE = range(7)
 """Entries of ``head``: the pooling, the number of outputs, and where weights begin in ``wide``."""
 
-EACH, LAST, MEAN, MAX, ATTENTION = range(5)
-POOLINGS = {None: EACH, "last": LAST, "mean": MEAN, "max": MAX, "attention": ATTENTION}
+EACH, LAST, MEAN, MAX, ATTENTION, CONCAT = range(6)
+POOLINGS = {None: EACH, "last": LAST, "mean": MEAN, "max": MAX, "attention": ATTENTION, "concat": CONCAT}
 
 BLOCK = 2**13
 """Numbers in the hidden states of a block of streams: what the second cache holds of them, their gates and weights."""
@@ -154,9 +154,21 @@ def _normalise(x, weight, bias, epsilon):
 
 @inlined
 def _pool(x, rows, wide, head, sums, counts):
-    """Turn the states `x` (m, U) of this step into the pooled ones, in place, by the running `sums` (N, ...)."""
+    """The vectors (m, U), or (m, 3 * U), of the states `x` (m, U) up to this step, by the running `sums` (N, ...).
+
+    `x` may become what is returned.
+    """
     m, U = x.shape
     pooling = head[POOLING]
+    if pooling == CONCAT:
+        pooled = np.empty((m, 3 * U), np.float64)
+        for i in range(m):
+            running, count = sums[rows[i]], counts[rows[i]]
+            for part in range(3):
+                put(x[i], pooled[i, part * U : (part + 1) * U])
+            _average(pooled[i, U : 2 * U], running[:U], count)
+            _keep_greatest(pooled[i, 2 * U :], running[U:], count == 1)
+        return pooled
     projected = np.empty((m if pooling == ATTENTION else 0, U), np.float64)
     if pooling == ATTENTION:
         bias = wide[head[B_PROJECT] : head[B_PROJECT] + U]
@@ -164,19 +176,32 @@ def _pool(x, rows, wide, head, sums, counts):
     for i in range(m):
         vector, running, first = x[i], sums[rows[i]], counts[rows[i]] == 1
         if pooling == MEAN:
-            for j in range(U):
-                running[j] = vector[j] if first else running[j] + vector[j]
-                vector[j] = running[j] / counts[rows[i]]
+            _average(vector, running, counts[rows[i]])
         elif pooling == MAX:
-            for j in range(U):
-                greater = first or vector[j] > running[j] or vector[j] != vector[j]
-                running[j] = vector[j] if greater else running[j]
-                vector[j] = running[j]
+            _keep_greatest(vector, running, first)
         elif pooling == ATTENTION:
             score = 0.0
             for j in range(U):
                 score += tanh(projected[i, j]) * wide[head[W_SCORE] + j]
             _weigh(vector, running, score, first)
+    return x
+
+
+@inlined
+def _average(vector, running, count):
+    """Add `vector` (U,), the state of step `count`, to the `running` sum; it becomes the mean."""
+    for j in range(vector.size):
+        running[j] = vector[j] if count == 1 else running[j] + vector[j]
+        vector[j] = running[j] / count
+
+
+@inlined
+def _keep_greatest(vector, running, first):
+    """Put `vector` (U,) into the `running` maximum where it is greater; it becomes that."""
+    for j in range(vector.size):
+        greater = first or vector[j] > running[j] or vector[j] != vector[j]
+        running[j] = vector[j] if greater else running[j]
+        vector[j] = running[j]
 
 
 @inlined
@@ -259,9 +284,9 @@ def step(
             entering = _around(layers[k], entering, hidden, wide)
         for i in range(m):
             counts[block[i]] += 1
-        _pool(entering, block, wide, head, sums, counts)
+        seen = _pool(entering, block, wide, head, sums, counts)
         found = np.empty((m, K), np.float64)
         bias = wide[head[B_HEAD] : head[B_HEAD] + K]
-        _affine(entering, _matrix(wide, head[W_HEAD], entering.shape[1], K), bias, found)
+        _affine(seen, _matrix(wide, head[W_HEAD], seen.shape[1], K), bias, found)
         _scatter(found, outputs, block, 0)
     return -1

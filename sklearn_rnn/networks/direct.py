@@ -14,12 +14,17 @@ from sklearn_rnn.networks.heads import PooledHead
 from sklearn_rnn.networks.losses import BatchLike, WeightedLoss
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.packing import Packing
-from sklearn_rnn.networks.pooling import LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.pooling import ConcatPooling, LastPooling, MaxPooling, MeanPooling
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
 
-POOLINGS: dict[type[Any], str] = {LastPooling: "last", MeanPooling: "mean", MaxPooling: "max"}
+POOLINGS: dict[type[Any], str] = {
+    LastPooling: "last",
+    MeanPooling: "mean",
+    MaxPooling: "max",
+    ConcatPooling: "concat",
+}
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
@@ -59,6 +64,7 @@ class DirectPass:
             type(network) is RecurrentNetwork
             and type(criterion) is WeightedLoss
             and "forward" not in vars(network)
+            and network.convolutions is None
             and type(network.head) is PooledHead
             and type(network.head.pooling) in POOLINGS
             and not len(network.backbone.skips)
@@ -89,8 +95,8 @@ class DirectPass:
         state : State
             Only with `last`.
         """
-        backbone, packing = self.network.backbone, Packing(batch.lengths)
-        entering = batch.values if self.network.inputs is None else self.network.inputs(batch.values)
+        entering, lengths = self.network.read(batch.values, batch.lengths)
+        backbone, packing = self.network.backbone, Packing(lengths)
         rows, places = entering.detach().flatten(0, 1), packing.places(entering.shape[1])
         passes, masks = [], []
         for k, layer in enumerate(self.layers):
@@ -123,7 +129,7 @@ class DirectPass:
         """Loss, outputs, and the gradients of the packed `states` (n_rows, units) and of the head's parameters."""
         from sklearn_rnn.kernels import heads
 
-        pooled = states.new_zeros(packing.n_sequences, states.shape[1])
+        pooled = states.new_zeros(packing.n_sequences, self.head.pooling.output_size)
         where = (packing.offsets, packing.order, self.network.backbone.direction_size, pooled.numpy())
         heads.pool(self.pooling, states.numpy(), *where)
         mask = self.head.dropout.mask(pooled)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import init
 
 from sklearn_rnn.networks.cells import Cell, Weights
+from sklearn_rnn.networks.convolutions import ConvolutionLayer, StepNorm
 from sklearn_rnn.networks.label_chain import LabelChain
 from sklearn_rnn.networks.layer import RecurrentLayer
 
@@ -26,7 +27,8 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
         ``"orthogonal"``: each recurrent matrix orthogonal (Saxe et al. 2014), input matrices after Glorot and Bengio
         (2010), biases 0 but for those of the cell's record, such as 1 for the LSTM's forget gate. ``"identity"``: the
         recurrent matrices start as the identity (Le et al. 2015). ``"auto"``: identity for the vanilla cell with relu,
-        orthogonal otherwise. ``"torch"``: uniform in ±1/sqrt(hidden_size), as torch's own layers.
+        orthogonal otherwise. ``"torch"``: uniform in ±1/sqrt(hidden_size), as torch's own layers. Convolutions, which
+        are rectified, after He et al. (2015) but for ``"torch"``.
     generator : torch.Generator
     """
     with torch.no_grad():
@@ -39,7 +41,9 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
             elif isinstance(part, nn.Embedding):
                 init.normal_(part.weight, std=EMBEDDING_STD, generator=generator)
                 part.weight[0] = 0  # tokens that training did not have say nothing
-            elif isinstance(part, nn.LayerNorm):
+            elif isinstance(part, ConvolutionLayer):
+                _initialize_convolution(part, weight_init, generator)
+            elif isinstance(part, (nn.LayerNorm, StepNorm)):
                 part.reset_parameters()
             elif isinstance(part, LabelChain):
                 part.scores.zero_()
@@ -72,6 +76,14 @@ def _initialize_recurrent(weights: Weights, cell: Cell, weight_init: str, genera
         weights.bias_ih_l0.chunk(len(cell.gates))[cell.gates.index(gate)].fill_(bias)
     if cell.initialize is not None:
         cell.initialize(weights, generator)
+
+
+def _initialize_convolution(layer: ConvolutionLayer, weight_init: str, generator: torch.Generator) -> None:
+    if weight_init == "torch":
+        bound = 1 / math.sqrt(layer.weight[0].numel())
+        init.uniform_(layer.weight, -bound, bound, generator=generator)
+    else:
+        init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
 
 
 def _initialize_linear(linear: nn.Linear, weight_init: str, generator: torch.Generator) -> None:

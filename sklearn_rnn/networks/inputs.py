@@ -154,7 +154,7 @@ class CharacterEncoder(nn.Module):
         else:
             units = -(-hidden_size // 2)
             self.recurrence = RecurrentLayer("lstm", embedding_dim, units, bidirectional=True)
-            self.pooling = LastPooling(units)
+            self.pooling = LastPooling(2 * units, units)
             self.output_size = 2 * units
 
     def forward(self, characters: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
-"""The whole network: inputs, recurrent backbone and head."""
+"""The whole network: inputs, recurrent backbone with or without convolutions beside it, and head."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sklearn_rnn.networks.convolutions import ConvolutionBranch, StridedFront
 from sklearn_rnn.networks.heads import Head
 from sklearn_rnn.networks.initialization import initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, StepInputs
@@ -16,20 +19,36 @@ from sklearn_rnn.networks.state import State
 class RecurrentNetwork(nn.Module):
     """Sequences in, and what the head makes of their hidden states out.
 
+    With convolutions a hidden state is that of the recurrence, with the features of the convolutions behind it.
+
     Parameters
     ----------
     backbone : RecurrentStack
     head : Head
     inputs : StepInputs or None
         For steps that are not plain numbers.
+    front : StridedFront or None
+        What makes one step of several, for all that follows.
+    convolutions : ConvolutionBranch or None
+        What reads the same as the backbone, beside it.
     """
 
     head: Head
 
-    def __init__(self, backbone: RecurrentStack, head: Head, inputs: StepInputs | None = None) -> None:
+    def __init__(
+        self,
+        backbone: RecurrentStack,
+        head: Head,
+        inputs: StepInputs | None = None,
+        *,
+        front: StridedFront | None = None,
+        convolutions: ConvolutionBranch | None = None,
+    ) -> None:
         super().__init__()
         self.inputs = inputs
+        self.front = front
         self.backbone = backbone
+        self.convolutions = convolutions
         self.head = head
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
@@ -45,17 +64,50 @@ class RecurrentNetwork(nn.Module):
         outputs : tensor of shape (batch, n_outputs), or where the head has outputs at each step
             (batch, n_steps, n_outputs)
         """
-        return self.head(self.hidden_states(values, lengths), lengths)
+        return self.head(*self._states(values, lengths))
+
+    @property
+    def output_size(self) -> int:
+        """Units of a hidden state, with the features of the convolutions."""
+        return self.backbone.output_size + (0 if self.convolutions is None else self.convolutions.output_size)
+
+    @property
+    def convolves(self) -> bool:
+        """Whether there is a convolution over steps, which later ones change too."""
+        return self.front is not None or self.convolutions is not None
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether a hidden state depends on later steps."""
+        return self.backbone.bidirectional or self.convolves
 
     @property
     def token_dim(self) -> int | None:
         """Size of the vector of a token; None where steps are plain numbers."""
         return None if self.inputs is None else self.inputs.token_embedding.embedding_dim
 
+    def shortened(self, lengths: Any) -> Any:
+        """How many steps of each sequence the recurrence takes, given the `lengths` (n,), an array or a tensor."""
+        return lengths if self.front is None else -(-lengths // self.front.stride)
+
+    def groups(self) -> list[nn.Module]:
+        """What lies between inputs and head, from the bottom: the front, then each recurrent layer.
+
+        The convolutions belong to the last one.
+        """
+        front = [] if self.front is None else [self.front]
+        *below, top = self.backbone.groups()
+        if self.convolutions is not None:
+            top.append(self.convolutions)
+        return [*front, *below, top]
+
     def hidden_states(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """The last layer's hidden state after each step, (batch, n_steps, units); on padding anything."""
-        x = values if self.inputs is None else self.inputs(values)
-        return self.backbone(x.transpose(0, 1), lengths).transpose(0, 1)
+        """The last layer's hidden state after each step, (batch, n_steps, units); on padding anything.
+
+        Steps that became one have one state.
+        """
+        states, _ = self._states(values, lengths)
+        return states if self.front is None else self.front.spread(states, values.shape[1])
 
     def advance(self, values: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As :meth:`hidden_states`, going on from a `state`, and the state after the last step of each sequence.
@@ -63,29 +115,63 @@ class RecurrentNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If the network reads in two directions and there is a state.
+            If the network reads in two directions and there is a state, or has convolutions.
         """
+        if self.convolves:
+            raise ValueError(
+                "A network with convolutions cannot go on from a state: they look at the steps before and after. Set "
+                "conv_branch=False and conv_stride=1"
+            )
         x = values if self.inputs is None else self.inputs(values)
         hidden, last = self.backbone.advance(x.transpose(0, 1), lengths, state)
         return hidden.transpose(0, 1), last
 
     def representation(self, values: Tensor, lengths: Tensor) -> Tensor:
         """One vector a sequence, (batch, units): what a pooled head sees, or else the mean of the states."""
-        return self.head.representation(self.hidden_states(values, lengths), lengths)
+        return self.head.representation(*self._states(values, lengths))
+
+    def attention_weights(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """The weight of each step in that vector, (batch, n_steps); those that became one share its weight evenly."""
+        weights = self.head.attention_weights(*self._states(values, lengths))  # type: ignore[operator]
+        if self.front is None:
+            return weights
+        n_steps = values.shape[1]
+        return self.front.spread(weights, n_steps) / self.front.merged(lengths, n_steps)
+
+    def read(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What the backbone reads, (batch, n_steps, input_size), and how many steps of each sequence, (batch,)."""
+        x = values if self.inputs is None else self.inputs(values)
+        return (x, lengths) if self.front is None else self.front(x, lengths)
+
+    def _states(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden states that the head sees, and how many of each sequence."""
+        x, lengths = self.read(values, lengths)
+        hidden = self.backbone(x.transpose(0, 1), lengths).transpose(0, 1)
+        if self.convolutions is None:
+            return hidden, lengths
+        return torch.cat([hidden, self.convolutions(x, lengths)], dim=2), lengths
 
 
 def build_network(spec: NetworkSpec) -> RecurrentNetwork:
     """A network with its first weights, made without a draw from torch's global generator."""
     with torch.device("meta"):  # torch's layers draw their weights when they are made: here they have no memory yet
         inputs = _build_inputs(spec.inputs, spec.dropout)
-        backbone = _build_backbone(spec, spec.inputs.n_features if inputs is None else inputs.output_size)
+        size = spec.inputs.n_features if inputs is None else inputs.output_size
+        front = StridedFront(size, spec.stride) if spec.stride > 1 else None
+        size = size if front is None else front.output_size
+        backbone = _build_backbone(spec, size)
+        convolutions = None
+        if spec.convolutions is not None:
+            own = spec.convolutions
+            convolutions = ConvolutionBranch(size, own.channels, own.kernel_sizes, own.dilations)
         head = spec.head.build(
             backbone.output_size,
             backbone.direction_size,
             dropout=spec.dropout.dropout,
             tied_dropout=spec.dropout.tied_dropout,
+            convolved=0 if convolutions is None else convolutions.output_size,
         )
-        network = RecurrentNetwork(backbone, head, inputs)
+        network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions)
     network = network.to_empty(device="cpu").to(spec.dtype)
     initialize(network, spec.weight_init, torch.Generator().manual_seed(spec.seed))
     spec.head.settle(network.head)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +21,27 @@ class Pooling(nn.Module, ABC):
     """A vector for each sequence from the states of its steps.
 
     What goes on from one stretch to the next is a tuple of tensors (batch, ...), the running values.
+
+    Parameters
+    ----------
+    output_size : int
+        Numbers of that vector.
+
+    Attributes
+    ----------
+    n_running : int
+        How many tensors the running values are.
     """
+
+    n_running = 2
+
+    def __init__(self, output_size: int) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """The weight of each step in the vector, (batch, n_steps), of a pooling that has such."""
+        raise TypeError(f"{type(self).__name__} has no weights of steps")
 
     @abstractmethod
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -51,12 +73,12 @@ class LastPooling(Pooling):
 
     Parameters
     ----------
-    direction_size : int
-        Units of one direction.
+    size, direction_size : int
+        Units of all directions, and of one.
     """
 
-    def __init__(self, direction_size: int) -> None:
-        super().__init__()
+    def __init__(self, size: int, direction_size: int) -> None:
+        super().__init__(size)
         self.direction_size = direction_size
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -106,8 +128,8 @@ class MeanPooling(Pooling):
 
     like: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
         self.register_buffer("like", torch.empty(0), persistent=False)  # there are no weights that have its type
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -174,8 +196,10 @@ class AttentionPooling(Pooling):
         Units of a hidden state.
     """
 
+    n_running = 3
+
     def __init__(self, size: int) -> None:
-        super().__init__()
+        super().__init__(size)
         self.project = nn.Linear(size, size)
         self.score = nn.Linear(size, 1, bias=False)
 
@@ -233,10 +257,94 @@ class AttentionPooling(Pooling):
         return weights.sum(1, keepdim=True), torch.einsum("bt,btu->bu", weights, torch.where(inside, states, 0))
 
 
-def make_pooling(pooling: str, size: int, direction_size: int) -> Pooling:
-    """The pooling of that name, for states of `size` units, `direction_size` of them in each direction."""
+class SideBySide(Pooling):
+    """Several poolings, each of some units of the states, whose vectors stand behind each other.
+
+    Parameters
+    ----------
+    parts : sequence of Pooling
+    units : sequence of slice
+        Those that each part reads.
+    """
+
+    def __init__(self, parts: Sequence[Pooling], units: Sequence[slice]) -> None:
+        super().__init__(sum(part.output_size for part in parts))
+        self.parts = nn.ModuleList(parts)
+        self.units = tuple(units)
+        self.n_running = sum(part.n_running for part in parts)
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Those of the first part, (batch, n_steps)."""
+        part, _, own = next(self._shared((), states))
+        return part.weights(own, lengths)
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Pool `states` (batch, n_steps, units) to (batch, output_size)."""
+        return torch.cat([part(own, lengths) for part, _, own in self._shared((), states)], dim=1)
+
+    def begin(self, batch_size: int, like: Tensor) -> Parts:
+        """The running values of one part after those of another."""
+        return tuple(value for part, _, own in self._shared((), like) for value in part.begin(batch_size, own))
+
+    def go_on(self, running: Parts, states: Tensor, lengths: Tensor) -> Parts:
+        shared = self._shared(running, states)
+        return tuple(value for part, before, own in shared for value in part.go_on(before, own, lengths))
+
+    def result(self, running: Parts) -> Tensor:
+        return torch.cat([part.result(own) for part, own in self._divided(running)], dim=1)
+
+    def share(self, running: Parts, states: Tensor, lengths: Tensor, start: int) -> Tensor:
+        shared = self._shared(running, states)
+        return torch.cat([part.share(before, own, lengths, start) for part, before, own in shared], dim=1)
+
+    def _shared(self, running: Parts, states: Tensor) -> Iterator[tuple[Pooling, Parts, Tensor]]:
+        """Each part with its running values and its units."""
+        for (part, own), units in zip(self._divided(running), self.units, strict=True):
+            yield part, own, states[..., units]
+
+    def _divided(self, running: Parts) -> Iterator[tuple[Pooling, Parts]]:
+        start = 0
+        parts: Iterable[Any] = self.parts
+        for part in parts:
+            yield part, running[start : start + part.n_running]
+            start += part.n_running
+
+
+class ConcatPooling(SideBySide):
+    """The last state, the mean and the greatest values side by side (Howard and Ruder 2018).
+
+    Parameters
+    ----------
+    size, direction_size : int
+        Units of all directions, and of one.
+    """
+
+    def __init__(self, size: int, direction_size: int) -> None:
+        super().__init__([LastPooling(size, direction_size), MeanPooling(size), MaxPooling(size)], [slice(size)] * 3)
+
+
+OF_CONVOLUTIONS = ("mean",)
+"""The poolings of the features of convolutions, side by side, whatever that of the hidden states is."""
+
+
+def make_pooling(pooling: str, size: int, direction_size: int, convolved: int = 0) -> Pooling:
+    """The pooling of that name, for states of `size` units, `direction_size` of them in each direction.
+
+    Behind them there may be features that are `convolved`, which are pooled as ``OF_CONVOLUTIONS`` says.
+    """
+    made: Pooling
     if pooling == "last":
-        return LastPooling(direction_size)
-    if pooling == "attention":
-        return AttentionPooling(size)
-    return {"mean": MeanPooling, "max": MaxPooling}[pooling]()
+        made = LastPooling(size, direction_size)
+    elif pooling == "concat":
+        made = ConcatPooling(size, direction_size)
+    else:
+        kinds: dict[str, Callable[[int], Pooling]] = {
+            "mean": MeanPooling,
+            "max": MaxPooling,
+            "attention": AttentionPooling,
+        }
+        made = kinds[pooling](size)
+    if not convolved:
+        return made
+    beside = [make_pooling(name, convolved, convolved) for name in OF_CONVOLUTIONS]
+    return SideBySide([made, *beside], [slice(size), *[slice(size, None)] * len(beside)])

@@ -45,6 +45,21 @@ class BackboneSpec:
 
 
 @dataclass(frozen=True)
+class ConvolutionSpec:
+    """The convolutions beside the recurrence; see :class:`sklearn_rnn.networks.convolutions.ConvolutionBranch`.
+
+    Attributes
+    ----------
+    channels, kernel_sizes, dilations : tuple of int
+        One for each layer.
+    """
+
+    channels: tuple[int, ...]
+    kernel_sizes: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class DropoutSpec:
     """What training drops, and where.
 
@@ -78,6 +93,10 @@ class NetworkSpec:
     backbone : BackboneSpec
     head : HeadSpec
     dropout : DropoutSpec
+    convolutions : ConvolutionSpec or None
+        None for a recurrence alone.
+    stride : int
+        Steps that a convolution in front of all else makes one of; 1 for no such convolution.
     tbptt_steps : int or None
         Steps after which back-propagation through time is cut off.
     weight_init : {"auto", "orthogonal", "identity", "torch"}
@@ -90,6 +109,8 @@ class NetworkSpec:
     backbone: BackboneSpec
     head: HeadSpec
     dropout: DropoutSpec = field(default_factory=DropoutSpec)
+    convolutions: ConvolutionSpec | None = None
+    stride: int = 1
     tbptt_steps: int | None = None
     weight_init: str = "auto"
     dtype: torch.dtype = torch.float32

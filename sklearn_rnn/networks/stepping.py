@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sklearn_rnn.networks.engines import kernels_may_run
 from sklearn_rnn.networks.fused import weights_of
 from sklearn_rnn.networks.heads import ChainHead, PooledHead, StepHead
-from sklearn_rnn.networks.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.pooling import AttentionPooling, ConcatPooling, LastPooling, MaxPooling, MeanPooling
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
@@ -24,6 +24,7 @@ POOLINGS: dict[type, str | None] = {
     LastPooling: "last",
     MeanPooling: "mean",
     MaxPooling: "max",
+    ConcatPooling: "concat",
     AttentionPooling: "attention",
 }
 
@@ -44,8 +45,13 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
     Raises
     ------
     ValueError
-        If the network reads sequences from their end, too.
+        If the network reads sequences from their end, too, or has convolutions.
     """
+    if network.convolves:
+        raise ValueError(
+            "a network with convolutions cannot go on step by step: they look at the steps that follow, which in a "
+            "stream have not come yet. Fit the estimator with conv_branch=False and conv_stride=1"
+        )
     if network.backbone.bidirectional:
         raise ValueError(
             "a network of two directions cannot go on step by step: the second one reads a sequence from its end, "
@@ -70,7 +76,7 @@ class Stepper(ABC):
 
     Attributes
     ----------
-    pooling : {"last", "mean", "max", "attention"} or None
+    pooling : {"last", "mean", "max", "concat", "attention"} or None
     chain : LabelChain or None
         Of the network.
     dtype : dtype
@@ -78,8 +84,8 @@ class Stepper(ABC):
     state : State
         The state of all layers after the last step of each stream.
     sums : array of float64, shape (n_streams, n_sums)
-        What the pooling keeps of the steps so far: their sum, their maximum, or for attention the greatest score, and
-        over the exponential of it the sums of the weights and of the weighted states.
+        What the pooling keeps of the steps so far: their sum, their maximum, both of these, or for attention the
+        greatest score, and over the exponential of it the sums of the weights and of the weighted states.
     n_steps : array of int64, shape (n_streams,)
         Steps that each stream has taken.
     outputs : array of float64, shape (n_streams, n_outputs)
@@ -93,8 +99,8 @@ class Stepper(ABC):
         pooling, linear, self.chain = head_parts(network)
         self.pooling = POOLINGS[type(pooling)]
         self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
-        units = linear.in_features
-        n_sums = {"mean": units, "max": units, "attention": units + 2}
+        units = network.backbone.output_size
+        n_sums = {"mean": units, "max": units, "concat": 2 * units, "attention": units + 2}
         self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
         self.n_steps = np.zeros(n_streams, np.int64)
         self.outputs = np.zeros((n_streams, linear.out_features))
@@ -272,6 +278,10 @@ class TorchStepper(Stepper):
             pooled = sums / n_steps
         elif self.pooling == "max":
             sums = pooled = np.where(first, x, np.maximum(before, x))
+        elif self.pooling == "concat":
+            total, greatest = np.hsplit(before, 2)
+            total, greatest = np.where(first, x, total + x), np.where(first, x, np.maximum(greatest, x))
+            sums, pooled = np.hstack([total, greatest]), np.hstack([x, total / n_steps, greatest])
         else:
             pooling = self._pooling
             score = pooling.score(torch.tanh(pooling.project(states))).double().cpu().numpy()

@@ -43,6 +43,7 @@ class TruncatedPass:
         steps = network.backbone.tbptt_steps if isinstance(network, RecurrentNetwork) else None
         if steps is None or not isinstance(network.head, (PooledHead, StepHead)):
             return False
+        assert not network.convolves, "a chunk would not show the convolutions what lies behind its borders"
         return int(lengths.max()) > steps
 
     def __call__(self, batch: BatchLike) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ class Classes(Target):
     ----------
     class_weight : dict, "balanced" or None
     label_smoothing : float
-    pooling : {"last", "mean", "max", "attention"}
+    pooling : {"last", "mean", "max", "concat", "attention"}
     classes : array of shape (n_classes,)
         Learned.
     """

@@ -43,7 +43,7 @@ class Numbers(Target):
         Whether y was an array with a row for each sequence, so that predictions are one too where lengths are equal.
     flat : bool
         Whether y had no dimension of outputs.
-    pooling : {"last", "mean", "max", "attention"}
+    pooling : {"last", "mean", "max", "concat", "attention"}
         How a sequence becomes one vector.
     standard : Standard
         Learned: the scale of training.

@@ -57,7 +57,7 @@ class Freezing(Callback):
     Parameters
     ----------
     freeze : {"inputs", "backbone"} or None
-        What is kept out: the inputs, or the inputs and all recurrent layers.
+        What is kept out: the inputs, or all but the head.
     every : int or None
         Epochs after which the next part is let in; None is never.
     tokens : bool
@@ -77,7 +77,7 @@ class Freezing(Callback):
         network = net.module_
         held = [] if network.inputs is None else [network.inputs]
         if self.freeze == "backbone":
-            held += network.backbone.groups()
+            held += network.groups()
         elif self.freeze is None:
             held = []
         released = 0 if self.every is None else self.epochs // self.every

@@ -90,7 +90,8 @@ def compute_settings(
     kernels are split over threads by sequences, which wait for each other once a layer. torch splits a step, and waits
     at each, in a loop that keeps its cores from others: that makes several threads slower than one for small
     recurrences, and brings all to a halt where another process is busy. It gets more than one only if `n_threads` says
-    so, and the recurrences are its own.
+    so, and recurrences or convolutions are its own. Of convolutions too: two threads on two idle cores took a quarter
+    less time for an epoch, and on busy ones half as much more, or a hundred times as much.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def compute_settings(
         process that was forked gives torch one.
     engine : {"auto", "fused", "torch"}
     recurrent_by_torch : bool
-        Whether there are recurrences that the kernels leave to torch, whatever the engine.
+        Whether there are recurrences, or convolutions over steps, that the kernels leave to torch, whatever the engine.
     verbose : int
         Whether to print a line when kernels are compiled.
 

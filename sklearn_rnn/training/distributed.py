@@ -250,6 +250,10 @@ class SharedGradients(Callback):
             net.history.record_batch("train_loss", self.batch_loss)
             net.history.record_batch("train_batch_size", self.batch_size)
 
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if net.module_.convolves:  # the running means of each process are of its own parts of the batches
+            current_world().send_weights(net.module_)
+
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.hook.remove()
         current_world().send_weights(net.module_)

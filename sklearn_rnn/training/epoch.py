@@ -164,6 +164,7 @@ class Net(NeuralNet):
         """Loss and outputs of a batch, whose gradients are left in the parameters."""
         self._set_training(True)
         direct = direct_pass(self)
+        batch = in_training(self, batch)
         done = [self._learn(part, truncated_pass(self, part) or direct) for part in parts_in_training(self, batch)]
         losses, outputs = zip(*done, strict=True)
         return {"loss": total(losses), "y_pred": batch.join(list(outputs))}
@@ -227,6 +228,11 @@ def parts_in_training(net: NeuralNet, batch: Batch | SplitBatch) -> Iterator[Bat
         yield from batch.shares
 
 
+def in_training(net: NeuralNet, batch: Batch | SplitBatch) -> Batch | SplitBatch:
+    """A batch as it is learned from: in one, where its steps are normalised together."""
+    return batch.whole() if net.module_.convolves else batch
+
+
 def total(losses: Sequence[Tensor]) -> Tensor:
     """The sum of the losses of the parts of a batch."""
     return losses[0] if len(losses) == 1 else torch.stack(list(losses)).sum()
@@ -282,6 +288,7 @@ class TrainingStep:
     def _loss_and_gradients(self, batch: Batch | SplitBatch) -> Tensor:
         for parameter in self.parameters:
             parameter.grad = None
+        batch = in_training(self.net, batch)
         return total([self._add_gradients(part) for part in parts_in_training(self.net, batch)])
 
     def _add_gradients(self, batch: Batch) -> Tensor:

@@ -37,10 +37,10 @@ def hidden_gradient_norms(
     Returns
     -------
     norms : array of shape (n_layers, n_directions, total_steps)
-        Steps in the order of the data. The backward direction's state at a step is the one that it has when it comes to
-        that step from the sequence's end.
+        Steps in the order of the data, as many as ``network.shortened`` says. The backward direction's state at a step
+        is the one that it has when it comes to that step from the sequence's end.
     """
-    lengths = data.n_steps
+    lengths = network.shortened(data.n_steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     with compute_settings(n_threads, "torch"), torch.enable_grad(), explain_out_of_memory(training=False):
         network = evaluation_copy(network).double().requires_grad_(True)
@@ -60,10 +60,10 @@ def _batch_norms(
 ) -> NDArray[np.float64]:
     """The norms for the sequences at `index`, (n_layers, n_directions, batch, n_steps); on padding anything."""
     batch = data.batch(index)
-    values, lengths = batch.values, batch.lengths
+    values, lengths = batch.values, network.shortened(batch.lengths)
     for layer in layers:
         layer.recorded = []
-    outputs = network(values.double() if values.is_floating_point() else values, lengths)
+    outputs = network(values.double() if values.is_floating_point() else values, batch.lengths)
     # a sum over sequences, none of which depends on another's states
     total = loss(outputs, batch, network.head) * len(index)
     recorded = [hidden for layer in layers for hidden in layer.recorded or ()]

@@ -72,7 +72,7 @@ class Predictor:
     ) -> None:
         self._network = network
         self.device = _device(network)
-        by_torch = network.backbone.left_to_torch(engine)
+        by_torch = network.convolves or network.backbone.left_to_torch(engine)
         self._settings = compute_settings(n_threads, engine, recurrent_by_torch=by_torch)
         self._autocast = autocast and self.device.type != "cpu"
         self._contexts = ExitStack()
@@ -152,7 +152,7 @@ class Predictor:
 def _steps_of_batch(network: RecurrentNetwork) -> int:
     """How many padded steps are within the budgets of a batch; at least one."""
     first: Any = network.backbone.layers[0]
-    widest = max(first.directions[0].input_size, network.backbone.output_size, network.head.linear.out_features)
+    widest = max(first.directions[0].input_size, network.output_size, network.head.linear.out_features)
     return max(1, min(STEP_BUDGET, NUMBER_BUDGET // widest))
 
 

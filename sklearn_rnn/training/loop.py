@@ -18,6 +18,7 @@ from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from sklearn_rnn.data.batching import BatchIterator, Buckets, Order, SequenceDataset
+from sklearn_rnn.networks.convolutions import LEARNED_STATISTICS
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
@@ -200,6 +201,7 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
     """
     own = net.module_.state_dict()
     learned = {name for name, _ in net.module_.named_parameters()}
+    learned |= {name for name in own if name.rpartition(".")[2] in LEARNED_STATISTICS}
     try:
         if not learned <= weights.keys() <= own.keys():
             raise RuntimeError("other layers")

@@ -9,6 +9,7 @@ import torch
 
 from sklearn_rnn.exceptions import OutOfMemoryError
 from sklearn_rnn.networks.cells import CELLS, gated_shapes
+from sklearn_rnn.networks.convolutions import front_size
 from sklearn_rnn.networks.specs import NetworkSpec
 
 BYTES_OF_LAYER = 10_000
@@ -28,7 +29,7 @@ def check_network(spec: NetworkSpec, device: torch.device) -> None:
 
 
 def least_weights(spec: NetworkSpec) -> int:
-    """The weights of a network, but for biases and what is small beside the recurrent layers and the embeddings."""
+    """The weights of a network, but for biases and what is small beside its layers and the embeddings."""
     layout, backbone = spec.inputs.layout, spec.backbone
     n_weights, width = 0, spec.inputs.n_features
     if layout is not None:
@@ -40,6 +41,14 @@ def least_weights(spec: NetworkSpec) -> int:
             if spec.inputs.char_encoder == "lstm":
                 n_weights += 4 * size * (size // 2)  # two directions, which share the size
             width += size
+    if spec.stride > 1:
+        n_weights += 2 * spec.stride * width * front_size(width)
+        width = front_size(width)
+    convolved = 0
+    if spec.convolutions is not None:
+        own, convolved = spec.convolutions, spec.convolutions.channels[-1]
+        sizes = [width, *own.channels]
+        n_weights += sum(prod(shape) for shape in zip(sizes, own.channels, own.kernel_sizes, strict=False))
     cell, n_directions = CELLS[backbone.cell_type], 1 + backbone.bidirectional
     for hidden_size in backbone.hidden_sizes:
         if cell.shapes is not None:
@@ -49,7 +58,7 @@ def least_weights(spec: NetworkSpec) -> int:
             n_weights += n_directions * rows * (width + (backbone.proj_size or hidden_size))
             n_weights += n_directions * backbone.proj_size * hidden_size
         width = n_directions * (backbone.proj_size or hidden_size)
-    return n_weights + width * spec.head.n_outputs
+    return n_weights + (width + convolved) * spec.head.n_outputs
 
 
 def memory_of(device: torch.device) -> int | None:
@@ -72,7 +81,7 @@ def _check(wanted: int, what: str, device: torch.device) -> None:
     if memory is not None and wanted > memory:
         raise OutOfMemoryError(
             f"{what} {_readable(wanted)}, and {'this machine' if device.type == 'cpu' else device} has "
-            f"{_readable(memory)}: lower hidden_size, num_layers, embedding_dim or char_hidden_size"
+            f"{_readable(memory)}: lower hidden_size, num_layers, embedding_dim, char_hidden_size or conv_channels"
         )
 
 

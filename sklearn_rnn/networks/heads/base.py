@@ -49,7 +49,7 @@ class HeadSpec(ABC):
     first_bias: tuple[float, ...] | None = None
 
     @abstractmethod
-    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool) -> Head:
+    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0) -> Head:
         """The head.
 
         Parameters
@@ -62,6 +62,8 @@ class HeadSpec(ABC):
             Share of what the linear map reads that is dropped.
         tied_dropout : bool
             Whether what is dropped is the same at all steps of a sequence.
+        convolved : int
+            Features of convolutions behind the units of each hidden state.
         """
 
     def settle(self, head: Head) -> None:

@@ -107,9 +107,11 @@ class ChainHeadSpec(HeadSpec):
     learned: bool = True
     allowed: Tensor | None = field(default=None, compare=False)  # tensors are equal number by number
 
-    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool) -> ChainHead:
+    def build(
+        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+    ) -> ChainHead:
         chain = LabelChain(self.n_outputs, learned=self.learned, constrained=self.allowed is not None)
-        return ChainHead(size, self.n_outputs, chain, dropout=dropout, tied_dropout=tied_dropout)
+        return ChainHead(size + convolved, self.n_outputs, chain, dropout=dropout, tied_dropout=tied_dropout)
 
     def settle(self, head: Head) -> None:
         super().settle(head)

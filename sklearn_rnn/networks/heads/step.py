@@ -45,5 +45,7 @@ class StepHead(Head):
 class StepHeadSpec(HeadSpec):
     """What a :class:`StepHead` is built from."""
 
-    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool) -> StepHead:
-        return StepHead(size, self.n_outputs, dropout=dropout, tied_dropout=tied_dropout)
+    def build(
+        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+    ) -> StepHead:
+        return StepHead(size + convolved, self.n_outputs, dropout=dropout, tied_dropout=tied_dropout)

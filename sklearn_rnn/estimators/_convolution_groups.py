@@ -1,0 +1,86 @@
+"""The parameters of convolutions, and what does not go together with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.estimators._parameters import at_least, parameter
+from sklearn_rnn.networks.specs import ConvolutionSpec
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class ConvolutionParameters:
+    """The convolutions beside the recurrence."""
+
+    conv_branch: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether convolutions read the sequences too, beside the recurrence [lstmfcn]_: each is normalised over the "
+        "steps of a batch [batchnorm]_ and rectified, and the head sees what the last one finds behind the hidden "
+        "states. Where a sequence has one target, their features are averaged over its steps.",
+    )
+    conv_channels: int | list[int] | tuple[int, ...] = parameter(
+        (64, 64, 64),
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Filters of each convolution; an int is for all layers. As many layers as the lists among this, "
+        "`conv_kernel_size` and `conv_dilation` have items follow each other.",
+    )
+    conv_kernel_size: int | list[int] | tuple[int, ...] = parameter(
+        (7, 5, 3),
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Steps that each convolution looks at; an int is for all layers. A sequence has zeros around it.",
+    )
+    conv_dilation: int | list[int] | tuple[int, ...] = parameter(
+        1,
+        [at_least(Integral, 1), list, tuple],
+        "int, or list or tuple of int",
+        "Distance between the steps that each convolution looks at; an int is for all layers.",
+    )
+
+    def _convolution_spec(self) -> ConvolutionSpec | None:
+        """What the branch is built from; None without one.
+
+        Raises
+        ------
+        ValueError
+            If the parameters do not go together.
+        """
+        if not self.conv_branch:
+            return None
+        given = {name: getattr(self, name) for name in ("conv_channels", "conv_kernel_size", "conv_dilation")}
+        lists = {name: value for name, value in given.items() if isinstance(value, (list, tuple))}
+        for name, value in lists.items():
+            if not value or not all(isinstance(item, Integral) and int(item) >= 1 for item in value):
+                raise ValueError(f"{name}={value!r} must be an int of at least 1, or a list with one for each layer")
+        if len(set(map(len, lists.values()))) > 1:
+            shown = ", ".join(f"{name}={value!r}" for name, value in lists.items())
+            raise ValueError(f"{shown} differ in the number of layers: give each an int, or one for each layer")
+        n_layers = max(map(len, lists.values()), default=1)
+        return ConvolutionSpec(*(_one_each(value, n_layers) for value in given.values()))
+
+
+def _one_each(given: Any, n_layers: int) -> tuple[int, ...]:
+    """The int of each of the `n_layers` layers."""
+    return tuple(map(int, given)) if isinstance(given, (list, tuple)) else (int(given),) * n_layers
+
+
+def check_convolutions(estimator: Any, alignment: Alignment) -> None:
+    """Raise ValueError if the convolutions of an estimator do not go with its other parameters, or with its targets."""
+    stride = getattr(estimator, "conv_stride", 1)
+    if estimator.tbptt_steps is not None and (estimator.conv_branch or stride > 1):
+        own = "conv_branch=True" if estimator.conv_branch else f"conv_stride={stride!r}"
+        raise ValueError(
+            f"tbptt_steps={estimator.tbptt_steps!r} computes a sequence in pieces, and {own} looks beyond their "
+            f"borders: set tbptt_steps=None, or do without convolutions"
+        )
+    if stride > 1 and alignment != "sequence":
+        raise ValueError(
+            f"conv_stride={stride!r} makes one step of {stride}, and y has a target for each step: set conv_stride=1, "
+            f"or give one target for each sequence"
+        )
