@@ -63,8 +63,8 @@ ALSO = {
     "metrics/_span_confusion.py": {"pandas"},
 }
 FOR_ALL = {"_compat", "_spelling", "exceptions"}
-PRINTING = {"kernels/announcing.py"}
-"""What says that kernels are compiled, to whoever watches."""
+PRINTING = {"kernels/announcing.py", "estimators/_defaults.py"}
+"""What says that kernels are compiled, and what "auto" came to, to whoever watches."""
 
 
 def name_of(path):

@@ -21,6 +21,7 @@ from sklearn_rnn.data.embeddings import EmbeddingTable, load_embeddings
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.estimators._defaults import Facts
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._snapshots import learned, of_one_fit, put_in_place, snapshot
@@ -94,7 +95,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         given = (X_val, y_val, sample_weight_val)
         validation = None if all(part is None for part in given) else given
         going_on = self.warm_start and hasattr(self, "net_")
-        tasks = FitTasks(self, X, y, sample_weight, self.max_epochs)
+        tasks = FitTasks(self, X, y, sample_weight)
         with self._fitting() as aside:
             aside._fit(X, y, sample_weight, validation, groups, tasks, reset=not going_on)
         return self
@@ -121,7 +122,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self : estimator
         """
         going_on = hasattr(self, "net_")
-        tasks = FitTasks(self, X, y, sample_weight, 1)
+        tasks = FitTasks(self, X, y, sample_weight)
         with self._fitting() as aside:
             aside._fit(X, y, sample_weight, None, None, tasks, reset=not going_on, classes=classes, partial=True)
         return self
@@ -174,10 +175,17 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         random_state = current_world().shared(check_random_state(self.random_state))
         device = current_world().own_device(resolve_device(self.device))
         self._layer_sizes()
-        tasks.fitted_by(self)
         splitting = random_state if self.early_stopping and validation is None and not partial else None
         data, held_out, split = self._learn(
-            X, y, sample_weight, groups, reset=reset, classes=classes, splitting=splitting
+            X,
+            y,
+            sample_weight,
+            groups,
+            reset=reset,
+            classes=classes,
+            splitting=splitting,
+            validated=validation is not None,
+            partial=partial,
         )
         if validation is not None:
             held_out = self._read_validation_set(*validation)
@@ -189,6 +197,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
         options = self._training_options(device, random_state, partial=partial)
+        tasks.begin(self, options.max_epochs)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         by_torch = options.autocast or net.module_.backbone.left_to_torch(self.engine)
@@ -215,8 +224,10 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
         classes: Any,
         splitting: np.random.RandomState | None,
+        validated: bool,
+        partial: bool,
     ) -> tuple[TrainingSet, TrainingSet | None, tuple[NDArray[Any], NDArray[Any]] | None]:
-        """Read, split, merge equal samples, learn the encoding and the target, and encode.
+        """Read, split, merge equal samples, decide what is "auto", learn the encoding and the target, and encode.
 
         Returns
         -------
@@ -236,6 +247,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             data, held_out = (whole.merged(part) for part in rows)
             if whole.rows is not None:
                 split = whole.rows[rows[0]], whole.rows[rows[1]]
+        facts = Facts.of(data, self.input_spec_, target, validated=validated or held_out is not None, partial=partial)
+        target = self._resolve_auto(facts, target, reset=reset)
         if reset:
             self._learn_encoding(data)
             target.learn(whole, data, classes)

@@ -21,19 +21,19 @@ class FitTasks:
     estimator : BaseRNN
     X, y, sample_weight
         As ``fit`` was given them.
-    max_epochs : int
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, max_epochs: int) -> None:
-        self._context = estimator._init_callback_context(max_subtasks=max_epochs)
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        self._context = estimator._init_callback_context(max_subtasks=None)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fitted = estimator
-        self._context.call_on_fit_task_begin(**self._given)
 
-    def fitted_by(self, estimator: Any) -> None:
-        """Say which `estimator` it is that learns in place of the one that was given."""
+    def begin(self, estimator: Any, max_epochs: int) -> None:
+        """Say that training begins, how long it is at most, and which `estimator` learns in place of the given one."""
         self._fitted = estimator
+        self._context.max_subtasks = max_epochs  # which only the data may tell
+        self._context.call_on_fit_task_begin(**self._given)
 
     def run_epoch(self, net: Any, work: Callable[[], None]) -> bool:
         """Do the `work` of an epoch between its callbacks, and tell whether one of them wants to stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.encoding import CASINGS, StepEncoding
+from sklearn_rnn.estimators._defaults import RULES, Facts, announce, decide, is_auto, ruled
 from sklearn_rnn.estimators._groups import (
     BackboneParameters,
     InputParameters,
@@ -20,10 +21,12 @@ from sklearn_rnn.estimators._groups import (
     TransferParameters,
 )
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, record_of
+from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.training.distributed import current_world
 from sklearn_rnn.training.loop import TrainingOptions
 from sklearn_rnn.training.memory import check_layers
 
@@ -87,6 +90,26 @@ class Hyperparameters(
             n_characters=0 if encoding.characters is None else len(encoding.characters) + 2,
             n_numeric=encoding.n_numeric,
         )
+
+    def _resolve_auto(self, facts: Facts, target: Any, *, reset: bool) -> Any:
+        """Let each "auto" of this estimator, a copy that is fitted, be what it comes to, and tell the target.
+
+        What describes the network or the encoding stays as a `pretrained` estimator, or the fit before, has it.
+        """
+        given = self.get_params(deep=False)
+        if self.pretrained is not None:
+            given |= PretrainedNetwork(self.pretrained).choices()
+        if facts.partial:
+            given["max_epochs"] = 1
+        names = ruled(self)
+        before = {} if reset else {name: getattr(self, f"{name}_") for name in names if RULES[name].lasting}
+        decided = decide(given, facts, before)
+        if self.verbose and current_world().rank == 0:
+            announce(self, {name: decided[name] for name in names if is_auto(getattr(self, name))})
+        for name, value in decided.items():
+            setattr(self, name, value)
+            setattr(self, f"{name}_", value)
+        return replace(target, **{item.name: decided[item.name] for item in fields(target) if item.name in decided})
 
     @property
     def _stored_dtype(self) -> str:

@@ -87,7 +87,7 @@ class ReadingRNN(Hyperparameters):
                 min_df=self.min_df,
                 max_features=self.max_features,
                 characters=self.char_encoder is not None,
-                casing=self.casing_features,
+                casing=bool(self.casing_features),
                 counts=data.counts,
             )
         if self.encoding_.vocabularies:

@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_rnn.data.tag_schemes import SCHEMES
+from sklearn_rnn.estimators._defaults import AUTO
 from sklearn_rnn.estimators._parameters import SHARE, KeyOf, at_least, parameter
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES
 
@@ -18,11 +19,12 @@ class PoolingParameters:
     """How one vector is made of a sequence."""
 
     pooling: str = parameter(
-        "last",
-        [StrOptions({"last", "mean", "max", "attention"})],
-        '{"last", "mean", "max", "attention"}',
+        AUTO,
+        [StrOptions({AUTO, "last", "mean", "max", "attention"})],
+        '{"auto", "last", "mean", "max", "attention"}',
         "How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at "
-        "the first step), their mean, the greatest value of each unit, or a mean with learned weights.",
+        "the first step), their mean, the greatest value of each unit, or a mean with learned weights. "
+        '``"auto"`` is ``"max"`` where tokens are embedded, else ``"last"``.',
     )
 
 

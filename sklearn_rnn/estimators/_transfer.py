@@ -62,6 +62,13 @@ class PretrainedNetwork:
             )
         return copy.deepcopy(self.source.encoding_)
 
+    def choices(self) -> dict[str, Any]:
+        """Those of its parameters that describe its inputs, as they were in its fit."""
+        return {
+            "char_encoder": self.source.net_.module__spec.inputs.char_encoder,
+            "casing_features": self.source.encoding_.casing,
+        }
+
     def taken_over(self, spec: NetworkSpec) -> NetworkSpec:
         """`spec` with its inputs and its backbone."""
         own: NetworkSpec = self.source.net_.module__spec
