@@ -63,8 +63,8 @@ ALSO = {
     "metrics/_span_confusion.py": {"pandas"},
 }
 FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "_wrapped", "exceptions"}
-PRINTING = {"kernels/announcing.py", "training/loop.py"}
-"""What says that kernels are compiled and what ended a training, to whoever watches."""
+PRINTING = {"kernels/announcing.py", "estimators/_defaults.py", "training/loop.py"}
+"""What says that kernels are compiled, what "auto" came to and what ended a training, to whoever watches."""
 
 
 def name_of(path):

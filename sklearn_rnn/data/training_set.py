@@ -21,7 +21,7 @@ END = 8
 """Steps at either end of a sequence that decide its place."""
 
 GRID = 2.0**-10
-"""What they are rounded to: coarse beside what the unit of a number leaves to rounding, and fine beside a scaled number."""
+"""What they are rounded to: coarse beside what units leave to rounding, and fine beside a scaled number."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,19 @@ class TrainingSet:
         spread : TrainingSet
             The copies of a sample share its weight.
         """
-        if not self.counted:
-            return self
-        share = min(1.0, max(len(self), MAX_SPREAD) / self.weight.sum())
-        copies = np.maximum(1, np.floor(self.weight * share)).astype(np.int64)
+        copies = self.copies
         if np.all(copies == 1):
             return self
         spread = self.take(np.repeat(np.arange(len(self)), copies))
         return replace(spread, weight=np.repeat(self.weight / copies, copies))
+
+    @property
+    def copies(self) -> NDArray[np.int64]:
+        """How many times each sample (n_sequences,) is in an epoch, as :meth:`spread` has it."""
+        if not self.counted:
+            return np.ones(len(self), dtype=np.int64)
+        share = min(1.0, max(len(self), MAX_SPREAD) / self.weight.sum())
+        return np.maximum(1, np.floor(self.weight * share)).astype(np.int64)
 
     @property
     def counts(self) -> NDArray[np.float64]:

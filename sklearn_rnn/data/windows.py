@@ -45,7 +45,7 @@ class Windows:
         windows : Windows
         """
         lengths = np.diff(offsets)
-        counts = 1 + np.maximum(0, -(-(lengths - max_length) // stride))
+        counts = cls.counts(lengths, max_length, stride)
         sequence = np.repeat(np.arange(len(lengths)), counts)
         turn = np.arange(len(sequence)) - np.repeat(np.cumsum(counts) - counts, counts)
         start = np.minimum(turn * stride, np.maximum(0, lengths - max_length)[sequence])
@@ -54,6 +54,11 @@ class Windows:
         first_row = offsets[:-1][sequence] + start
         rows = np.arange(window_offsets[-1]) + np.repeat(first_row - window_offsets[:-1], size)
         return cls(sequence, rows, window_offsets)
+
+    @staticmethod
+    def counts(lengths: NDArray[np.int64], max_length: int, stride: int) -> NDArray[np.int64]:
+        """The number of windows of each sequence (n_sequences,)."""
+        return np.asarray(1 + np.maximum(0, -(-(lengths - max_length) // stride)))
 
     def of(self, sequences: Sequences) -> Sequences:
         """The windows of `sequences`, as sequences of their own."""

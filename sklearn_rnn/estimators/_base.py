@@ -23,6 +23,7 @@ from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._convolution_groups import check_convolutions
+from sklearn_rnn.estimators._defaults import DEFAULT_EMBEDDING_DIM, Facts
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._splitting import split_validation
@@ -95,7 +96,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         given = (X_val, y_val, sample_weight_val)
         validation = None if all(part is None for part in given) else given
         going_on = self.warm_start and hasattr(self, "net_")
-        tasks = FitTasks(self, X, y, sample_weight, self.max_epochs)
+        tasks = FitTasks(self, X, y, sample_weight)
         with self._fitting() as aside:
             aside._fit(X, y, sample_weight, validation, groups, tasks, reset=not going_on)
         return self
@@ -122,7 +123,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         self : estimator
         """
         going_on = hasattr(self, "net_")
-        tasks = FitTasks(self, X, y, sample_weight, 1)
+        tasks = FitTasks(self, X, y, sample_weight)
         with self._fitting() as aside:
             aside._fit(X, y, sample_weight, None, None, tasks, reset=not going_on, classes=classes, partial=True)
         return self
@@ -176,10 +177,17 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         random_state = current_world().shared(check_random_state(self.random_state))
         device = current_world().own_device(resolve_device(self.device))
         self._layer_sizes()
-        tasks.fitted_by(self)
         splitting = random_state if self.early_stopping and validation is None and not partial else None
         data, held_out, split = self._learn(
-            X, y, sample_weight, groups, reset=reset, classes=classes, splitting=splitting
+            X,
+            y,
+            sample_weight,
+            groups,
+            reset=reset,
+            classes=classes,
+            splitting=splitting,
+            validated=validation is not None,
+            partial=partial,
         )
         if validation is not None:
             held_out = self._read_validation_set(*validation)
@@ -191,6 +199,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         training = self._to_dataset(data, device, training=True)
         validation_set = None if held_out is None else self._to_dataset(held_out, device, training=False)
         options = self._training_options(device, random_state, partial=partial, clock=tasks.clock)
+        tasks.begin(self, options.max_epochs)
         with compute_settings(1, self.engine), explain_out_of_memory():
             net = self._build_net(criterion, options, training, validation_set, scores, reset=reset)
         network = net.module_
@@ -218,8 +227,10 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
         classes: Any,
         splitting: np.random.RandomState | None,
+        validated: bool,
+        partial: bool,
     ) -> tuple[TrainingSet, TrainingSet | None, tuple[NDArray[Any], NDArray[Any]] | None]:
-        """Read, split, merge equal samples, learn the encoding and the target, and encode.
+        """Read, split, merge equal samples, decide what is "auto", learn the encoding and the target, and encode.
 
         Returns
         -------
@@ -239,6 +250,8 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             data, held_out = (whole.merged(part) for part in rows)
             if whole.rows is not None:
                 split = whole.rows[rows[0]], whole.rows[rows[1]]
+        facts = Facts.of(data, self.input_spec_, target, validated=validated or held_out is not None, partial=partial)
+        target = self._resolve_auto(facts, target, reset=reset)
         if reset:
             self._learn_encoding(data)
             target.learn(whole, data, classes)
@@ -278,9 +291,10 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         check_convolutions(self, self.target_.alignment)
         source = None if self.pretrained is None else PretrainedNetwork(self.pretrained)
         vectors = self._load_vectors() if reset else None
-        dim = None if vectors is None else vectors.dim
+        dim = self.embedding_dim if vectors is None else vectors.dim
         if not reset and self.embedding_dim is None:
             dim = self.module_.token_dim
+        dim = dim or DEFAULT_EMBEDDING_DIM[self.target_.alignment]
         spec = self._network_spec(training.n_features, self.encoding_, dim, self.target_.head(), seed=options.seed)
         net = build_net(
             spec if source is None else source.taken_over(spec, freeze=self.freeze),

@@ -178,7 +178,6 @@ class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
             class_target(labels, fitted),
             class_weight=self.class_weight,
             label_smoothing=self.label_smoothing,
-            pooling=self.pooling,
         )
         return target, labels
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
+from sklearn.utils._param_validation import StrOptions
+
 from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.estimators._defaults import AUTO
 from sklearn_rnn.estimators._parameters import at_least, parameter
 from sklearn_rnn.networks.specs import ConvolutionSpec
 
@@ -15,13 +18,15 @@ from sklearn_rnn.networks.specs import ConvolutionSpec
 class ConvolutionParameters:
     """The convolutions beside the recurrence."""
 
-    conv_branch: bool = parameter(
-        False,
-        ["boolean"],
-        "bool",
+    conv_branch: bool | str = parameter(
+        AUTO,
+        ["boolean", StrOptions({AUTO})],
+        'bool or "auto"',
         "Whether convolutions read the sequences too, beside the recurrence [lstmfcn]_: each is normalised over the "
         "steps of a batch [batchnorm]_ and rectified, and the head sees what the last one finds behind the hidden "
-        "states. Where a sequence has one target, their features are averaged over its steps.",
+        'states. Where a sequence has one target, their features are averaged over its steps. ``"auto"`` has them '
+        "where sequences of numbers have one target each, but not with `bidirectional=False`, which is meant to look at "
+        "what came before alone, or `tbptt_steps`.",
     )
     conv_channels: int | list[int] | tuple[int, ...] = parameter(
         (64, 64, 64),
@@ -44,15 +49,17 @@ class ConvolutionParameters:
     )
 
     def _convolution_spec(self) -> ConvolutionSpec | None:
-        """What the branch is built from; None without one.
+        """What the branch is built from; None without one."""
+        return self._convolutions() if self.conv_branch else None
+
+    def _convolutions(self) -> ConvolutionSpec:
+        """What the branch is built from if there is one.
 
         Raises
         ------
         ValueError
             If the parameters do not go together.
         """
-        if not self.conv_branch:
-            return None
         given = {name: getattr(self, name) for name in ("conv_channels", "conv_kernel_size", "conv_dilation")}
         lists = {name: value for name, value in given.items() if isinstance(value, (list, tuple))}
         for name, value in lists.items():

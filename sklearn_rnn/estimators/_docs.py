@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
+from sklearn_rnn.estimators._defaults import RULES, ruled
 from sklearn_rnn.estimators._groups import TrainingParameters
 from sklearn_rnn.estimators._parameters import told_of
 from sklearn_rnn.estimators._texts import FITTED, REFERENCES
@@ -27,7 +28,8 @@ def documented(cls: _Class) -> _Class:
     """
     text = inspect.cleandoc(cls.__doc__ or "")
     text = text.replace("{parameters}", "\n".join(_describe_fields(cls)))
-    attributes = [_describe(f"{name} : {kind}", sentences) for name, (kind, sentences) in FITTED.items()]
+    missing = {f"{name}_" for name in RULES} - {f"{name}_" for name in ruled(cls)}
+    attributes = [_describe(f"{name} : {kind}", said) for name, (kind, said) in FITTED.items() if name not in missing]
     text = text.replace("{attributes}", "\n".join(attributes))
     cls.__doc__ = _number_references(text)
     return cls

@@ -24,7 +24,6 @@ class FitTasks:
     estimator : BaseRNN
     X, y, sample_weight
         As ``fit`` was given them.
-    max_epochs : int
 
     Attributes
     ----------
@@ -32,19 +31,20 @@ class FitTasks:
         Runs since the fit began.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any, max_epochs: int) -> None:
-        self._context = estimator._init_callback_context(max_subtasks=max_epochs)
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any) -> None:
+        self._context = estimator._init_callback_context(max_subtasks=None)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fitted = estimator
         self.clock = Clock()
         self._asked = False
+
+    def begin(self, estimator: Any, max_epochs: int) -> None:
+        """Say that training begins, how long it is at most, and which `estimator` learns in place of the given one."""
+        self._fitted = estimator
+        self._context.max_subtasks = max_epochs  # which only the data may tell
         with self._heeding():
             self._context.call_on_fit_task_begin(**self._given)
-
-    def fitted_by(self, estimator: Any) -> None:
-        """Say which `estimator` it is that learns in place of the one that was given."""
-        self._fitted = estimator
 
     def run_epoch(self, net: Any, work: Callable[[], None]) -> bool:
         """Do the `work` of an epoch between its callbacks, and tell whether one of them wants to stop."""

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
+from sklearn_rnn.estimators._defaults import AUTO
 from sklearn_rnn.estimators._parameters import POSITIVE, SHARE, KeyOf, OptimizerClass, at_least, parameter
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.training.optimization import OPTIMIZERS, SCHEDULES
@@ -26,11 +27,12 @@ class BackboneParameters:
         "The recurrent cell: gated recurrent unit [gru]_, long short-term memory [lstm]_, vanilla (Elman), or the "
         "minimal gated unit [mgu]_, which has one gate and no kernel.",
     )
-    hidden_size: int | list[int] | tuple[int, ...] = parameter(
-        64,
-        [at_least(Integral, 1), list, tuple],
-        "int, or list or tuple of int",
-        "Units of each layer in each direction; a list gives one size a layer.",
+    hidden_size: int | list[int] | tuple[int, ...] | str = parameter(
+        AUTO,
+        [at_least(Integral, 1), list, tuple, StrOptions({AUTO})],
+        'int, list or tuple of int, or "auto"',
+        'Units of each layer in each direction; a list gives one size a layer. ``"auto"`` is 64, or 100 where each '
+        "of the tokens has a target.",
     )
     num_layers: int = parameter(
         1,
@@ -52,11 +54,12 @@ class BackboneParameters:
         '{"tanh", "relu"}',
         "Of the vanilla cell; the gated cells have their own.",
     )
-    dropout: float = parameter(
-        0.2,
-        [SHARE],
-        "float in [0, 1)",
-        "Share of values dropped between layers and before the head [dropout]_.",
+    dropout: float | str = parameter(
+        AUTO,
+        [SHARE, StrOptions({AUTO})],
+        'float in [0, 1) or "auto"',
+        "Share of values dropped between layers and before the head [dropout]_; "
+        '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
     )
     recurrent_dropout: float = parameter(
         0.0,
@@ -114,8 +117,8 @@ class InputParameters:
         None,
         [at_least(Integral, 1), None],
         "int or None",
-        "Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None; integers are "
-        "token ids if it is set, and numbers if None.",
+        "Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None, or 100 where "
+        "each of them has a target; integers are token ids if it is set, and numbers if None.",
     )
     min_df: int | float = parameter(
         1,
@@ -145,11 +148,12 @@ class InputParameters:
         "Whether the vectors of tokens stay as they are at first.",
     )
     char_encoder: str | None = parameter(
-        None,
-        [StrOptions({"cnn", "lstm"}), None],
-        '{"cnn", "lstm"} or None',
+        AUTO,
+        [StrOptions({AUTO, "cnn", "lstm"}), None],
+        '{"auto", "cnn", "lstm"} or None',
         "Join to the vector of a token one made from its characters: the greatest value of each filter of a "
-        "convolution over three characters [charcnn]_, or the last states of an LSTM in both directions [charlstm]_.",
+        "convolution over three characters [charcnn]_, or the last states of an LSTM in both directions [charlstm]_. "
+        '``"auto"`` is ``"cnn"`` where each token has a target and most tokens are longer than a letter, else None.',
     )
     char_embedding_dim: int = parameter(
         25,
@@ -163,24 +167,26 @@ class InputParameters:
         "int",
         "Size of the vector that is made from characters.",
     )
-    casing_features: bool = parameter(
-        False,
-        ["boolean"],
-        "bool",
+    casing_features: bool | str = parameter(
+        AUTO,
+        ["boolean", StrOptions({AUTO})],
+        'bool or "auto"',
         "Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own; "
-        "tokens are then looked up in lower case.",
+        'tokens are then looked up in lower case. ``"auto"`` decides as for `char_encoder`.',
     )
-    embedding_dropout: float = parameter(
-        0.0,
-        [SHARE],
-        "float in [0, 1)",
-        "Share of the values dropped of the vectors that the first layer reads, where tokens are embedded.",
+    embedding_dropout: float | str = parameter(
+        AUTO,
+        [SHARE, StrOptions({AUTO})],
+        'float in [0, 1) or "auto"',
+        "Share of the values dropped of the vectors that the first layer reads, where tokens are embedded; "
+        '``"auto"`` is 0.5 there.',
     )
-    word_dropout: float = parameter(
-        0.0,
-        [SHARE],
-        "float in [0, 1)",
-        "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too.",
+    word_dropout: float | str = parameter(
+        AUTO,
+        [SHARE, StrOptions({AUTO})],
+        'float in [0, 1) or "auto"',
+        "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too; "
+        '``"auto"`` is 0.1 where tokens are embedded.',
     )
     max_length: int | None = parameter(
         None,
@@ -231,11 +237,12 @@ class TrainingParameters:
         '``"sgd"`` has Nesterov momentum of 0.9. A class gets the parameters, ``lr`` and, if it knows it, '
         "`weight_decay`.",
     )
-    learning_rate: float = parameter(
-        0.005,
-        [POSITIVE],
-        "float",
-        "Step size; with a schedule, the highest.",
+    learning_rate: float | str = parameter(
+        AUTO,
+        [POSITIVE, StrOptions({AUTO})],
+        'float or "auto"',
+        'Step size; with a schedule, the highest. ``"auto"`` is 0.005 for numbers; where tokens are embedded 0.002, or '
+        "0.003 if each of them has a target.",
     )
     lr_schedule: str | None = parameter(
         "cosine",
@@ -251,18 +258,20 @@ class TrainingParameters:
         "float",
         'L2 penalty (decoupled for ``"adamw"``).',
     )
-    batch_size: int = parameter(
-        16,
-        [at_least(Integral, 1)],
-        "int",
-        "Sequences an optimizer step. Sequences of similar length share a batch.",
+    batch_size: int | str = parameter(
+        AUTO,
+        [at_least(Integral, 1), StrOptions({AUTO})],
+        'int or "auto"',
+        'Sequences an optimizer step. Sequences of similar length share a batch. ``"auto"`` is 16, and more where '
+        "there are many sequences with one target each.",
     )
-    max_epochs: int = parameter(
-        50,
-        [at_least(Integral, 1)],
-        "int",
+    max_epochs: int | str = parameter(
+        AUTO,
+        [at_least(Integral, 1), StrOptions({AUTO})],
+        'int or "auto"',
         "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
-        "before.",
+        'before. ``"auto"`` makes so many that the optimizer takes some 2,000 steps, within limits. The user guide has '
+        'all rules of ``"auto"``, and says why.',
     )
     max_time: float | None = parameter(
         None,
@@ -377,5 +386,5 @@ class TrainingParameters:
         0,
         ["verbose"],
         "int",
-        "Whether to print a line an epoch.",
+        'Whether to print a line an epoch, and before them one that says what ``"auto"`` came to.',
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,22 +14,22 @@ from sklearn.base import BaseEstimator
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.encoding import CASINGS, StepEncoding
 from sklearn_rnn.estimators._convolution_groups import ConvolutionParameters
+from sklearn_rnn.estimators._defaults import RULES, Facts, announce, decide, is_auto, ruled
 from sklearn_rnn.estimators._groups import (
     BackboneParameters,
     InputParameters,
     TrainingParameters,
 )
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, record_of
-from sklearn_rnn.estimators._transfer import TransferParameters
+from sklearn_rnn.estimators._transfer import PretrainedNetwork, TransferParameters
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.training.distributed import current_world
 from sklearn_rnn.training.ending import Clock
 from sklearn_rnn.training.loop import TrainingOptions
 from sklearn_rnn.training.memory import check_layers
-
-DEFAULT_EMBEDDING_DIM = 64
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -55,10 +55,13 @@ class Hyperparameters(
         return str(BaseEstimator.__repr__(shown, N_CHAR_MAX=N_CHAR_MAX))
 
     def _layer_sizes(self) -> list[int]:
-        """Units of each layer, and a check of the parameters that depend on each other."""
+        """Units of each layer, and a check of the parameters that depend on each other; none while they are "auto"."""
         if self.unfreeze_every is not None and self.freeze is None:
             raise ValueError(f"unfreeze_every={self.unfreeze_every!r} needs freeze to say what is held back at first")
         sizes = self.hidden_size
+        if is_auto(sizes):
+            check_layers(self.num_layers)
+            return []
         if isinstance(sizes, (list, tuple)):
             if not sizes or not all(isinstance(size, (int, np.integer)) and size >= 1 for size in sizes):
                 raise ValueError(
@@ -78,11 +81,10 @@ class Hyperparameters(
             )
         return sizes
 
-    def _input_layout(self, encoding: StepEncoding, dim: int | None) -> InputLayout | None:
-        """What the columns of an encoded step are; `dim` is that of pretrained vectors."""
+    def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
+        """What the columns of an encoded step are."""
         if not encoding.vocabularies:
             return None
-        token_dim = dim or self.embedding_dim or DEFAULT_EMBEDDING_DIM
         embedded: list[tuple[int, int]] = []
         for vocabulary in encoding.vocabularies.values():
             n_rows = len(vocabulary) + 1
@@ -96,19 +98,43 @@ class Hyperparameters(
             n_numeric=encoding.n_numeric,
         )
 
+    def _resolve_auto(self, facts: Facts, target: Any, *, reset: bool) -> Any:
+        """Let each "auto" of this estimator, a copy that is fitted, be what it comes to, and tell the target.
+
+        What describes the network or the encoding stays as a `pretrained` estimator, or the fit before, has it.
+        """
+        given = self.get_params(deep=False)
+        if facts.partial:
+            given["max_epochs"] = 1
+        names = ruled(self)
+        fixed: dict[str, Any] = {}
+        if not reset:
+            fixed = {name: getattr(self, f"{name}_") for name in names if RULES[name].lasting}
+        elif self.pretrained is not None:
+            source = PretrainedNetwork(self.pretrained)
+            given |= source.inputs()
+            fixed = source.choices(self._convolutions())
+        decided = decide(given, facts, fixed)
+        if self.verbose and current_world().rank == 0:
+            announce(self, {name: decided[name] for name in names if is_auto(getattr(self, name))})
+        for name, value in decided.items():
+            setattr(self, name, value)
+            setattr(self, f"{name}_", value)
+        return replace(target, **{item.name: decided[item.name] for item in fields(target) if item.name in decided})
+
     @property
     def _stored_dtype(self) -> str:
         """What weights and data are kept in."""
         return "float32" if self.dtype == "bfloat16" else self.dtype
 
     def _network_spec(
-        self, n_features: int, encoding: StepEncoding, dim: int | None, head: HeadSpec, *, seed: int
+        self, n_features: int, encoding: StepEncoding, token_dim: int, head: HeadSpec, *, seed: int
     ) -> NetworkSpec:
-        """What the network is built from; `dim` is the size of pretrained vectors."""
+        """What the network is built from; `token_dim` is the size of the vector of a token."""
         return record_of(
             NetworkSpec,
             self,
-            inputs=record_of(InputsSpec, self, n_features=n_features, layout=self._input_layout(encoding, dim)),
+            inputs=record_of(InputsSpec, self, n_features=n_features, layout=self._input_layout(encoding, token_dim)),
             backbone=record_of(
                 BackboneSpec, self, hidden_sizes=tuple(self._layer_sizes()), proj_size=self.proj_size or 0
             ),

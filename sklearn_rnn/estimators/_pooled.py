@@ -26,7 +26,7 @@ def _pools_by_attention(estimator: PooledRNN) -> bool:
         return True
     raise AttributeError(
         f"attention_weights needs a fit with pooling='attention' to one target for each sequence, this estimator has "
-        f"pooling={estimator.pooling!r}"
+        f"pooling={getattr(estimator, 'pooling_', estimator.pooling)!r}"
     )
 
 

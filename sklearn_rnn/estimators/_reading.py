@@ -89,7 +89,7 @@ class ReadingRNN(Hyperparameters):
                 min_df=self.min_df,
                 max_features=self.max_features,
                 characters=self.char_encoder is not None,
-                casing=self.casing_features,
+                casing=bool(self.casing_features),
                 standardize=self.standardize,
                 counts=data.counts,
             )
@@ -112,9 +112,14 @@ class ReadingRNN(Hyperparameters):
         )
 
     def _encode_merged(self, data: TrainingSet) -> TrainingSet:
-        """The numbers of samples, of which tokens that are not in the vocabulary have made some equal: merged again."""
+        """The numbers of samples in an order that does not tell the units of numbers.
+
+        Tokens that are not in the vocabulary make some of them equal: those are merged again.
+        """
         encoded = self._encode(data, self.target_)
-        return encoded.merged() if self.encoding_.vocabularies else encoded
+        if self.encoding_.vocabularies:
+            return encoded.merged()
+        return encoded.ordered() if self.encoding_.scales else encoded
 
     def _encode_steps(self, inputs: Inputs) -> Sequences:
         return self.encoding_.encode(inputs, self.input_spec_, self._stored_dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -239,16 +239,13 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
     def _read_target(self, y: Any, inputs: Inputs, fitted: Target | None) -> tuple[Numbers, Any]:
         loss = number_loss(self.loss, self.quantiles)
         if not isinstance(fitted, Numbers):
-            target, labels = read_numbers(
-                y, inputs, loss, self.target, max_length=self.max_length, truncate=self.truncate
-            )
-            return replace(target, pooling=self.pooling), labels
+            return read_numbers(y, inputs, loss, self.target, max_length=self.max_length, truncate=self.truncate)
         if (loss.name, loss.levels) != (fitted.loss.name, fitted.loss.levels):
             raise ValueError(
                 f"loss={self.loss!r} and quantiles={self.quantiles!r} are not those of the fit, "
                 f"{fitted.loss.name!r} and {fitted.loss.levels}: fit anew, with warm_start=False"
             )
-        return replace(fitted, pooling=self.pooling), fitted.read(y, inputs)
+        return fitted, fitted.read(y, inputs)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_rnn.data.tag_schemes import SCHEMES
+from sklearn_rnn.estimators._defaults import AUTO
 from sklearn_rnn.estimators._parameters import SHARE, KeyOf, at_least, parameter
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES
 
@@ -18,12 +19,12 @@ class PoolingParameters:
     """How one vector is made of a sequence."""
 
     pooling: str = parameter(
-        "last",
-        [StrOptions({"last", "mean", "max", "concat", "attention"})],
-        '{"last", "mean", "max", "concat", "attention"}',
+        AUTO,
+        [StrOptions({AUTO, "last", "mean", "max", "concat", "attention"})],
+        '{"auto", "last", "mean", "max", "concat", "attention"}',
         "How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at "
         "the first step), their mean, the greatest value of each unit, these three side by side [ulmfit]_, or a mean "
-        "with learned weights.",
+        'with learned weights. ``"auto"`` is ``"max"`` where tokens are embedded, else ``"concat"``.',
     )
     conv_stride: int = parameter(
         1,

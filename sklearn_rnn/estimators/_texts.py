@@ -27,6 +27,20 @@ FITTED = {
         "float",
         "Share of the vocabulary that has a pretrained vector; only with `pretrained_embeddings`.",
     ),
+    "max_epochs_": (
+        "int",
+        '`max_epochs` of the last fit: as given, or what ``"auto"`` came to; 1 after `partial_fit`.',
+    ),
+    "batch_size_": ("int", "`batch_size` of the last fit."),
+    "learning_rate_": ("float", "`learning_rate` of the last fit."),
+    "hidden_size_": ("int or list of int", "`hidden_size` of the last fit."),
+    "dropout_": ("float", "`dropout` of the last fit."),
+    "embedding_dropout_": ("float", "`embedding_dropout` of the last fit, which numbers have no use for."),
+    "word_dropout_": ("float", "`word_dropout` of the last fit, which numbers have no use for."),
+    "char_encoder_": ("str or None", "`char_encoder` of the last fit, or of the `pretrained` estimator."),
+    "casing_features_": ("bool", "`casing_features` of the last fit, or of the `pretrained` estimator."),
+    "pooling_": ("str or None", "`pooling` of the last fit; None if each step has a target."),
+    "conv_branch_": ("bool", "`conv_branch` of the last fit."),
     "target_": ("Target", "What y is: how it is encoded and scored, which outputs and which loss it has."),
     "net_": ("skorch.NeuralNet", "The trained net."),
     "module_": ("torch.nn.Module", "The network inside it."),
@@ -48,7 +62,7 @@ FITTED = {
     ),
     "history_": ("list of dict", "skorch's record of each epoch."),
 }
-"""Kind and sentences of each attribute that every ``fit`` leaves behind."""
+"""Kind and sentences of each attribute that every ``fit`` leaves behind, of decided parameters where there are such."""
 
 REFERENCES = {
     "lstm": "Hochreiter, S. and Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8), with the "

@@ -15,7 +15,7 @@ from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.validation import InputSpec
 from sklearn_rnn.estimators._parameters import at_least, parameter
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.networks.specs import NetworkSpec
+from sklearn_rnn.networks.specs import ConvolutionSpec, NetworkSpec
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -92,6 +92,22 @@ class PretrainedNetwork:
                 f"there, several inputs and features in the same order"
             )
         return copy.deepcopy(self.source.encoding_)
+
+    def inputs(self) -> dict[str, Any]:
+        """Those of its parameters that describe its inputs, as they were in its fit."""
+        return {
+            "char_encoder": self.source.net_.module__spec.inputs.char_encoder,
+            "casing_features": self.source.encoding_.casing,
+        }
+
+    def choices(self, convolutions: ConvolutionSpec) -> dict[str, Any]:
+        """What "auto" comes to in parameters that describe its layers, given the `convolutions` that there may be."""
+        own: NetworkSpec = self.source.net_.module__spec
+        sizes = list(own.backbone.hidden_sizes)
+        return {
+            "hidden_size": sizes[0] if len(set(sizes)) == 1 else sizes,
+            "conv_branch": own.convolutions == convolutions,
+        }
 
     def taken_over(self, spec: NetworkSpec, *, freeze: str | None = None) -> NetworkSpec:
         """`spec` with its inputs and its backbone.

@@ -77,6 +77,10 @@ class Target(ABC):
         """The parts of encoded training sequences that the network is shown."""
         return data
 
+    def n_parts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many parts :meth:`cut` makes of each sequence (n_sequences,) of so many steps, with or without labels."""
+        return np.ones(len(lengths), dtype=np.int64)
+
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
         """Encoded `data` with the weights of the loss, of mean 1 a sequence; in `training` those of classes count too.
 

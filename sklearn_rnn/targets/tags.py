@@ -181,6 +181,11 @@ class Tags(Target):
         labelled = sequences_with(parts.target, parts.target.values != len(self.codec.labels))
         return parts.take(np.flatnonzero(labelled)).merged()
 
+    def n_parts(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        if self.max_length is None or self.stride is None:
+            return super().n_parts(lengths)
+        return Windows.counts(lengths, self.max_length, self.checked_stride())
+
     def weighed(self, data: TrainingSet, *, training: bool) -> TrainingSet:
         n_labels, n_sets = len(self.codec.labels), len(self.codec.label_sets)
         codes = np.where(data.target.values >= 0, data.target.values, n_sets)

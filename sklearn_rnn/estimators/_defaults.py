@@ -1,0 +1,285 @@
+"""What ``"auto"`` comes to: the parameters whose defaults know the data, and one rule for each.
+
+``fit`` applies the rules to the copy of the estimator that it fits, once the data are read and before anything is
+learned of them. The code below it sees values, and no ``"auto"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from sklearn_rnn.data.aligned import AlignedSequences
+from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.data.validation import InputSpec
+from sklearn_rnn.targets.base import Target
+
+AUTO = "auto"
+
+DEFAULT_EMBEDDING_DIM: dict[Alignment, int] = {"sequence": 64, "step": 100}
+"""Size of the vector of a token, by what has a target."""
+
+MAX_TOKENS = 100_000
+"""Tokens that are looked at to see how long they are."""
+
+Kind = Literal["numbers", "tokens", "ids", "mixed"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rules know of a fit. All of it is that of the samples and their weights, whatever the order of the rows.
+
+    Attributes
+    ----------
+    kind : {"numbers", "tokens", "ids", "mixed"}
+        What a step is; several inputs are mixed if there are strings and numbers among them.
+    alignment : {"sequence", "step"}
+        What a target belongs to.
+    n_sequences : int
+        Distinct sequences that are trained on.
+    n_rows : int
+        Sequences of an epoch: a weight that is a count stands for as many, and each window of a long one is one.
+    n_steps : int
+        Steps of the distinct sequences in all.
+    median_length, mean_length : float
+        Steps a sequence.
+    n_features : int
+        Numbers a step.
+    n_characters : int
+        The median number of characters of a token; 0 without tokens that are strings.
+    validated : bool
+        Whether there are validation data, given or set aside.
+    partial : bool
+        Whether this is the one epoch of ``partial_fit``.
+    """
+
+    kind: Kind
+    alignment: Alignment
+    n_sequences: int
+    n_rows: int
+    n_steps: int
+    median_length: float
+    mean_length: float
+    n_features: int = 1
+    n_characters: int = 0
+    validated: bool = False
+    partial: bool = False
+
+    @classmethod
+    def of(
+        cls, data: TrainingSet, spec: InputSpec, target: Target, *, validated: bool = False, partial: bool = False
+    ) -> Facts:
+        """The facts of the merged but not yet encoded `data` that are trained on, read as `spec` says."""
+        lengths = data.sequences.lengths
+        return cls(
+            kind=_kind(spec),
+            alignment=target.alignment,
+            n_sequences=len(data),
+            n_rows=int(data.copies @ target.n_parts(lengths)),
+            n_steps=int(lengths.sum()),
+            median_length=float(np.median(lengths)),
+            mean_length=float(lengths.mean()),
+            n_features=sum(part.n_features for part in _parts(spec) if part.kind == "numeric"),
+            n_characters=_median_characters(data.sequences, spec),
+            validated=validated,
+            partial=partial,
+        )
+
+    @property
+    def embeds(self) -> bool:
+        """Whether steps are, or hold, something that is embedded."""
+        return self.kind != "numbers"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long training takes: optimizer steps, and the fewest and most epochs, whatever steps they are."""
+
+    steps: int
+    fewest: int
+    most: int = 1000
+
+
+BUDGETS: dict[tuple[Kind, Alignment], Budget] = {
+    ("numbers", "sequence"): Budget(2000, fewest=10),
+    ("numbers", "step"): Budget(2000, fewest=10),
+    ("tokens", "sequence"): Budget(1500, fewest=4),
+    ("ids", "sequence"): Budget(1500, fewest=4),
+    ("mixed", "sequence"): Budget(1500, fewest=4),
+    ("tokens", "step"): Budget(2000, fewest=8),
+    ("ids", "step"): Budget(2000, fewest=8),
+    ("mixed", "step"): Budget(2000, fewest=8),
+}
+
+MOST_STEPS = 40_000
+"""Optimizer steps after which there is no other epoch, whatever the fewest are."""
+
+Chosen = Mapping[str, Any]
+"""The parameters of an estimator, with what "auto" came to in those that are decided by now."""
+
+
+def _batch_size(facts: Facts, chosen: Chosen) -> int:
+    if facts.alignment == "step":
+        return 16
+    if facts.embeds:
+        return 16 if facts.n_sequences < 10_000 else 32
+    return 16 if facts.n_sequences < 1_000 else 32 if facts.n_sequences < 5_000 else 64
+
+
+def _max_epochs(facts: Facts, chosen: Chosen) -> int:
+    budget, n_batches = BUDGETS[facts.kind, facts.alignment], -(-facts.n_rows // chosen["batch_size"])
+    epochs = min(max(round(budget.steps / n_batches), budget.fewest), budget.most)
+    return max(1, min(epochs, MOST_STEPS // n_batches))
+
+
+def _learning_rate(facts: Facts, chosen: Chosen) -> float:
+    if not facts.embeds:
+        return 0.005
+    return 0.002 if facts.alignment == "sequence" else 0.003
+
+
+def _dropout(facts: Facts, chosen: Chosen) -> float:
+    return 0.5 if facts.embeds else 0.2
+
+
+def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
+    return 0.5 if facts.embeds else 0.0
+
+
+def _word_dropout(facts: Facts, chosen: Chosen) -> float:
+    return 0.1 if facts.embeds else 0.0
+
+
+def _reads_characters(facts: Facts) -> bool:
+    """Whether the form of a token says something: it is a word, and not a letter, and each of them has a target."""
+    return facts.alignment == "step" and facts.n_characters > 1
+
+
+def _char_encoder(facts: Facts, chosen: Chosen) -> str | None:
+    return "cnn" if _reads_characters(facts) else None
+
+
+def _casing_features(facts: Facts, chosen: Chosen) -> bool:
+    return _reads_characters(facts)
+
+
+def _hidden_size(facts: Facts, chosen: Chosen) -> int:
+    return 100 if facts.embeds and facts.alignment == "step" else 64
+
+
+def _pooling(facts: Facts, chosen: Chosen) -> str:
+    return "max" if facts.embeds else "concat"
+
+
+def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
+    of_shapes = facts.kind == "numbers" and facts.alignment == "sequence"
+    return of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What decides a parameter.
+
+    Attributes
+    ----------
+    decide : callable
+        The value, given the facts and the parameters with those that are decided before.
+    lasting : bool
+        Whether it describes the network or the encoding, so that a ``fit`` that goes on from another keeps its value.
+    of_steps : bool
+        Whether there is such a thing where each step has a target.
+    """
+
+    decide: Callable[[Facts, Chosen], Any]
+    lasting: bool = True
+    of_steps: bool = True
+
+
+RULES: dict[str, Rule] = {
+    "batch_size": Rule(_batch_size, lasting=False),
+    "max_epochs": Rule(_max_epochs, lasting=False),  # counts batches
+    "learning_rate": Rule(_learning_rate, lasting=False),
+    "hidden_size": Rule(_hidden_size),
+    "dropout": Rule(_dropout),
+    "embedding_dropout": Rule(_embedding_dropout),
+    "word_dropout": Rule(_word_dropout),
+    "char_encoder": Rule(_char_encoder),
+    "casing_features": Rule(_casing_features),
+    "pooling": Rule(_pooling, of_steps=False),
+    "conv_branch": Rule(_conv_branch),
+}
+"""The rule of each parameter that may be "auto", in the order in which they are decided."""
+
+
+def ruled(estimator: Any) -> list[str]:
+    """The parameters of `estimator`, or of its class, that have a rule, in the order of the rules."""
+    own = {declared.name for declared in fields(estimator)}
+    return [name for name in RULES if name in own]
+
+
+def decide(parameters: Mapping[str, Any], facts: Facts, fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """The value of each of the `parameters` that has a rule: as it is given, or what "auto" comes to, or None.
+
+    Parameters
+    ----------
+    parameters : dict
+        All parameters of an estimator.
+    facts : Facts
+    fixed : dict
+        What "auto" comes to in some of them for other reasons than a rule.
+
+    Returns
+    -------
+    decided : dict
+        None of what there is not, as of the pooling of targets of steps.
+    """
+    chosen = dict(parameters)
+    names = [name for name in RULES if name in parameters]
+    for name in names:
+        rule = RULES[name]
+        if facts.alignment == "step" and not rule.of_steps:
+            chosen[name] = None
+        elif is_auto(chosen[name]):
+            chosen[name] = fixed[name] if name in fixed else rule.decide(facts, chosen)
+    return {name: chosen[name] for name in names}
+
+
+def announce(estimator: Any, decided: Mapping[str, Any]) -> None:
+    """Print what "auto" came to in the parameters of `estimator` that have it."""
+    if decided:
+        values = ", ".join(f"{name}={value!r}" for name, value in decided.items())
+        print(f'{type(estimator).__name__}: "auto" is {values}', flush=True)
+
+
+def is_auto(value: Any) -> bool:
+    """Whether a parameter leaves its value to a rule."""
+    return isinstance(value, str) and value == AUTO
+
+
+def _parts(spec: InputSpec) -> list[InputSpec]:
+    return list(spec.inputs.values()) or [spec]
+
+
+def _kind(spec: InputSpec) -> Kind:
+    kinds = {part.kind for part in _parts(spec)}
+    if kinds == {"numeric"}:
+        return "numbers"
+    if "numeric" in kinds:
+        return "mixed"
+    return "ids" if kinds == {"ids"} else "tokens"
+
+
+def _median_characters(inputs: Inputs, spec: InputSpec) -> int:
+    """The median number of characters of the tokens of `inputs`, of many those that come first."""
+    if isinstance(inputs, AlignedSequences):
+        strings = [inputs.inputs[name] for name, part in spec.inputs.items() if part.kind == "text"][:1]
+    else:
+        strings = [inputs] if spec.kind == "text" else []
+    if not strings:
+        return 0
+    return int(np.median([len(token) for token in strings[0].values[:MAX_TOKENS].tolist()]))
