@@ -33,6 +33,7 @@ import numpy as np
 from judging import cache, report
 from judging.cache import Job, Record
 from judging.naming import OURS, PEERS, SEEDED, TITLES
+from judging.progress import Progress, duration
 from judging.protocol import n_folds, run
 from judging.sets import SETS, parts_of
 
@@ -71,12 +72,8 @@ def jobs_of(name: str, n_train: int, arguments: argparse.Namespace, tag: str) ->
     return jobs
 
 
-def expected(job: Job, known: list[Record]) -> float:
-    """Seconds that `job` will take: as its like on this set, else as its like on other sets, else a minute."""
-    like = [r for r in known if (r["contestant"], r["size"]) == (job.contestant, job.size)]
-    same = [r for r in like if r["set"] == job.set]
-    times = [r["wall"] + r["predict"] for r in same or like]
-    return float(np.mean(times)) if times else 60.0
+def settings_of(job: Job) -> str:
+    return "".join(f", {name}={value!r}" for name, value in job.settings.items())
 
 
 def start_worker() -> None:
@@ -91,9 +88,8 @@ def start_worker() -> None:
 def run_all(jobs: list[Job], arguments: argparse.Namespace, records: dict[str, Record]) -> int:
     """Run what is not in `records`, and put it there and into the file; returns how many fits failed."""
     waiting = [job for job in jobs if cache.key_of(job) not in records]
-    known = list(records.values())
-    left = {cache.key_of(job): expected(job, known) for job in waiting}
-    print(f"{len(jobs)} fits, {len(waiting)} of them to do, about {duration(sum(left.values()) / arguments.jobs)}")
+    progress = Progress(waiting, records.values(), arguments.jobs)
+    print(f"{len(jobs)} fits to show, {progress}", flush=True)
     failed = 0
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(arguments.jobs, mp_context=context, initializer=start_worker) as pool:
@@ -101,26 +97,21 @@ def run_all(jobs: list[Job], arguments: argparse.Namespace, records: dict[str, R
         try:
             for future in as_completed(futures):
                 job = futures[future]
-                del left[cache.key_of(job)]
-                what = f"{job.set} ({job.size}), {TITLES[job.contestant]}, seed {job.seed} {job.settings or ''}"
+                what = f"{job.set} ({job.size}), {TITLES[job.contestant]}, seed {job.seed}{settings_of(job)}"
                 if future.exception() is not None:
                     failed += 1
+                    progress.gave_up(job)
                     print(f"{what}: failed, {future.exception()!r}", flush=True)
                     continue
                 record = future.result()
                 records[cache.key_of(record)] = record
                 cache.append(arguments.json, record)
-                ahead = duration(sum(left.values()) / arguments.jobs)
-                took = f"{record['cpu']:.1f} s, {len(left)} left, about {ahead}"
-                print(f"{what}: {record['score']:.4g} ({took})", flush=True)
+                progress.finished(record)
+                print(f"{what}: {record['score']:.4g} ({record['cpu']:.1f} s; {progress})", flush=True)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise SystemExit("interrupted; the same command goes on from here") from None
     return failed
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds > 3600 else f"{seconds / 60:.0f} min"
 
 
 def parsed() -> argparse.Namespace:

@@ -2,10 +2,10 @@
 
 As published: 10,000 kernels of length 7, 9 or 11, weights of the normal distribution with mean 0 taken out, a bias
 between -1 and 1, a dilation up to what the sequences hold, padding for half of them, and of each convolution its
-maximum and its share of positive values. Of several channels a kernel reads a random few, as in the multivariate version
-of its authors. Each channel is standardised by the steps of the training part: where levels tell the classes apart this is the
-stronger peer (JapaneseVowels 99 in place of 83, NATOPS 94 in place of 88, which is what is published for sequences that
-are standardised one by one), and the univariate series of the UCR archive are standardised one by one already.
+maximum and its share of positive values. Of several channels a kernel reads a random few, as in the authors' version
+for them. Each channel is standardised by the steps of the training part: where levels tell the classes apart this is
+the stronger peer (JapaneseVowels 99 in place of 83, NATOPS 94 in place of 88, which is what is published for sequences
+that are standardised one by one), and the univariate series of the UCR archive are standardised one by one already.
 
 What is added for sequences of unequal length: each is convolved at its own length, the dilations are drawn for the
 median length, and a kernel that is longer than a sequence is padded for it. Kernels longer than the median sequence
