@@ -46,7 +46,7 @@ def score_cell(found: Figure | None) -> str:
     mean = shown(found.mean, found.metric)
     if len(found.scores) == 1:
         return mean
-    return f"{mean} ({found.deviation:.2g}; {shown(found.worst, found.metric)})"
+    return f"{mean} ({shown(found.deviation, found.metric)}; {shown(found.worst, found.metric)})"
 
 
 def time_cell(found: Figure | None) -> str:
