@@ -25,8 +25,8 @@ class ConvolutionParameters:
         "Whether convolutions read the sequences too, beside the recurrence [lstmfcn]_: each is normalised over the "
         "steps of a batch [batchnorm]_ and rectified, and the head sees what the last one finds behind the hidden "
         'states. Where a sequence has one target, their features are averaged over its steps. ``"auto"`` has them '
-        "where sequences of numbers have one target each, but not with `bidirectional=False`, which is meant to look at "
-        "what came before alone, or `tbptt_steps`.",
+        "where sequences of numbers have one target each, but not with `tbptt_steps` or with `bidirectional=False`, "
+        "which is meant to look at what came before alone.",
     )
     conv_channels: int | list[int] | tuple[int, ...] = parameter(
         (64, 64, 64),
