@@ -9,8 +9,8 @@ CELLS = ["rnn", "lstm", "gru"]
 
 
 def small(estimator, **parameters):
-    """An estimator of the class `estimator` that is fitted in no time."""
-    return estimator(**{"hidden_size": 4, "max_epochs": 2, "random_state": 0, **parameters})
+    """An estimator of the class `estimator` that is fitted in no time, without convolutions."""
+    return estimator(**{"hidden_size": 4, "max_epochs": 2, "conv_branch": False, "random_state": 0, **parameters})
 
 
 def ragged(n=24, n_features=3, seed=0, longest=7):
