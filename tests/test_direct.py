@@ -209,6 +209,7 @@ def test_estimators_learn_the_same_with_and_without_autograd(estimator, pooling,
     X = [rng.normal(size=(n, 3)) for n in rng.integers(1, 9, 60)]
     y = np.array([x.sum() > 0 for x in X]).astype(int)
     settings = {"hidden_size": 6, "pooling": pooling, "max_epochs": 3, "random_state": 0, "dtype": "float64"}
+    settings |= {"conv_branch": False, "dropout": 0.0, "batch_size": 32}
     calls = []
     call = DirectPass.__call__
     monkeypatch.setattr(DirectPass, "__call__", lambda *parts: calls.append(1) or call(*parts))

@@ -33,9 +33,8 @@ y = np.array([x.sum() > 0 for x in X]).astype(int)
 
 
 def fitted(engine="fused", n_threads=None, **options):
-    return RNNClassifier(
-        cell_type="gru", hidden_size=8, max_epochs=2, random_state=0, engine=engine, n_threads=n_threads, **options
-    ).fit(X, y)
+    small = {"hidden_size": 8, "max_epochs": 2, "conv_branch": False, "random_state": 0}
+    return RNNClassifier(engine=engine, n_threads=n_threads, **small, **options).fit(X, y)
 
 
 def probabilities(*arguments):

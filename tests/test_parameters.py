@@ -69,7 +69,8 @@ def test_num_layers_is_the_number_of_layers(estimator):
 
 @shows("bidirectional")
 def test_bidirectional_doubles_the_units(estimator):
-    one, two = fit(estimator, bidirectional=False), fit(estimator, bidirectional=True)
+    options = {"pooling": "last"} if estimator in POOLED else {}
+    one, two = (fit(estimator, bidirectional=both, **options) for both in (False, True))
     X = ragged(3)
     assert (one.transform_steps(X)[0].shape[1], two.transform_steps(X)[0].shape[1]) == (4, 8)
     if estimator in POOLED:
@@ -147,6 +148,24 @@ def test_proj_size_projects_the_states_of_the_lstm(estimator):
     assert model.transform_steps(ragged(1))[0].shape[1] == 2
 
 
+@shows("conv_branch", "conv_channels", "conv_kernel_size", "conv_dilation")
+def test_convolutions_stand_beside_the_recurrence(estimator):
+    shape = {"conv_channels": (5, 3), "conv_kernel_size": (4, 2), "conv_dilation": (1, 2)}
+    model, plain = fit(estimator, conv_branch=True, **shape), fit(estimator, conv_branch=False, **shape)
+    filters = list(model.module_.convolutions.layers)
+    assert [tuple(layer.weight.shape) for layer in filters] == [(5, 3, 4), (3, 5, 2)]
+    assert [layer.dilation for layer in filters] == [1, 2]
+    widths = [one.transform_steps(ragged(1))[0].shape[1] for one in (model, plain)]
+    assert widths == [8 + 3, 8]
+    assert plain.module_.convolutions is None
+
+
+@shows("conv_stride", of=POOLED)
+def test_conv_stride_makes_one_step_of_several(estimator):
+    [states] = fit(estimator, conv_stride=3).transform_steps(ragged(1, longest=9))
+    assert len(np.unique(states, axis=0)) == -(-len(states) // 3)
+
+
 @shows("embedding_dim")
 def test_embedding_dim_makes_integers_tokens(estimator):
     X = [[0, 1, 2], [1, 1, 2], [2, 0, 1], [0, 0, 2]] * 3
@@ -157,7 +176,8 @@ def test_embedding_dim_makes_integers_tokens(estimator):
     assert fit(estimator, (X, y)).module_.inputs is None
     words = [["zero", "one", "two"][:2] for _ in X]
     labels = [step[:2] for step in X] if estimator is RNNSequenceTagger else y
-    assert fit(estimator, (words, labels)).module_.inputs.token_embedding.weight.shape == (3, 64)
+    size = 100 if estimator is RNNSequenceTagger else 64
+    assert fit(estimator, (words, labels)).module_.inputs.token_embedding.weight.shape == (3, size)
 
 
 @shows("max_length", "truncate")

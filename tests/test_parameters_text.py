@@ -29,8 +29,12 @@ def text_problem(estimator, n=24, seed=0):
     return X, [["city" if token.istitle() else "other" for token in x] for x in X]
 
 
+PLAIN = {"char_encoder": None, "casing_features": False, "embedding_dropout": 0.0, "word_dropout": 0.0}
+
+
 def fit_text(estimator, data=None, **parameters):
-    return fit(estimator, data or text_problem(estimator), **{"embedding_dim": 5, **parameters})
+    """A fit that sees tokens as they are, and all of them."""
+    return fit(estimator, data or text_problem(estimator), **{"embedding_dim": 5, **PLAIN, **parameters})
 
 
 def token_vectors(model):
@@ -308,7 +312,7 @@ def test_a_weight_is_a_repeat_to_the_vocabulary(estimator, parameters):
     times = np.arange(len(X)) % 3 + 1
     rows = np.repeat(np.arange(len(X)), times)
     repeated = fit_text(estimator, ([X[i] for i in rows], [y[i] for i in rows]), **parameters)
-    model = small(estimator, embedding_dim=5, **parameters)
+    model = small(estimator, embedding_dim=5, **PLAIN, **parameters)
     assert model.fit(X, y, sample_weight=times).vocabulary_ == repeated.vocabulary_
     if estimator is RNNSequenceTagger:
         of_steps = [np.full(len(x), float(n)) for x, n in zip(X, times, strict=True)]

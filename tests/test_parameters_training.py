@@ -235,6 +235,9 @@ def test_pooling_makes_one_vector_of_the_states(estimator):
         model = fit(estimator, pooling=pooling)
         by_hand = [pool(states) for states in model.transform_steps(X)]
         np.testing.assert_allclose(model.transform(X), by_hand, atol=1e-7)
+    model = fit(estimator, pooling="concat")
+    by_hand = [np.concatenate([expected[name](states) for name in expected]) for states in model.transform_steps(X)]
+    np.testing.assert_allclose(model.transform(X), by_hand, atol=1e-7)
     model = fit(estimator, pooling="attention")
     by_hand = [w @ states for w, states in zip(model.attention_weights(X), model.transform_steps(X), strict=True)]
     np.testing.assert_allclose(model.transform(X), by_hand, atol=1e-7)
