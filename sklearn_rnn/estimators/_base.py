@@ -294,7 +294,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         dim = self.embedding_dim if vectors is None else vectors.dim
         if not reset and self.embedding_dim is None:
             dim = self.module_.token_dim
-        dim = dim or DEFAULT_EMBEDDING_DIM[self.target_.alignment]
+        dim = dim or DEFAULT_EMBEDDING_DIM
         spec = self._network_spec(training.n_features, self.encoding_, dim, self.target_.head(), seed=options.seed)
         net = build_net(
             spec if source is None else source.taken_over(spec, freeze=self.freeze),

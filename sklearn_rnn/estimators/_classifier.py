@@ -15,6 +15,7 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.padding import lengths_given
 from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
+from sklearn_rnn.estimators._defaults import is_auto
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
@@ -177,7 +178,7 @@ class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
         target = replace(
             class_target(labels, fitted),
             class_weight=self.class_weight,
-            label_smoothing=self.label_smoothing,
+            label_smoothing=0.0 if is_auto(self.label_smoothing) else self.label_smoothing,
         )
         return target, labels
 

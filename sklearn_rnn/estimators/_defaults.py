@@ -21,8 +21,8 @@ from sklearn_rnn.targets.base import Target
 
 AUTO = "auto"
 
-DEFAULT_EMBEDDING_DIM: dict[Alignment, int] = {"sequence": 64, "step": 100}
-"""Size of the vector of a token, by what has a target."""
+DEFAULT_EMBEDDING_DIM = 100
+"""Size of the vector of a token."""
 
 MAX_TOKENS = 100_000
 """Tokens that are looked at to see how long they are."""
@@ -40,6 +40,8 @@ class Facts:
         What a step is; several inputs are mixed if there are strings and numbers among them.
     alignment : {"sequence", "step"}
         What a target belongs to.
+    labels : bool
+        Whether targets are labels, and not numbers.
     n_sequences : int
         Distinct sequences that are trained on.
     n_rows : int
@@ -60,6 +62,7 @@ class Facts:
 
     kind: Kind
     alignment: Alignment
+    labels: bool
     n_sequences: int
     n_rows: int
     n_steps: int
@@ -79,6 +82,7 @@ class Facts:
         return cls(
             kind=_kind(spec),
             alignment=target.alignment,
+            labels=hasattr(target, "classes"),
             n_sequences=len(data),
             n_rows=int(data.copies @ target.n_parts(lengths)),
             n_steps=int(lengths.sum()),
@@ -95,29 +99,47 @@ class Facts:
         """Whether steps are, or hold, something that is embedded."""
         return self.kind != "numbers"
 
+    @property
+    def spells(self) -> bool:
+        """Whether tokens are letters, and not words."""
+        return self.n_characters == 1
+
 
 @dataclass(frozen=True)
 class Budget:
-    """How long training takes: optimizer steps, and the fewest and most epochs, whatever steps they are."""
+    """How long training takes.
+
+    Attributes
+    ----------
+    steps : int
+        Optimizer steps that any set has.
+    epochs : int
+        Passes over the data that it has, if they are more steps, up to `most` steps.
+    most : int
+        Steps after which a large set has three epochs, however many steps they are.
+    """
 
     steps: int
-    fewest: int
-    most: int = 1000
+    epochs: int
+    most: int = 6000
+
+    def max_epochs(self, n_batches: int) -> int:
+        """The epochs of a set of `n_batches` in each."""
+        steps = max(self.steps, min(self.epochs * n_batches, self.most))
+        epochs = min(max(round(steps / n_batches), FEWEST_EPOCHS), MOST_EPOCHS)
+        return max(1, min(epochs, MOST_STEPS // n_batches))
 
 
-BUDGETS: dict[tuple[Kind, Alignment], Budget] = {
-    ("numbers", "sequence"): Budget(2000, fewest=10),
-    ("numbers", "step"): Budget(2000, fewest=10),
-    ("tokens", "sequence"): Budget(1500, fewest=4),
-    ("ids", "sequence"): Budget(1500, fewest=4),
-    ("mixed", "sequence"): Budget(1500, fewest=4),
-    ("tokens", "step"): Budget(2000, fewest=8),
-    ("ids", "step"): Budget(2000, fewest=8),
-    ("mixed", "step"): Budget(2000, fewest=8),
-}
-
+FEWEST_EPOCHS = 3
+MOST_EPOCHS = 1000
 MOST_STEPS = 40_000
 """Optimizer steps after which there is no other epoch, whatever the fewest are."""
+
+SERIES = Budget(1000, epochs=20)
+WORDS = Budget(1000, epochs=6)
+LETTERS = Budget(1000, epochs=12)
+STEPS = Budget(2000, epochs=8)
+
 
 Chosen = Mapping[str, Any]
 """The parameters of an estimator, with what "auto" came to in those that are decided by now."""
@@ -132,15 +154,14 @@ def _batch_size(facts: Facts, chosen: Chosen) -> int:
 
 
 def _max_epochs(facts: Facts, chosen: Chosen) -> int:
-    budget, n_batches = BUDGETS[facts.kind, facts.alignment], -(-facts.n_rows // chosen["batch_size"])
-    epochs = min(max(round(budget.steps / n_batches), budget.fewest), budget.most)
-    return max(1, min(epochs, MOST_STEPS // n_batches))
+    budget = STEPS if facts.alignment == "step" else SERIES if not facts.embeds else LETTERS if facts.spells else WORDS
+    return budget.max_epochs(-(-facts.n_rows // chosen["batch_size"]))
 
 
 def _learning_rate(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds:
-        return 0.005
-    return 0.002 if facts.alignment == "sequence" else 0.003
+    if facts.alignment == "step":
+        return 0.003 if facts.embeds else 0.005
+    return 0.003 if facts.spells else 0.002
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
@@ -148,11 +169,17 @@ def _dropout(facts: Facts, chosen: Chosen) -> float:
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
-    return 0.5 if facts.embeds else 0.0
+    if not facts.embeds:
+        return 0.0
+    return 0.1 if facts.spells else 0.5
 
 
 def _word_dropout(facts: Facts, chosen: Chosen) -> float:
-    return 0.1 if facts.embeds else 0.0
+    if not facts.embeds or facts.spells:
+        return 0.0
+    if facts.alignment == "step":
+        return 0.1
+    return 0.2 if facts.n_sequences < 1_000 else 0.1 if facts.n_sequences < 3_000 else 0.0
 
 
 def _reads_characters(facts: Facts) -> bool:
@@ -169,15 +196,19 @@ def _casing_features(facts: Facts, chosen: Chosen) -> bool:
 
 
 def _hidden_size(facts: Facts, chosen: Chosen) -> int:
-    return 100 if facts.embeds and facts.alignment == "step" else 64
+    return 100 if facts.embeds else 64
+
+
+def _label_smoothing(facts: Facts, chosen: Chosen) -> float:
+    return 0.1 if facts.alignment == "sequence" else 0.0
 
 
 def _pooling(facts: Facts, chosen: Chosen) -> str:
-    return "max" if facts.embeds else "concat"
+    return "max" if facts.embeds and not facts.spells else "concat"
 
 
 def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
-    of_shapes = facts.kind == "numbers" and facts.alignment == "sequence"
+    of_shapes = facts.kind == "numbers" and facts.alignment == "sequence" and facts.labels
     return of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
 
 
@@ -208,6 +239,7 @@ RULES: dict[str, Rule] = {
     "dropout": Rule(_dropout),
     "embedding_dropout": Rule(_embedding_dropout),
     "word_dropout": Rule(_word_dropout),
+    "label_smoothing": Rule(_label_smoothing, lasting=False),
     "char_encoder": Rule(_char_encoder),
     "casing_features": Rule(_casing_features),
     "pooling": Rule(_pooling, of_steps=False),

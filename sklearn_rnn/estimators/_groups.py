@@ -31,8 +31,8 @@ class BackboneParameters:
         AUTO,
         [at_least(Integral, 1), list, tuple, StrOptions({AUTO})],
         'int, list or tuple of int, or "auto"',
-        'Units of each layer in each direction; a list gives one size a layer. ``"auto"`` is 64, or 100 where each '
-        "of the tokens has a target.",
+        'Units of each layer in each direction; a list gives one size a layer. ``"auto"`` is 100 where tokens '
+        "are embedded, else 64.",
     )
     num_layers: int = parameter(
         1,
@@ -117,8 +117,8 @@ class InputParameters:
         None,
         [at_least(Integral, 1), None],
         "int or None",
-        "Size of the learned vector of a token. Strings are always embedded, with 64 dimensions if None, or 100 where "
-        "each of them has a target; integers are token ids if it is set, and numbers if None.",
+        "Size of the learned vector of a token. Strings are always embedded, with 100 dimensions if None; integers are "
+        "token ids if it is set, and numbers if None.",
     )
     min_df: int | float = parameter(
         1,
@@ -179,14 +179,15 @@ class InputParameters:
         [SHARE, StrOptions({AUTO})],
         'float in [0, 1) or "auto"',
         "Share of the values dropped of the vectors that the first layer reads, where tokens are embedded; "
-        '``"auto"`` is 0.5 there.',
+        '``"auto"`` is 0.5 for words, and 0.1 for letters.',
     )
     word_dropout: float | str = parameter(
         AUTO,
         [SHARE, StrOptions({AUTO})],
         'float in [0, 1) or "auto"',
         "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too; "
-        '``"auto"`` is 0.1 where tokens are embedded.',
+        '``"auto"`` is 0.1 for words of which each has a target; where a sequence has one target it is 0.2 for few '
+        "sequences, and 0 for many or for letters.",
     )
     max_length: int | None = parameter(
         None,
@@ -241,8 +242,8 @@ class TrainingParameters:
         AUTO,
         [POSITIVE, StrOptions({AUTO})],
         'float or "auto"',
-        'Step size; with a schedule, the highest. ``"auto"`` is 0.005 for numbers; where tokens are embedded 0.002, or '
-        "0.003 if each of them has a target.",
+        'Step size; with a schedule, the highest. ``"auto"`` is 0.002, or 0.003 for letters; where each step has a '
+        "target it is 0.003 for tokens and 0.005 for numbers.",
     )
     lr_schedule: str | None = parameter(
         "cosine",
@@ -270,7 +271,7 @@ class TrainingParameters:
         [at_least(Integral, 1), StrOptions({AUTO})],
         'int or "auto"',
         "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
-        'before. ``"auto"`` makes so many that the optimizer takes some 2,000 steps, within limits. The user guide has '
+        'before. ``"auto"`` makes so many that the optimizer takes a number of steps, within limits. The user guide has '
         'all rules of ``"auto"``, and says why.',
     )
     max_time: float | None = parameter(

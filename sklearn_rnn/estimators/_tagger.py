@@ -82,7 +82,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
     1.0
     """
 
-    label_smoothing: float = extended(
+    label_smoothing: float | str = extended(
         LabelParameters, "label_smoothing", "With the CRF, in the emissions of each step alone."
     )
 

@@ -24,7 +24,7 @@ class PoolingParameters:
         '{"auto", "last", "mean", "max", "concat", "attention"}',
         "How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at "
         "the first step), their mean, the greatest value of each unit, these three side by side [ulmfit]_, or a mean "
-        'with learned weights. ``"auto"`` is ``"max"`` where tokens are embedded, else ``"concat"``.',
+        'with learned weights. ``"auto"`` is ``"max"`` for words, and ``"concat"`` for letters and numbers.',
     )
     conv_stride: int = parameter(
         1,
@@ -76,11 +76,12 @@ class LabelParameters:
         'dict, "balanced" or None',
         'Weights of the classes; ``"balanced"`` gives each class the same total weight.',
     )
-    label_smoothing: float = parameter(
-        0.0,
-        [SHARE],
-        "float in [0, 1)",
-        "Share of each label that is spread evenly over all classes.",
+    label_smoothing: float | str = parameter(
+        AUTO,
+        [SHARE, StrOptions({AUTO})],
+        'float in [0, 1) or "auto"',
+        "Share of each label that is spread evenly over all classes, so that no network is rewarded for being surer "
+        'than it can be [smoothing]_. ``"auto"`` is 0.1 where a sequence has one target, and 0 where each step has.',
     )
 
 

@@ -37,6 +37,7 @@ FITTED = {
     "dropout_": ("float", "`dropout` of the last fit."),
     "embedding_dropout_": ("float", "`embedding_dropout` of the last fit, which numbers have no use for."),
     "word_dropout_": ("float", "`word_dropout` of the last fit, which numbers have no use for."),
+    "label_smoothing_": ("float", "`label_smoothing` of the last fit."),
     "char_encoder_": ("str or None", "`char_encoder` of the last fit, or of the `pretrained` estimator."),
     "casing_features_": ("bool", "`casing_features` of the last fit, or of the `pretrained` estimator."),
     "pooling_": ("str or None", "`pooling` of the last fit; None if each step has a target."),
@@ -83,6 +84,7 @@ REFERENCES = {
     "ulmfit": "Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL.",
     "lstmfcn": "Karim, F., Majumdar, S., Darabi, H. and Chen, S. (2018). LSTM fully convolutional networks for time "
     "series classification. IEEE Access 6.",
+    "smoothing": "Szegedy, C. et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.",
     "batchnorm": "Ioffe, S. and Szegedy, C. (2015). Batch normalization: accelerating deep network training by "
     "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
