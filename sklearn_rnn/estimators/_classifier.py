@@ -15,7 +15,6 @@ from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.padding import lengths_given
 from sklearn_rnn.data.step_shapes import warn_of_label_columns
 from sklearn_rnn.data.targets import validate_class_labels
-from sklearn_rnn.estimators._defaults import is_auto
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._parameters import extended
 from sklearn_rnn.estimators._pooled import PooledRNN
@@ -175,11 +174,7 @@ class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
         labels, kind = validate_class_labels(y, len(inputs), lengths)
         if fitted is None and kind == "multilabel" and not is_sparse(y):
             warn_of_label_columns(labels.shape, lengths)
-        target = replace(
-            class_target(labels, fitted),
-            class_weight=self.class_weight,
-            label_smoothing=0.0 if is_auto(self.label_smoothing) else self.label_smoothing,
-        )
+        target = replace(class_target(labels, fitted), class_weight=self.class_weight)
         return target, labels
 
     def __sklearn_tags__(self) -> Any:

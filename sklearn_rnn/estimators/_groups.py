@@ -271,8 +271,8 @@ class TrainingParameters:
         [at_least(Integral, 1), StrOptions({AUTO})],
         'int or "auto"',
         "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
-        'before. ``"auto"`` makes so many that the optimizer takes a number of steps, within limits. The user guide has '
-        'all rules of ``"auto"``, and says why.',
+        'before. ``"auto"`` counts steps of the optimizer and not epochs: small sets are passed over more often. The user '
+        'guide has all rules of ``"auto"``, and says why.',
     )
     max_time: float | None = parameter(
         None,
