@@ -202,7 +202,8 @@ def test_a_print_log_of_the_user_is_kept(verbose):
 
 class TestWarmStart:
     def parameters(self, **parameters):
-        return {"max_epochs": 2, "dropout": 0.0, "learning_rate": 0.001, "lr_schedule": None, "warm_start": True, **SMALL, **parameters}
+        constant = {"dropout": 0.0, "learning_rate": 0.001, "lr_schedule": None}
+        return {"max_epochs": 2, "warm_start": True, **constant, **SMALL, **parameters}
 
     def test_goes_on_from_weights_and_optimizer_state(self):
         """One batch holds all data, so that two fits of two epochs are one of four."""
