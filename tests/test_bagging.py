@@ -56,6 +56,7 @@ class Weighted(Recorder):
 
 
 QUICK = {"cell_type": "rnn", "hidden_size": 32, "dropout": 0.0, "max_epochs": 20, "learning_rate": 0.02}
+QUICK |= {"conv_branch": False, "pooling": "last", "batch_size": 32}
 
 
 @parametrize_with_checks(

@@ -152,7 +152,7 @@ def test_staged_probabilities_are_those_of_prefixes(bidirectional, pooling):
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_parameters_set_after_a_fit_wait_for_the_next(bidirectional):
     X, y = problem(RNNClassifier)
-    model = small(RNNClassifier, bidirectional=bidirectional).fit(X, y)
+    model = small(RNNClassifier, bidirectional=bidirectional, pooling="last").fit(X, y)
     model.set_params(bidirectional=not bidirectional, cell_type="lstm", hidden_size=9, pooling="attention", dropout=0.9)
     for t, stage in enumerate(model.staged_predict_proba(X), start=1):
         assert_allclose(stage, model.predict_proba([x[:t] for x in X]), atol=1e-12)
@@ -195,7 +195,7 @@ def test_hidden_states_can_be_had(cell_type):
 @pytest.mark.parametrize("transform_output", ["pandas", "polars"])
 def test_vectors_as_frames(transform_output):
     X, y = problem(RNNClassifier)
-    model = small(RNNClassifier).fit(X, y).set_output(transform=transform_output)
+    model = small(RNNClassifier, pooling="last").fit(X, y).set_output(transform=transform_output)
     assert list(model.transform(X).columns) == [f"rnnclassifier{i}" for i in range(8)]
 
 

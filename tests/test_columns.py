@@ -28,7 +28,8 @@ FRAME = pd.DataFrame(
 )
 Y = np.arange(24) % 2
 ALL = np.concatenate(FRAME["seconds"].to_list())
-NET = RNNClassifier(hidden_size=3, max_epochs=1, random_state=0)
+SMALL = {"hidden_size": 3, "max_epochs": 1, "pooling": "last", "conv_branch": False, "random_state": 0}
+NET = RNNClassifier(**SMALL)
 containers = pytest.mark.parametrize("container", ["default", "pandas", "polars"])
 
 IN_FRAMES = {
@@ -121,7 +122,7 @@ VECTORS = {
     "several inputs": (NET, ["place", "seconds"]),
     "text pipeline": (make_pipeline(SequenceTokenizer(), NET), "text"),
     "scaled": (make_pipeline(PerStep(StandardScaler()), NET), ["labs"]),
-    "regressor": (RNNRegressor(hidden_size=3, max_epochs=1, random_state=0), "labs"),
+    "regressor": (RNNRegressor(**SMALL), "labs"),
 }
 
 

@@ -86,7 +86,7 @@ def test_going_on_goes_on_from_the_running_statistics():
 def test_the_best_epoch_has_its_own_statistics():
     X, y = problem(RNNClassifier, n=40)
     model = small(RNNClassifier, early_stopping=True, max_epochs=4, **BRANCH).fit(X, y, X_val=X[:9], y_val=y[:9])
-    n_batches = -(-len(X) // model.batch_size)
+    n_batches = -(-len(X) // model.batch_size_)
     assert statistics(model)["convolutions.layers.1.norm.n_batches"].item() == model.best_epoch_ * n_batches
 
 

@@ -214,9 +214,9 @@ def test_estimators_learn_the_same_with_and_without_autograd(estimator, pooling,
     call = DirectPass.__call__
     monkeypatch.setattr(DirectPass, "__call__", lambda *parts: calls.append(1) or call(*parts))
     model = estimator(**settings, engine="fused").fit(X, y)
-    assert len(calls) == model.n_iter_ * -(-len(X) // model.batch_size)
+    assert len(calls) == model.n_iter_ * -(-len(X) // 32)
     other = estimator(**settings, engine="torch").fit(X, y)
-    assert len(calls) == model.n_iter_ * -(-len(X) // model.batch_size)
+    assert len(calls) == model.n_iter_ * -(-len(X) // 32)
     np.testing.assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-9)
     np.testing.assert_allclose(model.predict(X), other.predict(X), rtol=1e-7)
 

@@ -26,27 +26,31 @@ N_SEQUENCES = 33
 """With batches of 8 the last holds one sequence, and of two processes one has none of it."""
 
 SHARED = {"hidden_size": 5, "dropout": 0.0, "batch_size": 8, "max_epochs": 3, "random_state": 0}
+SHARED |= {"pooling": "last", "conv_branch": False}
+OF_STEPS = {name: value for name, value in SHARED.items() if name != "pooling"}
 
 FITS = {
     "classifier": (RNNClassifier, {**SHARED, "pooling": "attention", "weight_decay": 0.01}),
     "validated": (RNNClassifier, {**SHARED, "early_stopping": True, "n_iter_no_change": 1, "learning_rate": 0.1}),
     "regressor": (RNNRegressor, {**SHARED, "optimizer": "sgd", "clip_grad_norm": 0.1, "lr_schedule": None}),
-    "CRF": (RNNSequenceTagger, {**SHARED, "decoder": "crf", "cell_type": "lstm"}),
-    "float64": (RNNSequenceTagger, {**SHARED, "decoder": "softmax", "dtype": "float64", "num_layers": 2}),
+    "CRF": (RNNSequenceTagger, {**OF_STEPS, "decoder": "crf", "cell_type": "lstm"}),
+    "float64": (RNNSequenceTagger, {**OF_STEPS, "decoder": "softmax", "dtype": "float64", "num_layers": 2}),
 }
+OWN_STATISTICS = {"convolutions": (RNNClassifier, {**SHARED, "conv_branch": True, "conv_channels": 4})}
+"""Each process normalises its part of a batch by itself, and so there is no fit of one process to compare with."""
 
 
 def problem(name):
     """Ragged sequences and what the estimator `name` is to find in them."""
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(n, 3)) for n in rng.integers(1, 12, size=N_SEQUENCES)]
-    if FITS[name][0] is RNNSequenceTagger:
+    if name in ("CRF", "float64"):
         return X, [np.where(x[:, 0] > 0, "B-up", "O").tolist() for x in X]
     return X, np.array([x.sum() if name == "regressor" else float(x[-1, 0] > 0) for x in X])
 
 
 def fit(name, **options):
-    cls, parameters = FITS[name]
+    cls, parameters = {**FITS, **OWN_STATISTICS}[name]
     X, y = problem(name)
     return cls(**parameters, **options).fit(X, y)
 
@@ -86,7 +90,7 @@ def runs(tmp_path_factory):
         from sklearn_rnn.training import ending
 
         found = {{}}
-        for name in FITS:  # each fit makes its process group anew
+        for name in [*FITS, *OWN_STATISTICS]:  # each fit makes its process group anew
             found[name] = figures(fit(name, data_parallel=True))
         found["left"] = dist.is_initialized()
 
@@ -141,7 +145,7 @@ def test_all_end_after_the_batch_after_which_one_would(runs):
         assert run["end of timed"] == (2, [5, 2], "max_time")
 
 
-@pytest.mark.parametrize("name", [*FITS, "dropout", "seedless", "asked", "timed"])
+@pytest.mark.parametrize("name", [*FITS, *OWN_STATISTICS, "dropout", "seedless", "asked", "timed"])
 def test_all_processes_have_the_same_model(runs, name):
     first, second = (run[name] for run in runs)
     assert first["losses"] == second["losses"]

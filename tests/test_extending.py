@@ -23,7 +23,7 @@ from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES, NumberLoss
 from sklearn_rnn.testing import check_sequence_estimator
 
-SMALL = {"hidden_size": 4, "max_epochs": 3, "random_state": 0}
+SMALL = {"hidden_size": 4, "max_epochs": 3, "conv_branch": False, "random_state": 0}
 
 
 def leaky_step(x, state, weights):
@@ -40,7 +40,8 @@ def leaky(monkeypatch):
 def test_a_cell(leaky):
     X = ragged()
     y = np.array([x[:, 0].mean() for x in X])
-    model = RNNRegressor(cell_type="leaky", bidirectional=False, dtype="float64", standardize=False, **SMALL).fit(X, y)
+    options = {"bidirectional": False, "pooling": "last", "standardize": False, "dtype": "float64", **SMALL}
+    model = RNNRegressor(cell_type="leaky", **options).fit(X, y)
     weights = {name: value.detach().numpy() for name, value in model.module_.backbone.layers[0].named_parameters()}
     w_x, w_h, b = (weights[f"directions.0.{name}"] for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
     h = np.zeros(4)

@@ -15,7 +15,7 @@ rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=48)]
 y = np.array([int(x[:, 0].sum() > 0) for x in X])
 TAGS = [(x[:, 0] > 0).astype(int) for x in X]
-SMALL = {"hidden_size": 4, "batch_size": 16, "random_state": 0}
+SMALL = {"hidden_size": 4, "batch_size": 16, "conv_branch": False, "random_state": 0}
 
 ESTIMATORS = [
     pytest.param(RNNClassifier, y, id="classifier"),
@@ -59,6 +59,7 @@ def test_early_stopping_restores_the_weights_of_the_best_epoch(estimator, target
         early_stopping=True,
         validation_fraction=0.3,
         n_iter_no_change=4,
+        max_epochs=50,
         learning_rate=0.2,
         lr_schedule=None,
         callbacks=[RecordWeights()],
@@ -201,7 +202,8 @@ def test_a_print_log_of_the_user_is_kept(verbose):
 
 class TestWarmStart:
     def parameters(self, **parameters):
-        return {"max_epochs": 2, "dropout": 0.0, "lr_schedule": None, "warm_start": True, **SMALL, **parameters}
+        constant = {"dropout": 0.0, "learning_rate": 0.001, "lr_schedule": None}
+        return {"max_epochs": 2, "warm_start": True, **constant, **SMALL, **parameters}
 
     def test_goes_on_from_weights_and_optimizer_state(self):
         """One batch holds all data, so that two fits of two epochs are one of four."""

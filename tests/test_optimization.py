@@ -26,7 +26,7 @@ class RecordRate(Callback):
 
 
 def fitted(max_epochs=6, **parameters):
-    defaults = {"hidden_size": 4, "batch_size": 16, "learning_rate": RATE, "random_state": 0}
+    defaults = {"hidden_size": 4, "batch_size": 16, "learning_rate": RATE, "conv_branch": False, "random_state": 0}
     return RNNClassifier(max_epochs=max_epochs, callbacks=[RecordRate()], **{**defaults, **parameters}).fit(X, y)
 
 

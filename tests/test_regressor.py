@@ -199,7 +199,7 @@ def test_warm_start_goes_on_from_the_weights():
 
 def test_vectors_of_the_regressor():
     X, y = problem(RNNRegressor)
-    model = small(RNNRegressor).fit(X, y)
+    model = small(RNNRegressor, pooling="mean").fit(X, y)
     assert model.transform(X).shape == (24, 8)
     assert model.fit_transform(X, y).shape == (24, 8)
     assert model.get_feature_names_out()[0] == "rnnregressor0"

@@ -11,14 +11,12 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from step_targets import BLOCK, RAGGED, Y, assert_same, last_alone, running_sums, vectors, with_gaps
+from step_targets import BLOCK, assert_same, last_alone, running_sums, vectors, with_gaps
 
 from sklearn_rnn import (
     PerStep,
     RNNRegressor,
-    SequenceBaggingRegressor,
 )
-from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.inspection import (
     GradientFlowDisplay,
     sequence_partial_dependence,
@@ -53,7 +51,7 @@ def test_the_last_step_alone_is_one_target_a_sequence(cell_type, engine):
     """The same weights have the same loss and gradient, and so the same fit, as one target a sequence."""
     X = ragged(24)
     y = running_sums(X)
-    parameters = {"cell_type": cell_type, "engine": engine, "max_epochs": 3, **ONE_WAY}
+    parameters = {"cell_type": cell_type, "engine": engine, "pooling": "last", "max_epochs": 3, **ONE_WAY}
     steps = small(RNNRegressor, **parameters).fit(X, last_alone(y))
     whole = small(RNNRegressor, **parameters).fit(X, [values[-1] for values in y])
     assert_array_equal(steps.target_mean_, whole.target_mean_)
@@ -66,8 +64,9 @@ def test_the_last_step_alone_is_one_target_a_sequence(cell_type, engine):
 def test_loss_and_gradient_of_the_last_step_alone(loss):
     X = ragged(24)
     y = running_sums(X)
-    steps = small(RNNRegressor, loss=loss, **ONE_WAY).fit(X, last_alone(y))
-    whole = small(RNNRegressor, loss=loss, **ONE_WAY, random_state=7).fit(X, [values[-1] for values in y])
+    options = {"loss": loss, "pooling": "last", **ONE_WAY}
+    steps = small(RNNRegressor, **options).fit(X, last_alone(y))
+    whole = small(RNNRegressor, **options, random_state=7).fit(X, [values[-1] for values in y])
     whole.module_.load_state_dict(steps.module_.state_dict())
     found = [_loss_and_gradient(steps, X, last_alone(y)), _loss_and_gradient(whole, X, [values[-1] for values in y])]
     assert_allclose(*found, rtol=1e-9, atol=1e-12)
@@ -276,14 +275,6 @@ def test_inspection():
     pooled = small(RNNRegressor, pooling="attention").fit(X, y)
     assert not hasattr(pooled, "attention_weights")
     assert pooled.transform(X).shape == (30, 8)
-
-
-def test_bagging_says_that_it_takes_one_target_a_sequence():
-    bagging = SequenceBaggingRegressor(small(RNNRegressor), n_estimators=2)
-    with pytest.raises(SequenceDataError, match=r"one row of numbers of fixed size, is wanted for each sequence"):
-        bagging.fit(RAGGED, Y)
-    with pytest.raises(SequenceDataError, match=r"y must have shape .*, got \(8, 5, 2\)"):
-        bagging.fit(BLOCK, BLOCK)
 
 
 def test_is_a_sequence_estimator():

@@ -28,7 +28,7 @@ AS_DICT = {"age": FRAME["age"].to_numpy(), "labs": FRAME["labs"].to_list(), "sex
 CELLS = FRAME.to_numpy(dtype=object)
 ARROW_LIKE = pl.DataFrame({"age": FRAME["age"].to_list(), "labs": [x[:, 0].tolist() for x in FRAME["labs"]]})
 Y = np.arange(20) % 2
-NET = RNNClassifier(hidden_size=2, max_epochs=1)
+NET = RNNClassifier(hidden_size=2, max_epochs=1, pooling="last", conv_branch=False)
 
 
 @pytest.mark.parametrize("X", [FRAME, AS_DICT, CELLS, ARROW_LIKE], ids=["frame", "dict", "objects", "polars"])

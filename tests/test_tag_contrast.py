@@ -91,7 +91,7 @@ TAGGERS = {}
 
 def tagger_of(scheme):
     if scheme not in TAGGERS:
-        TAGGERS[scheme] = small(RNNSequenceTagger, hidden_size=12, max_epochs=12).fit(X, IN[scheme])
+        TAGGERS[scheme] = small(RNNSequenceTagger, **LEARNS).fit(X, IN[scheme])
     return TAGGERS[scheme]
 
 

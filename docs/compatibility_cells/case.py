@@ -140,7 +140,7 @@ class Tools:
 
 
 def classifier(**parameters: Any) -> RNNClassifier:
-    return RNNClassifier(**{**SMALL, **parameters})
+    return RNNClassifier(**{**SMALL, "pooling": "mean", "conv_branch": False, **parameters})
 
 
 def tagger(**parameters: Any) -> RNNSequenceTagger:

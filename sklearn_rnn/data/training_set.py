@@ -23,6 +23,9 @@ END = 8
 GRID = 2.0**-10
 """What they are rounded to: coarse beside what units leave to rounding, and fine beside a scaled number."""
 
+AT_A_TIME = 2**20
+"""Numbers that are rounded at a time."""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -109,10 +112,9 @@ class TrainingSet:
         rounded to a grid, and where these are equal that of before.
         """
         ends = [self.sequences.truncate(END, cut=cut) for cut in ("tail", "head")]
-        parts = [part.with_values(_on_grid(part.values)) for part in ends]
-        if not all(map(can_hash, parts)):
+        if not all(map(can_hash, ends)):
             return self
-        return self.take(np.argsort(join_hashes([hash_sequences(part) for part in parts]), kind="stable"))
+        return self.take(np.argsort(join_hashes([_hash_on_grid(part) for part in ends]), kind="stable"))
 
     def spread(self) -> TrainingSet:
         """Samples whose weights are counts become as many copies, so that an epoch is as long as the data was.
@@ -161,6 +163,12 @@ class TrainingSet:
             if beside is not None:
                 digest.update(content(beside[i]))
         return digest.digest()
+
+
+def _hash_on_grid(sequences: Sequences) -> NDArray[np.uint64]:
+    """The hash of each sequence (n_sequences,) with its numbers rounded, of which a part is in memory at a time."""
+    parts = (part for _, part in sequences.blocks(AT_A_TIME))
+    return np.concatenate([hash_sequences(part.with_values(_on_grid(part.values))) for part in parts])
 
 
 def _on_grid(values: NDArray[Any]) -> NDArray[np.int32]:

@@ -2,8 +2,8 @@
 
 A batch of ``batch_size`` sequences is dealt out to the processes. Each computes the gradient of its part; the gradients
 are scaled by the size of the part, summed over all processes in one message, and every process makes the same step. A
-step then does what one process would have done with the whole batch, but for rounding and for dropout, of which each
-process draws masks of its own.
+step then does what one process would have done with the whole batch, but for rounding, for dropout, of which each
+process draws masks of its own, and for convolutions, which each normalises over its own part.
 """
 
 from __future__ import annotations
