@@ -18,7 +18,18 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.estimators import _defaults
-from sklearn_rnn.estimators._defaults import AUTO, BUDGETS, MOST_STEPS, RULES, Facts, decide, ruled
+from sklearn_rnn.estimators._defaults import (
+    AUTO,
+    BUDGETS,
+    FEWEST_EPOCHS,
+    MOST_EPOCHS,
+    MOST_STEPS,
+    RULES,
+    Facts,
+    budget_of,
+    decide,
+    ruled,
+)
 
 DEFAULTS = {estimator: estimator().get_params() for estimator in ESTIMATORS}
 GIVEN = {
@@ -33,6 +44,7 @@ GIVEN = {
     "casing_features": True,
     "pooling": "attention",
     "conv_branch": False,
+    "label_smoothing": 0.05,
 }
 CITIES = ["Oslo", "Rome", "Lima"]
 LASTING = [name for name, rule in RULES.items() if rule.lasting]
@@ -42,6 +54,7 @@ all_facts = st.builds(
     Facts,
     kind=st.sampled_from(["numbers", "tokens", "ids", "mixed"]),
     alignment=st.sampled_from(["sequence", "step"]),
+    labels=st.booleans(),
     n_sequences=sizes,
     n_rows=sizes,
     n_steps=sizes,
@@ -58,7 +71,7 @@ all_facts = st.builds(
 def brief(monkeypatch):
     """An "auto" of `max_epochs` that makes few of them, in the way of the rule."""
     for key, budget in BUDGETS.items():
-        monkeypatch.setitem(_defaults.BUDGETS, key, replace(budget, steps=12, fewest=1))
+        monkeypatch.setitem(_defaults.BUDGETS, key, replace(budget, steps=24, epochs=1))
 
 
 def auto(estimator, **parameters):
@@ -83,7 +96,7 @@ def decided(model):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_each_rule_is_of_a_parameter_that_is_auto_by_default(estimator):
-    assert set(RULES) - set(ruled(estimator)) <= {"pooling"}
+    assert set(RULES) - set(ruled(estimator)) <= {"pooling", "label_smoothing"}
     assert all(DEFAULTS[estimator][name] == AUTO for name in ruled(estimator))
     assert GIVEN.keys() == RULES.keys()
 
@@ -106,17 +119,16 @@ def test_what_is_given_stays_and_the_rest_is_a_value_that_could_be_given(estimat
 @given(facts=all_facts, batch_size=st.integers(1, 4096))
 @settings(deadline=None, max_examples=200)
 def test_epochs_spend_the_budget_of_steps_within_its_limits(facts, batch_size):
-    budget, n_batches = BUDGETS[facts.kind, facts.alignment], -(-facts.n_rows // batch_size)
-    parameters = {**DEFAULTS[RNNClassifier], "batch_size": batch_size}
-    epochs = decide(parameters, facts, {})["max_epochs"]
+    budget, n_batches = budget_of(facts), -(-facts.n_rows // batch_size)
+    epochs = decide({**DEFAULTS[RNNClassifier], "batch_size": batch_size}, facts, {})["max_epochs"]
     assert isinstance(epochs, int)
-    assert 1 <= epochs <= budget.most
+    assert 1 <= epochs <= MOST_EPOCHS
     assert epochs == 1 or epochs * n_batches <= MOST_STEPS
-    too_few, too_many = epochs * n_batches < budget.steps - n_batches, epochs * n_batches > budget.steps + n_batches
-    assert epochs == budget.most or not too_few
-    assert epochs <= budget.fewest or not too_many
-    if budget.fewest * n_batches <= MOST_STEPS:
-        assert epochs >= budget.fewest
+    wanted = max(budget.steps, min(budget.epochs * n_batches, budget.most))
+    assert epochs == MOST_EPOCHS or epochs * n_batches > wanted - n_batches or epochs == MOST_STEPS // n_batches
+    assert epochs <= FEWEST_EPOCHS or epochs * n_batches < wanted + n_batches
+    if FEWEST_EPOCHS * n_batches <= MOST_STEPS:
+        assert epochs >= FEWEST_EPOCHS
 
 
 @given(facts=all_facts, more=sizes)

@@ -100,6 +100,16 @@ class Facts:
         return self.kind != "numbers"
 
     @property
+    def of_numbers(self) -> bool:
+        """Whether sequences of numbers have one target each."""
+        return self.kind == "numbers" and self.alignment == "sequence"
+
+    @property
+    def of_shapes(self) -> bool:
+        """Whether sequences of numbers are told apart: by what is anywhere in them, and not by where they end."""
+        return self.of_numbers and self.labels
+
+    @property
     def spells(self) -> bool:
         """Whether tokens are letters, and not words."""
         return self.n_characters == 1
@@ -135,10 +145,23 @@ MOST_EPOCHS = 1000
 MOST_STEPS = 40_000
 """Optimizer steps after which there is no other epoch, whatever the fewest are."""
 
-SERIES = Budget(1000, epochs=20)
-WORDS = Budget(1000, epochs=6)
-LETTERS = Budget(1000, epochs=12)
-STEPS = Budget(2000, epochs=8)
+BUDGETS = {
+    "steps": Budget(2000, epochs=8),
+    "words": Budget(1500, epochs=5),
+    "letters": Budget(1000, epochs=12),
+    "shapes": Budget(1000, epochs=20),
+    "numbers": Budget(2000, epochs=20),
+}
+"""By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers."""
+
+
+def budget_of(facts: Facts) -> Budget:
+    """How long a fit takes."""
+    if facts.alignment == "step":
+        return BUDGETS["steps"]
+    if facts.embeds:
+        return BUDGETS["letters" if facts.spells else "words"]
+    return BUDGETS["shapes" if facts.labels else "numbers"]
 
 
 Chosen = Mapping[str, Any]
@@ -154,18 +177,19 @@ def _batch_size(facts: Facts, chosen: Chosen) -> int:
 
 
 def _max_epochs(facts: Facts, chosen: Chosen) -> int:
-    budget = STEPS if facts.alignment == "step" else SERIES if not facts.embeds else LETTERS if facts.spells else WORDS
-    return budget.max_epochs(-(-facts.n_rows // chosen["batch_size"]))
+    return budget_of(facts).max_epochs(-(-facts.n_rows // chosen["batch_size"]))
 
 
 def _learning_rate(facts: Facts, chosen: Chosen) -> float:
     if facts.alignment == "step":
         return 0.003 if facts.embeds else 0.005
+    if facts.of_numbers and not facts.labels:
+        return 0.005
     return 0.003 if facts.spells else 0.002
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
-    return 0.5 if facts.embeds else 0.2
+    return 0.2 if facts.of_shapes else 0.5
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
@@ -208,8 +232,7 @@ def _pooling(facts: Facts, chosen: Chosen) -> str:
 
 
 def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
-    of_shapes = facts.kind == "numbers" and facts.alignment == "sequence" and facts.labels
-    return of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
+    return facts.of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
 
 
 @dataclass(frozen=True)

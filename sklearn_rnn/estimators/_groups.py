@@ -59,7 +59,7 @@ class BackboneParameters:
         [SHARE, StrOptions({AUTO})],
         'float in [0, 1) or "auto"',
         "Share of values dropped between layers and before the head [dropout]_; "
-        '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
+        '``"auto"`` is 0.2 where series of numbers have a label each, else 0.5.',
     )
     recurrent_dropout: float = parameter(
         0.0,
@@ -242,8 +242,8 @@ class TrainingParameters:
         AUTO,
         [POSITIVE, StrOptions({AUTO})],
         'float or "auto"',
-        'Step size; with a schedule, the highest. ``"auto"`` is 0.002, or 0.003 for letters; where each step has a '
-        "target it is 0.003 for tokens and 0.005 for numbers.",
+        'Step size; with a schedule, the highest. ``"auto"`` is 0.002, 0.003 for letters, and 0.005 for a '
+        "regression on numbers; where each step has a target, 0.003 for tokens and 0.005 for numbers.",
     )
     lr_schedule: str | None = parameter(
         "cosine",
@@ -271,8 +271,8 @@ class TrainingParameters:
         [at_least(Integral, 1), StrOptions({AUTO})],
         'int or "auto"',
         "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
-        'before. ``"auto"`` counts steps of the optimizer and not epochs: small sets are passed over more often. The user '
-        'guide has all rules of ``"auto"``, and says why.',
+        'before. ``"auto"`` counts steps of the optimizer and not epochs: small sets are passed over more often. The '
+        'user guide has all rules of ``"auto"``, and says why.',
     )
     max_time: float | None = parameter(
         None,
