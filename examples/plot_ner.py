@@ -42,8 +42,8 @@ for word, tag in zip(X_train[0], y_train[0], strict=True):
 # Three taggers
 # -------------
 # The first predicts each label by itself, but for the rule that "I-" continues an entity. The second has a conditional
-# random field, and the third characters and casing as well, as every tagger of words has by default. The F1 score counts
-# an entity as found if its label, its start and its end are right.
+# random field, and the third characters and casing as well, as every tagger of words has by default. The F1 score
+# counts an entity as found if its label, its start and its end are right.
 common = {
     "embedding_dropout": 0.3,
     "word_dropout": 0.05,
