@@ -28,9 +28,9 @@ from sklearn_rnn.targets.classes import Classes, class_target
 class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
     """Recurrent network that classifies sequences.
 
-    An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), pooling over the steps
-    and a linear head, trained on the cross-entropy. Binary and multiclass labels of any type, and multilabel
-    indicator matrices.
+    An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both) and convolutions beside
+    them, pooling over the steps and a linear head, trained on the cross-entropy. Binary and multiclass labels of any
+    type, and multilabel indicator matrices.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class RNNClassifier(ScoredClassifier, LabelParameters, PooledRNN):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(length, 2)) for length in rng.integers(3, 9, size=60)]
     >>> y = np.array(["up" if x[-1, 0] > x[0, 0] else "down" for x in X])
-    >>> clf = RNNClassifier(hidden_size=16, random_state=0).fit(X, y)
+    >>> clf = RNNClassifier(hidden_size=16, max_epochs=40, random_state=0).fit(X, y)
     >>> clf.classes_
     array(['down', 'up'], dtype='<U4')
     >>> clf.predict_proba(X[:2]).shape

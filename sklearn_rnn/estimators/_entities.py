@@ -55,7 +55,7 @@ class EntityMixin:
         >>> tokenizer = SequenceTokenizer()
         >>> X = tokenizer.fit_transform(["Fly to Oslo!", "From Rome to Oslo", "Rome"] * 4)
         >>> y = [["O", "O", "B-city", "O"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
-        >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0).fit(X, y)
+        >>> tagger = RNNSequenceTagger(max_epochs=30, random_state=0).fit(X, y)
         >>> [entity] = tagger.predict_entities(tokenizer.transform(["To Rome!"]))[0]
         >>> entity.label, entity.text, entity.start_char, entity.end_char
         ('city', 'Rome', 3, 7)

@@ -63,7 +63,7 @@ class SequencePipeline(Pipeline):
     >>> from sklearn_rnn import RNNSequenceTagger, SequencePipeline, SequenceTokenizer
     >>> documents = ["Fly to Oslo!", "From Rome to Oslo", "Rome"] * 4
     >>> y = [["O", "O", "B-city", "O"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
-    >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0)
+    >>> tagger = RNNSequenceTagger(max_epochs=30, random_state=0)
     >>> model = SequencePipeline([("tokenizer", SequenceTokenizer()), ("tagger", tagger)]).fit(documents, y)
     >>> [[entity]] = model.predict_entities(["To Rome!"])
     >>> entity.label, entity.text, entity.start_char, entity.end_char

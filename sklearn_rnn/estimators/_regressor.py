@@ -47,10 +47,10 @@ def _has_quantiles(estimator: RNNRegressor) -> bool:
 class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
     """Recurrent network that predicts numbers: one or a vector of fixed size for each sequence, or for each step.
 
-    An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both) and a linear head, on one
-    vector for each sequence that pooling makes or on the hidden state of each step. It is trained on the squared error,
-    on another `loss`, or on the likelihood of a distribution. Targets are scaled for training as the loss wants it, and
-    predictions come back in their units: no scaling of y is needed.
+    An optional embedding, recurrent layers (vanilla, LSTM or GRU, in one direction or both), convolutions beside them,
+    and a linear head, on one vector for each sequence that pooling makes or on the hidden state of each step. It is
+    trained on the squared error, on another `loss`, or on the likelihood of a distribution. Targets are scaled for
+    training as the loss wants it, and predictions come back in their units: no scaling of y is needed, and none of X.
 
     Whether y belongs to sequences or to steps is seen from its shape. A 3-D array, a ragged list, and a list or object
     array of arrays that are each as long as their sequence belong to steps. A 2-D array, a frame or a list of lists of
@@ -88,7 +88,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
     >>> rng = np.random.default_rng(0)
     >>> X = [rng.normal(size=(length, 1)) for length in rng.integers(3, 9, size=60)]
     >>> y = np.array([x.mean() for x in X])
-    >>> reg = RNNRegressor(hidden_size=16, random_state=0).fit(X, y)
+    >>> reg = RNNRegressor(hidden_size=16, max_epochs=60, random_state=0).fit(X, y)
     >>> reg.predict(X[:2]).shape
     (2,)
     >>> reg.score(X, y) > 0.9
@@ -97,7 +97,7 @@ class RNNRegressor(RegressorMixin, NumberParameters, PooledRNN):
     A value for each step, here the sum of those so far, with its standard deviation:
 
     >>> y = [x[:, 0].cumsum() for x in X]
-    >>> reg = RNNRegressor(loss="gaussian", bidirectional=False, hidden_size=16, random_state=0).fit(X, y)
+    >>> reg = RNNRegressor(loss="gaussian", bidirectional=False, max_epochs=60, random_state=0).fit(X, y)
     >>> mean, std = reg.predict(X[:2], return_std=True)
     >>> len(mean[0]) == len(std[0]) == len(X[0])
     True

@@ -75,7 +75,7 @@ class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
     >>> from sklearn_rnn import RNNSequenceTagger
     >>> X = [["fly", "to", "Oslo"], ["from", "Rome", "to", "Oslo"], ["Rome"]] * 4
     >>> y = [["O", "O", "B-city"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
-    >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0).fit(X, y)
+    >>> tagger = RNNSequenceTagger(max_epochs=30, random_state=0).fit(X, y)
     >>> tagger.predict([["to", "Rome"], []]).tolist()
     [['O', 'B-city'], []]
     >>> tagger.score(X, y)

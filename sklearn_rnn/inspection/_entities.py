@@ -115,7 +115,7 @@ class RenderedEntities:
         >>> from sklearn_rnn.inspection import RenderedEntities
         >>> X = ["Fly to Oslo!", "From Rome to Oslo", "Rome"] * 4
         >>> y = [["O", "O", "B-city", "O"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
-        >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0)
+        >>> tagger = RNNSequenceTagger(max_epochs=30, random_state=0)
         >>> model = make_pipeline(SequenceTokenizer(), tagger).fit(X, y)
         >>> rendered = RenderedEntities.from_estimator(model, ["To Rome!"])
         >>> "Rome<span" in str(rendered)

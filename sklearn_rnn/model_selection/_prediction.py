@@ -77,7 +77,7 @@ def cross_val_predict_sequences(
     >>> from sklearn_rnn.model_selection import cross_val_predict_sequences
     >>> X = [["fly", "to", "Oslo"], ["from", "Rome", "to", "Oslo"], ["Rome"]] * 4
     >>> y = [["O", "O", "B-city"], ["O", "B-city", "O", "B-city"], ["B-city"]] * 4
-    >>> tagger = RNNSequenceTagger(hidden_size=8, learning_rate=0.02, random_state=0)
+    >>> tagger = RNNSequenceTagger(max_epochs=30, random_state=0)
     >>> cross_val_predict_sequences(tagger, X, y, cv=3)[:2].tolist()
     [['O', 'O', 'B-city'], ['O', 'B-city', 'O', 'B-city']]
     """

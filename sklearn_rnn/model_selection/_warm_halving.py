@@ -100,7 +100,7 @@ class WarmHalvingGridSearchCV(_WarmHalving, HalvingGridSearchCV):
     factor : int or float, default=3
         One in so many candidates stays, and is trained for so many times the epochs.
     max_resources : int or "auto", default="auto"
-        Epochs at most; "auto" is what `estimator` has set.
+        Epochs at most; "auto" is the `max_epochs` of `estimator`, which must then be a number.
     min_resources : {"exhaust", "smallest"} or int, default="exhaust"
         Epochs of the first rung; "exhaust" lets the last rung come near `max_resources`, "smallest" is 1.
     aggressive_elimination : bool, default=False
@@ -192,7 +192,7 @@ class WarmHalvingRandomSearchCV(_WarmHalving, HalvingRandomSearchCV):
     factor : int or float, default=3
         One in so many candidates stays, and is trained for so many times the epochs.
     max_resources : int or "auto", default="auto"
-        Epochs at most; "auto" is what `estimator` has set.
+        Epochs at most; "auto" is the `max_epochs` of `estimator`, which must then be a number.
     min_resources : {"smallest", "exhaust"} or int, default="smallest"
         Epochs of the first rung; "smallest" is 1, "exhaust" lets the last rung come near `max_resources`.
     aggressive_elimination : bool, default=False
