@@ -45,15 +45,17 @@ for word, tag in zip(X_train[0], y_train[0], strict=True):
 # random field, and the third characters and casing as well. The F1 score counts an entity as found if its label, its
 # start and its end are right.
 common = {
+    "dropout": 0.2,
     "embedding_dropout": 0.3,
     "word_dropout": 0.05,
     "learning_rate": 0.01,
     "max_epochs": max_epochs,
     "random_state": 0,
 }
+words_alone = {"char_encoder": None, "casing_features": False}
 taggers = {
-    "softmax": RNNSequenceTagger(decoder="softmax", **common),
-    "CRF": RNNSequenceTagger(**common),
+    "softmax": RNNSequenceTagger(decoder="softmax", **words_alone, **common),
+    "CRF": RNNSequenceTagger(**words_alone, **common),
     "CRF, characters, casing": RNNSequenceTagger(char_encoder="cnn", casing_features=True, **common),
 }
 for name, tagger in taggers.items():
