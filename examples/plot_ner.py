@@ -42,10 +42,9 @@ for word, tag in zip(X_train[0], y_train[0], strict=True):
 # Three taggers
 # -------------
 # The first predicts each label by itself, but for the rule that "I-" continues an entity. The second has a conditional
-# random field, and the third characters and casing as well. The F1 score counts an entity as found if its label, its
-# start and its end are right.
+# random field, and the third characters and casing as well, as every tagger of words has by default. The F1 score
+# counts an entity as found if its label, its start and its end are right.
 common = {
-    "dropout": 0.2,
     "embedding_dropout": 0.3,
     "word_dropout": 0.05,
     "learning_rate": 0.01,
@@ -56,7 +55,7 @@ words_alone = {"char_encoder": None, "casing_features": False}
 taggers = {
     "softmax": RNNSequenceTagger(decoder="softmax", **words_alone, **common),
     "CRF": RNNSequenceTagger(**words_alone, **common),
-    "CRF, characters, casing": RNNSequenceTagger(char_encoder="cnn", casing_features=True, **common),
+    "CRF, characters, casing": RNNSequenceTagger(**common),
 }
 for name, tagger in taggers.items():
     tagger.fit(X_train, y_train)
