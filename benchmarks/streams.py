@@ -37,7 +37,8 @@ def contestants(n_streams: int) -> dict[str, Callable[[], Any]]:
     """A step of `n_streams` streams, by name; ours is the first."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(64, 10, INPUTS))
-    model = RNNClassifier(hidden_size=UNITS, bidirectional=False, max_epochs=1, random_state=0, n_threads=1)
+    network = {"hidden_size": UNITS, "bidirectional": False, "pooling": "last", "standardize": False}
+    model = RNNClassifier(max_epochs=1, random_state=0, n_threads=1, **network)
     live = stream(model.fit(X, np.arange(64) % 2), n_streams)
     step = rng.normal(size=(n_streams, INPUTS))
     gru, cell = nn.GRU(INPUTS, UNITS), nn.GRUCell(INPUTS, UNITS)

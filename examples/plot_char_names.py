@@ -68,6 +68,8 @@ model = make_pipeline(
     RNNClassifier(
         embedding_dim=24,
         class_weight="balanced",
+        dropout=0.2,
+        learning_rate=0.005,
         batch_size=32,
         max_epochs=8,
         random_state=0,

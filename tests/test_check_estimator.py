@@ -1,6 +1,6 @@
 """scikit-learn's own checks, with no expected failures.
 
-Here with fewer epochs than by default, for time; ``benchmarks/check_estimator.py`` runs them with the defaults.
+Here with few epochs, for time; ``benchmarks/check_estimator.py`` runs them with more, and with the defaults else.
 """
 
 import functools
@@ -84,7 +84,7 @@ def name_of(check):
 @parametrize_with_checks(
     [estimator() for estimator in (RNNClassifier, RNNRegressor)]
     + [
-        estimator(cell_type=cell_type, conv_branch=False, pooling="last", batch_size=32)
+        estimator(cell_type=cell_type, conv_branch=False, pooling="last")
         for estimator in (RNNClassifier, RNNRegressor)
         for cell_type in ("rnn", "lstm")
     ]

@@ -52,6 +52,19 @@ def test_a_weight_of_two_is_a_repeated_sequence(estimator):
     assert_allclose(outputs(doubled, X), outputs(repeated, X), atol=1e-9)
 
 
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_order_and_padding_make_no_difference_to_a_fit(estimator):
+    X, y = problem(estimator)
+    wanted = outputs(small(estimator, **BRANCH).fit(X, y), X)
+    order = np.random.default_rng(1).permutation(len(X))
+    moved = small(estimator, **BRANCH).fit([X[i] for i in order], [y[i] for i in order])
+    assert_array_equal(outputs(moved, X), wanted)
+    block = np.full((len(X), 11, 3), np.nan)
+    for row, x in zip(block, X, strict=True):
+        row[: len(x)] = x
+    assert_array_equal(outputs(small(estimator, padding_value=np.nan, **BRANCH).fit(block, y), X), wanted)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_engines_learn_the_same(engine):
     X, y = problem(RNNClassifier)

@@ -153,7 +153,7 @@ def test_an_interruption_ends_the_fit_and_leaves_the_model_alone(n_threads):
 @pytest.mark.parametrize("module", [chain, chain_decoding, chain_packing, heads, recurrence])
 def test_kernels_return_no_arrays(module):
     """To wrap one, numba runs Python, where a Ctrl-C is lost: the call ends in a SystemError."""
-    small = {"hidden_size": 4, "max_epochs": 1, "engine": "fused"}
+    small = {"hidden_size": 4, "max_epochs": 1, "conv_branch": False, "engine": "fused"}
     for estimator, target in ((RNNClassifier, np.c_[y, y]), (RNNClassifier, np.arange(60) % 3), (RNNRegressor, y)):
         estimator(**small).fit(X, target)
     tags = [["a" if step > 0 else "b" for step in x[:, 0]] for x in X]

@@ -202,7 +202,7 @@ def learner(kind, X, **options):
         RNNRegressor: [x[:, 1].sum() for x in X],
         RNNSequenceTagger: [["up" if v > 0 else "down" for v in x[:, 0]] for x in X],
     }[kind]
-    return kind(**SMALL, **options), y
+    return kind(**{**SMALL, **options}), y
 
 
 def outputs(model, X):
@@ -213,14 +213,15 @@ def outputs(model, X):
 
 
 @pytest.mark.parametrize("kind", [RNNClassifier, RNNRegressor, RNNSequenceTagger])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_units_make_no_difference(kind, dtype, rng):
+@pytest.mark.parametrize("options", [{}, {"batch_size": 7}, {"dtype": "float64"}], ids=str)
+def test_units_make_no_difference(kind, options, rng):
+    """Batches are cut alike, too."""
     X = series(rng)
     other = in_other_units(X)
-    model, y = learner(kind, X, dtype=dtype)
+    model, y = learner(kind, X, **options)
     beside = {"X_val": X[:5], "y_val": y[:5]}
     plain = model.fit(X, y, **beside)
-    scaled = learner(kind, X, dtype=dtype)[0].fit(other, y, **{**beside, "X_val": other[:5]})
+    scaled = learner(kind, X, **options)[0].fit(other, y, **{**beside, "X_val": other[:5]})
     np.testing.assert_allclose(outputs(scaled, other), outputs(plain, X), atol=1e-4)
     np.testing.assert_allclose(scaled.validation_scores_, plain.validation_scores_, atol=1e-4)
     steps = np.concatenate(list(scaled.transform_steps(other)))

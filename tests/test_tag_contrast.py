@@ -87,6 +87,8 @@ def test_what_costs_no_span_is_not_warned_of():
 
 
 TAGGERS = {}
+LEARNS = {"hidden_size": 12, "max_epochs": 12, "learning_rate": 0.02, "dropout": 0.2}
+LEARNS |= {"embedding_dropout": 0.0, "word_dropout": 0.0, "char_encoder": None, "casing_features": False}
 
 
 def tagger_of(scheme):

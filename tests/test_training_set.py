@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn_rnn import SequenceTokenizer
 from sklearn_rnn.data.aligned import AlignedSequences
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.data.stored import StoredSequences
+from sklearn_rnn.data.training_set import END, GRID, TrainingSet
 
 
 def make_set(arrays, target, weight=None, groups=None):
@@ -182,6 +183,41 @@ def test_cased_tokens_are_told_apart_by_their_surfaces():
     cased = SequenceTokenizer(lowercase=False).fit_transform(documents)
     by_tokens = TrainingSet(Sequences(cased.values, cased.offsets), np.zeros(3), np.ones(3)).keys
     np.testing.assert_array_equal(TrainingSet(cased, np.zeros(3), np.ones(3)).keys, by_tokens)
+
+
+numbers = st.lists(
+    st.lists(st.floats(-4, 4).map(lambda x: round(x * 64) / 64), min_size=1, max_size=24), min_size=1, max_size=8
+)
+
+
+@given(rows=numbers, seed=st.integers(0, 99), stored=st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_an_order_by_the_ends_does_not_see_rounding(rows, seed, stored):
+    """Numbers on the grid move by much less than half of it, as those in other units do once they are scaled."""
+    rng = np.random.default_rng(seed)
+    rows = [row for k, row in enumerate(rows) if row not in rows[:k]]
+    near = [np.array(row) + rng.uniform(-1, 1, size=len(row)) * GRID / 8 for row in rows]
+
+    def order_of(arrays):
+        X = Sequences.from_arrays([np.reshape(array, (-1, 1)).astype(np.float32) for array in arrays])
+        X = StoredSequences.join([X]) if stored else X
+        found = TrainingSet(X, np.arange(len(rows)), np.arange(1.0, len(rows) + 1)).ordered()
+        assert found.weight.tolist() == (found.target + 1).tolist()
+        for sequence, i in zip(found.sequences, found.target.tolist(), strict=True):
+            np.testing.assert_array_equal(sequence[:, 0], np.float32(arrays[i]))
+        return found.target
+
+    first = order_of(rows)
+    assert sorted(first) == list(range(len(rows)))
+    np.testing.assert_array_equal(order_of(near), first)
+
+
+def test_equal_ends_keep_their_order_and_what_cannot_be_hashed_too():
+    long = [np.concatenate([np.zeros(END), [k], np.ones(END)]).reshape(-1, 1) for k in (3.0, 1.0, 2.0)]
+    assert [s[END, 0] for s in make_set(long, [0, 0, 0]).ordered().sequences] == [3, 1, 2]
+    assert len(make_set(long, [0, 0, 0]).take(np.array([], dtype=int)).ordered()) == 0
+    huge = make_set([np.array([[1e300]]), np.array([[-1e300]]), np.array([[2e300]])], [0, 1, 2]).ordered()
+    assert sorted(huge.target.tolist()) == [0, 1, 2]
 
 
 def test_merging_twice_is_merging_once():

@@ -58,7 +58,7 @@ def test_states_are_those_of_the_source():
 
 
 def test_tokens_that_the_source_did_not_have_are_unknown():
-    source = language_model()
+    source = language_model(char_encoder=None)
     model = fine_tuned(source)
     assert_array_equal(model.predict_proba([["new", "film"]]), model.predict_proba([["other", "film"]]))
 

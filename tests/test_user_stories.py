@@ -169,7 +169,9 @@ class TestSeveralInputs:
         return {"word": list(self.WORDS), "tag": list(self.TAGS), "x": list(self.NUMBERS)}
 
     def fitted(self, X):
-        return RNNSequenceTagger(embedding_dim=3, **SMALL).fit(X, list(self.Y))
+        return RNNSequenceTagger(embedding_dim=3, char_encoder=None, casing_features=False, **SMALL).fit(
+            X, list(self.Y)
+        )
 
     def predicted(self, X, fitted_on=None):
         return np.vstack(list(self.fitted(X if fitted_on is None else fitted_on).predict_proba(X)))
@@ -214,7 +216,8 @@ class TestSeveralInputs:
 
     def test_only_the_first_input_of_strings_has_characters(self):
         """Vectors of tags, of which there are few, are smaller than those of tokens."""
-        model = RNNSequenceTagger(embedding_dim=6, char_encoder="cnn", char_hidden_size=5, **SMALL)
+        characters = {"char_encoder": "cnn", "char_hidden_size": 5, "casing_features": False}
+        model = RNNSequenceTagger(embedding_dim=6, **characters, **SMALL)
         inputs = model.fit(self.dictionary(), list(self.Y)).module_.inputs
         sizes = [tuple(embedding.weight.shape) for embedding in inputs.embeddings]
         assert sizes == [(7, 6), (5, 4)]

@@ -18,7 +18,7 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 4, 2))
 UNSCALED = X * 40 + 500
 Y = np.arange(20) % 2
-SMALL = {"hidden_size": 2, "max_epochs": 1}
+SMALL = {"hidden_size": 2, "max_epochs": 1, "standardize": False}
 
 
 def fit_in_a_search():
