@@ -126,7 +126,7 @@ class Budget:
     epochs : int
         Passes over the data that it has, if they are more steps, up to `most` steps.
     most : int
-        Steps after which a large set has three epochs, however many steps they are.
+        Steps after which a large set has the fewest epochs, however many steps they are.
     """
 
     steps: int
@@ -140,17 +140,17 @@ class Budget:
         return max(1, min(epochs, MOST_STEPS // n_batches))
 
 
-FEWEST_EPOCHS = 3
+FEWEST_EPOCHS = 4
 MOST_EPOCHS = 1000
 MOST_STEPS = 40_000
 """Optimizer steps after which there is no other epoch, whatever the fewest are."""
 
 BUDGETS = {
     "steps": Budget(2000, epochs=8),
-    "words": Budget(1500, epochs=5),
+    "words": Budget(1000, epochs=25, most=2000),
     "letters": Budget(1000, epochs=12),
     "shapes": Budget(1000, epochs=20),
-    "numbers": Budget(2000, epochs=20),
+    "numbers": Budget(1000, epochs=8),
 }
 """By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers."""
 
@@ -228,6 +228,8 @@ def _label_smoothing(facts: Facts, chosen: Chosen) -> float:
 
 
 def _pooling(facts: Facts, chosen: Chosen) -> str:
+    if facts.of_numbers and not facts.labels:
+        return "last"
     return "max" if facts.embeds and not facts.spells else "concat"
 
 
