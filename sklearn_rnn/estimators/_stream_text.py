@@ -14,11 +14,13 @@ FORMAT = "sklearn_rnn.Stream 1"
 
 
 def weights_digest(model: Any) -> str:
-    """A digest of all weights of a fitted estimator: equal for equal weights, wherever they are."""
+    """A digest of all weights of a fitted estimator, and of how it scales numbers: equal for equal ones anywhere."""
     digest = blake2b(digest_size=16)
     for name, tensor in sorted(model.module_.state_dict().items()):
         array = tensor.detach().cpu().contiguous().numpy()
         digest.update(f"{name} {array.dtype.name} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    for array in model.encoding_.mean_and_scale or ():
         digest.update(array.tobytes())
     return digest.hexdigest()
 

@@ -24,7 +24,8 @@ class PoolingParameters:
         '{"auto", "last", "mean", "max", "concat", "attention"}',
         "How the hidden states of a sequence become one vector: the last one (of the backward direction, the one at "
         "the first step), their mean, the greatest value of each unit, these three side by side [ulmfit]_, or a mean "
-        'with learned weights. ``"auto"`` is ``"max"`` for words, ``"last"`` for a regression on numbers, else ``"concat"``.',
+        'with learned weights. ``"auto"`` is ``"max"`` for words, ``"last"`` for a regression on numbers, else '
+        '``"concat"``.',
     )
     conv_stride: int = parameter(
         1,

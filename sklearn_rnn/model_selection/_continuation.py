@@ -127,6 +127,23 @@ def check_resource(estimator: Any, resource: str) -> None:
         raise ValueError(f"resource={resource!r} cannot be continued: wanted {prefix + EPOCHS!r}")
 
 
+def epochs_of(estimator: Any, resource: str) -> Any:
+    """The epochs that `estimator` is given.
+
+    Raises
+    ------
+    ValueError
+        If the data are to say how many.
+    """
+    epochs = estimator.get_params()[resource]
+    if epochs == "auto":
+        raise ValueError(
+            f"{resource}='auto' says only in fit how many epochs there are, and rungs are planned before: give "
+            f"max_resources, or the estimator, a number"
+        )
+    return epochs
+
+
 def _may_go_on(estimator: Any) -> bool:
     """Whether early stopping would be told by the same sequences as before."""
     return not getattr(estimator, "early_stopping", False) or isinstance(estimator.random_state, Integral)

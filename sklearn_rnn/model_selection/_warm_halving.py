@@ -14,7 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 (importe
 from sklearn.model_selection import HalvingGridSearchCV, HalvingRandomSearchCV
 
 from sklearn_rnn.data.row_order import check_order
-from sklearn_rnn.model_selection._continuation import Continuation, check_resource
+from sklearn_rnn.model_selection._continuation import Continuation, check_resource, epochs_of
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -57,14 +57,15 @@ class _WarmHalving:
         Raises
         ------
         ValueError
-            If `resource` is not the number of epochs of `estimator` or of the last step of its pipeline.
+            If `resource` is not the number of epochs of `estimator` or of the last step of its pipeline, or no number
+            says how many there are at most.
         """
         self._validate_params()  # type: ignore[attr-defined]
         check_resource(self.estimator, self.resource)
         check_order(X, {"y": y, "groups": params.get("groups")})
         search: Any = copy.copy(self)
         if self.max_resources == "auto":
-            search.max_resources = self.estimator.get_params()[self.resource]
+            search.max_resources = epochs_of(self.estimator, self.resource)
         with tempfile.TemporaryDirectory(prefix="halving-", dir=self.memory) as folder:
             continuation = Continuation(folder, self.resource, self._searched())
             search.estimator = continuation.attach(clone(self.estimator))
