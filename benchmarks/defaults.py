@@ -62,6 +62,8 @@ def jobs_of(name: str, n_train: int, arguments: argparse.Namespace, tag: str) ->
     for contestant in arguments.contestants:
         if contestant not in [*OURS, *PEERS[kind]] or (contestant == "unscaled" and kind != "series"):
             continue
+        if contestant == "recommended" and SETS[name].task is None:
+            continue
         ours = contestant in OURS
         for size in ["full"] if contestant == "unscaled" else fitting:
             for settings in [{}, *arguments.setting] if contestant == "default" else [{}]:

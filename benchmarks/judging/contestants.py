@@ -8,7 +8,6 @@ import numpy as np
 import text
 from peers.rocket import Rocket
 from peers.tabular import Flattened, Summarised
-from quality import MODELS, scaled
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -49,17 +48,11 @@ def by_default(judged: JudgedSet) -> Any:
 
 
 def recommended(name: str) -> Any:
-    """What the pages on quality use, for the set itself or for its like."""
+    """What the page on text uses for the set, where it is one of its tasks."""
     judged = SETS[name]
-    if judged.task is not None:
-        task = text.TASKS[judged.task]
-        first = SequenceTokenizer() if judged.documents else FunctionTransformer(task.our_input)
-        return make_pipeline(first, clone(task.ours))
-    if judged.kind == "series":
-        return clone(MODELS["spoken_digits" if name == "spoken digits" else "japanese_vowels"])
-    if name == "C-MAPSS":
-        return clone(scaled(MODELS["remaining_life"]))
-    return clone(MODELS["atis_intents"]) if judged.kind == "text" else scaled(RNNRegressor())
+    task = text.TASKS[judged.task]
+    first = SequenceTokenizer() if judged.documents else FunctionTransformer(task.our_input)
+    return make_pipeline(first, clone(task.ours))
 
 
 def rocket(judged: JudgedSet, n_sequences: int, seed: int) -> Any:
