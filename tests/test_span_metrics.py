@@ -331,7 +331,8 @@ def test_scorers_in_cross_validation_of_a_tagger():
 
 @pytest.mark.parametrize("scoring", [span_f1_scorer, make_scorer(span_f1_score, average="macro", mode="conlleval")])
 def test_scorers_in_grid_search_over_taggers(scoring):
-    search = GridSearchCV(RNNSequenceTagger(**TAGGER), {"learning_rate": [1e-6, 0.05]}, cv=2, scoring=scoring)
+    tagger = RNNSequenceTagger(max_epochs=40, **TAGGER)
+    search = GridSearchCV(tagger, {"learning_rate": [1e-6, 0.05]}, cv=2, scoring=scoring)
     search.fit(WORDS, CITIES)
     assert search.best_params_ == {"learning_rate": 0.05}
     assert search.best_score_ == search.score(WORDS, CITIES) == 1.0

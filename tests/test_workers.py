@@ -24,6 +24,7 @@ def nested(n_jobs, backend):
 # joblib
 
 
+@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")  # by JAX, if another test has loaded it
 @pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
 def test_several_jobs_of_joblib_are_workers_and_one_is_not(backend):
     assert nested(2, backend) == [True, True]
