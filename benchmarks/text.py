@@ -201,15 +201,21 @@ TAGGER = RNNSequenceTagger(
     char_encoder="cnn",
     casing_features=True,
     learning_rate=0.003,
+    batch_size=16,
     max_epochs=8,
 )
 CLASSIFIER = RNNClassifier(
     cell_type="lstm",
+    hidden_size=64,
     pooling="attention",
     embedding_dim=200,
     dropout=0.5,
     embedding_dropout=0.5,
+    word_dropout=0.0,
+    label_smoothing=0.0,
     learning_rate=0.002,
+    batch_size=16,
+    max_epochs=50,
 )
 
 

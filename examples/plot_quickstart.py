@@ -32,7 +32,7 @@ print(f"{len(X_train)} sequences to learn from, {len(X_test)} held out; each of 
 # ---------------------
 # ``PerStep`` applies any scikit-learn transformer to the steps. The parameters of the network are flat names, so that a
 # grid over them looks like any other. Two processes share the candidates; the progress bar follows all of them.
-model = make_pipeline(PerStep(StandardScaler()), RNNClassifier(max_epochs=20, random_state=0))
+model = make_pipeline(PerStep(StandardScaler()), RNNClassifier(max_epochs=10, random_state=0))
 grid = {
     "rnnclassifier__cell_type": ["rnn", "lstm", "gru"],
     "rnnclassifier__hidden_size": [32, 64],
