@@ -20,6 +20,8 @@ class Figure:
 
     Attributes
     ----------
+    scores : list of float
+        In the order of seeds.
     constant : float or None
         Score of a constant prediction.
     cpu, wall : float
@@ -60,6 +62,7 @@ def gathered(records: Iterable[Record]) -> Figures:
 
 
 def figure(records: list[Record]) -> Figure:
+    records = sorted(records, key=lambda record: record["seed"])
     first = records[0]
     return Figure(
         [r["score"] for r in records],

@@ -186,7 +186,6 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             reset=reset,
             classes=classes,
             splitting=splitting,
-            validated=validation is not None,
             partial=partial,
         )
         if validation is not None:
@@ -227,7 +226,6 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         reset: bool,
         classes: Any,
         splitting: np.random.RandomState | None,
-        validated: bool,
         partial: bool,
     ) -> tuple[TrainingSet, TrainingSet | None, tuple[NDArray[Any], NDArray[Any]] | None]:
         """Read, split, merge equal samples, decide what is "auto", learn the encoding and the target, and encode.
@@ -250,8 +248,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             data, held_out = (whole.merged(part) for part in rows)
             if whole.rows is not None:
                 split = whole.rows[rows[0]], whole.rows[rows[1]]
-        facts = Facts.of(data, self.input_spec_, target, validated=validated or held_out is not None, partial=partial)
-        target = self._resolve_auto(facts, target, reset=reset)
+        target = self._resolve_auto(Facts.of(data, self.input_spec_, target, partial=partial), target, reset=reset)
         if reset:
             self._learn_encoding(data)
             target.learn(whole, data, classes)

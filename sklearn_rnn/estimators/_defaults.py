@@ -46,16 +46,8 @@ class Facts:
         Distinct sequences that are trained on.
     n_rows : int
         Sequences of an epoch: a weight that is a count stands for as many, and each window of a long one is one.
-    n_steps : int
-        Steps of the distinct sequences in all.
-    median_length, mean_length : float
-        Steps a sequence.
-    n_features : int
-        Numbers a step.
     n_characters : int
         The median number of characters of a token; 0 without tokens that are strings.
-    validated : bool
-        Whether there are validation data, given or set aside.
     partial : bool
         Whether this is the one epoch of ``partial_fit``.
     """
@@ -65,32 +57,19 @@ class Facts:
     labels: bool
     n_sequences: int
     n_rows: int
-    n_steps: int
-    median_length: float
-    mean_length: float
-    n_features: int = 1
     n_characters: int = 0
-    validated: bool = False
     partial: bool = False
 
     @classmethod
-    def of(
-        cls, data: TrainingSet, spec: InputSpec, target: Target, *, validated: bool = False, partial: bool = False
-    ) -> Facts:
+    def of(cls, data: TrainingSet, spec: InputSpec, target: Target, *, partial: bool = False) -> Facts:
         """The facts of the merged but not yet encoded `data` that are trained on, read as `spec` says."""
-        lengths = data.sequences.lengths
         return cls(
             kind=_kind(spec),
             alignment=target.alignment,
             labels=hasattr(target, "classes"),
             n_sequences=len(data),
-            n_rows=int(data.copies @ target.n_parts(lengths)),
-            n_steps=int(lengths.sum()),
-            median_length=float(np.median(lengths)),
-            mean_length=float(lengths.mean()),
-            n_features=sum(part.n_features for part in _parts(spec) if part.kind == "numeric"),
+            n_rows=int(data.copies @ target.n_parts(data.sequences.lengths)),
             n_characters=_median_characters(data.sequences, spec),
-            validated=validated,
             partial=partial,
         )
 
