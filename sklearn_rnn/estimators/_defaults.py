@@ -126,7 +126,7 @@ MOST_STEPS = 40_000
 
 BUDGETS = {
     "steps": Budget(2000, epochs=8),
-    "words": Budget(1000, epochs=25, most=2000),
+    "words": Budget(1000, epochs=25, most=3000),
     "letters": Budget(1000, epochs=12),
     "shapes": Budget(1000, epochs=20),
     "numbers": Budget(1000, epochs=8),
