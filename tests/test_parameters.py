@@ -176,8 +176,7 @@ def test_embedding_dim_makes_integers_tokens(estimator):
     assert fit(estimator, (X, y)).module_.inputs is None
     words = [["zero", "one", "two"][:2] for _ in X]
     labels = [step[:2] for step in X] if estimator is RNNSequenceTagger else y
-    size = 100 if estimator is RNNSequenceTagger else 64
-    assert fit(estimator, (words, labels)).module_.inputs.token_embedding.weight.shape == (3, size)
+    assert fit(estimator, (words, labels)).module_.inputs.token_embedding.weight.shape == (3, 100)
 
 
 @shows("max_length", "truncate")

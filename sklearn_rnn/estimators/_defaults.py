@@ -168,7 +168,7 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
-    return 0.2 if facts.of_shapes else 0.5
+    return 0.5 if facts.embeds else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:

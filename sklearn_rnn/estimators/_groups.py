@@ -59,7 +59,7 @@ class BackboneParameters:
         [SHARE, StrOptions({AUTO})],
         'float in [0, 1) or "auto"',
         "Share of values dropped between layers and before the head [dropout]_; "
-        '``"auto"`` is 0.2 where series of numbers have a label each, else 0.5.',
+        '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
     )
     recurrent_dropout: float = parameter(
         0.0,
