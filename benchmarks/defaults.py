@@ -161,7 +161,12 @@ def main() -> None:
         jobs.sort(key=lambda job: job.contestant == "crfsuite" and job.size == "full")  # those take the longest
         failed = run_all(jobs, arguments, records)
         print(f"{duration(time.perf_counter() - started)} in all")
-    chosen = [r for r in records.values() if r["tag"] in ("", tag) and r["protocol"] == arguments.protocol]
+    chosen = [
+        r
+        for r in records.values()
+        if r["tag"] in ("", tag) and r["protocol"] == arguments.protocol
+        if r["set"] in arguments.only and r["size"] in arguments.sizes
+    ]
     if arguments.protocol == "cv":
         print(report.choices(chosen))
     else:
