@@ -74,9 +74,9 @@ MODELS = {
     "atis_intents": RNNClassifier(),
     "atis_slots": RNNSequenceTagger(),
     "spoken_digits": RNNClassifier(),
-    "remaining_life": RNNRegressor(),
+    "remaining_life": RNNRegressor(cell_type="lstm", batch_size=64, max_epochs=6),
 }
-"""Ours, as the table shows them: with their defaults."""
+"""Ours, as the table shows them."""
 
 
 def seeded(name: str, seed: int):
