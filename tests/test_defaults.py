@@ -52,13 +52,12 @@ LASTING = [name for name, rule in RULES.items() if rule.lasting]
 sizes = st.integers(1, 10**6)
 all_facts = st.builds(
     Facts,
-    kind=st.sampled_from(["numbers", "tokens", "ids", "mixed"]),
+    embeds=st.booleans(),
     alignment=st.sampled_from(["sequence", "step"]),
     labels=st.booleans(),
     n_sequences=sizes,
     n_rows=sizes,
     n_characters=st.integers(0, 12),
-    partial=st.booleans(),
 )
 
 
@@ -192,13 +191,12 @@ def test_facts_of_every_kind_of_steps():
         "numbers": facts_of(RNNClassifier, lengths, y),
         "mixed": facts_of(RNNClassifier, {"length": lengths, "word": X}, y),
     }
-    assert {kind: facts.kind for kind, facts in found.items()} == {kind: kind for kind in found}
+    assert {kind: facts.embeds for kind, facts in found.items()} == {"tokens": True, "numbers": False, "mixed": True}
     assert found["mixed"].n_characters == found["tokens"].n_characters > 1
     reader = RNNClassifier(embedding_dim=2)
     target, data = reader._read_examples(ids, y, None, reset=True)
     facts = Facts.of(data.merged(), reader.input_spec_, target)
-    assert (facts.kind, facts.n_characters, facts.embeds) == ("ids", 0, True)
-    assert not found["numbers"].embeds
+    assert (facts.n_characters, facts.embeds) == (0, True)
 
 
 def test_a_window_is_a_row():

@@ -75,7 +75,8 @@ def test_agrees_with_torch_in_float64(cell, shape):
     double = pass_through(stack, x, lengths, "fused")
     single = pass_through(stack, x, lengths, "fused", torch.float32)
     assert distance(double[0], exact[0]) <= 1e-12
-    assert distance(single[0], exact[0], 0.1) <= 4e-6
+    # the rectifier lets what is rounded grow from step to step
+    assert distance(single[0], exact[0], 0.1) <= (4e-6 if cell == "relu" else 1e-6)
     runs = (exact, double, single)
     gradients, in_double, in_single = (torch.cat([part.flatten() for part in run[1:]]) for run in runs)
     assert distance(in_double, gradients) <= 1e-10

@@ -140,6 +140,15 @@ def test_random_candidates(counted):
     np.testing.assert_allclose(warm.cv_results_["mean_test_score"], cold.cv_results_["mean_test_score"], rtol=1e-7)
 
 
+def test_rungs_are_planned_with_a_number_of_epochs():
+    X, y = problem(RNNClassifier)
+    model = small(RNNClassifier, max_epochs="auto")
+    with pytest.raises(ValueError, match=r"max_epochs='auto'.* give max_resources, or the estimator, a number"):
+        WarmHalvingGridSearchCV(model, GRID, cv=2).fit(X, y)
+    search = WarmHalvingGridSearchCV(model, GRID, cv=2, max_resources=4, refit=False).fit(X, y)
+    assert search.n_resources_[-1] <= 4
+
+
 def test_sample_weights_reach_the_fits():
     X, y = problem(RNNRegressor)
     weight = np.arange(len(X)) % 3

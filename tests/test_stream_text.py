@@ -5,6 +5,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,16 @@ def test_text_of_other_weights_is_refused():
     text = stream(model).to_json()
     with pytest.raises(ValueError, match="other weights"):
         Stream.from_json(fitted(RNNClassifier, random_state=1), text)
+
+
+def test_text_of_another_scale_of_numbers_is_refused():
+    model = fitted(RNNClassifier)
+    other = copy.deepcopy(model)
+    [(name, scale)] = other.encoding_.scales.items()
+    other.encoding_.scales[name] = replace(scale, scale=2 * scale.scale)
+    Stream.from_json(copy.deepcopy(model), stream(model).to_json())
+    with pytest.raises(ValueError, match="other weights"):
+        Stream.from_json(other, stream(model).to_json())
 
 
 def test_text_that_is_broken_is_refused():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stored import StoredSequences
@@ -49,7 +50,7 @@ class InputScale:
         spare_indicators: bool = True,
         name: str = "X",
     ) -> InputScale:
-        """Learn from the steps of `sequences`, in one pass.
+        """Learn from the steps of `sequences`, in one pass, as StandardScaler does.
 
         Parameters
         ----------
@@ -74,16 +75,32 @@ class InputScale:
         SequenceDataError
             If numbers are so large that their squares are no floats.
         """
-        moments = _Moments(sequences.n_features // 2 if masked else sequences.n_features)
+        k = sequences.n_features // 2 if masked else sequences.n_features
+        scaler, origin, indicates = StandardScaler(), np.full(k, np.nan), np.ones(k, dtype=bool)
         with np.errstate(over="ignore", invalid="ignore"):
             for first, part in sequences.blocks(NUMBERS):
+                values = part.values[:, :k].astype(np.float64)
+                if masked:
+                    values[part.values[:, k:] <= 0] = np.nan
+                indicates &= ((values == 0) | (values == 1) | np.isnan(values)).all(axis=0)
+                # counted from a value of each feature, an offset costs no digits
+                origin = np.where(np.isnan(origin), values[(~np.isnan(values)).argmax(axis=0), np.arange(k)], origin)
+                values -= np.nan_to_num(origin)
+                large = np.flatnonzero(np.isinf(values).any(axis=0))
+                if len(large):
+                    raise _too_large(sequences, int(large[0]), name)
                 weight = None if counts is None else np.repeat(counts[first : first + len(part)], part.lengths)
-                moments.add(part.values, weight, masked)
-            mean, scale = moments.location_and_scale(spare_indicators)
-        large = np.flatnonzero(~np.isfinite(mean) | ~np.isfinite(scale))
+                scaler.partial_fit(values, sample_weight=weight)
+            seen = np.broadcast_to(scaler.n_samples_seen_, k)
+            mean = np.where(seen > 0, np.nan_to_num(origin) + scaler.mean_, 0.0)
+            variance = np.where(seen > 0, scaler.var_, 0.0)
+            eps = np.finfo(np.float64).eps  # what is constant: as StandardScaler has it, of values with their offset
+            constant = variance <= seen * eps * variance + (seen * mean * eps) ** 2
+        large = np.flatnonzero(~np.isfinite(mean) | ~np.isfinite(variance))
         if len(large):
             raise _too_large(sequences, int(large[0]), name)
-        return cls(mean, scale, masked)
+        kept = indicates & ~constant & spare_indicators
+        return cls(np.where(kept, 0.0, mean), np.where(kept | constant, 1.0, np.sqrt(variance)), masked)
 
     def encode(self, sequences: Sequences, dtype: str, *, name: str = "X") -> Sequences:
         """Sequences of scaled values in `dtype`; of stored ones, values are scaled when they are read.
@@ -100,10 +117,6 @@ class InputScale:
     def rows(self, values: NDArray[Any]) -> Array:
         """Scaled values (n, n_features) in float64, without indicators; NaN stays."""
         return np.asarray((values - self.mean) / self.scale)
-
-    def given(self, encoded: NDArray[Any]) -> Array:
-        """The reverse of :meth:`rows`."""
-        return np.asarray(encoded * self.scale + self.mean)
 
     def _encode(self, sequences: Sequences, dtype: str, name: str) -> Sequences:
         values, k = sequences.values, len(self.mean)
@@ -137,75 +150,3 @@ def _too_large(sequences: Sequences, column: int, name: str) -> SequenceDataErro
         f"Input {name} contains a value too large to be scaled, of size {largest:.1e}, in column {column}: give "
         f"numbers in a larger unit, and leave out what is none"
     )
-
-
-class _Moments:
-    """Weighted means and sums of squares of features, added up block by block (Chan, Golub and LeVeque 1983).
-
-    All is counted from a value of each feature, so that an offset costs no digits.
-    """
-
-    def __init__(self, n_features: int) -> None:
-        self.origin, self.mean, self.squares, self.weight = np.zeros((4, n_features))
-        self.n_steps = np.zeros(n_features, dtype=np.int64)
-        self.indicates = np.ones(n_features, dtype=bool)
-
-    def add(self, values: NDArray[Any], weight: Array | None, masked: bool) -> None:
-        """Add steps, with the `weight` (n_steps,) of each."""
-        k = len(self.mean)
-        n_rows = max(1, BLOCK // max(1, k))
-        for begin in range(0, len(values), n_rows):
-            rows = slice(begin, begin + n_rows)
-            there = values[rows, k:] > 0 if masked else None
-            self._add_block(values[rows, :k].astype(np.float64), None if weight is None else weight[rows], there)
-
-    def location_and_scale(self, spare_indicators: bool) -> tuple[Array, Array]:
-        """What is subtracted from each feature, and what it is then divided by."""
-        mean = self.origin + self.mean
-        variance = self.squares / np.where(self.weight > 0, self.weight, 1)
-        eps = np.finfo(np.float64).eps  # what is constant: as in scikit-learn's StandardScaler
-        constant = variance <= self.n_steps * eps * variance + (self.n_steps * mean * eps) ** 2
-        scale = np.where(constant, 1.0, np.sqrt(variance))
-        kept = self.indicates & ~constant & spare_indicators
-        return np.where(kept, 0.0, mean), np.where(kept, 1.0, scale)
-
-    def _add_block(self, block: Array, weight: Array | None, there: NDArray[np.bool_] | None) -> None:
-        """Add a block (n, n_features), of which some values may not be there."""
-        self._look_for_indicators(block, there)
-        new = self.weight == 0
-        if new.any():
-            first = np.zeros(len(new), dtype=np.int64) if there is None else there.argmax(axis=0)
-            origin = block[first, np.arange(len(new))]
-            self.origin[new] = np.where(np.isnan(origin), 0, origin)[new]
-        block -= self.origin
-        if there is None and weight is None:
-            total = np.full(block.shape[1], float(len(block)))
-            mean = block.sum(axis=0) / total
-            block -= mean
-            squares = np.einsum("ij,ij->j", block, block)
-        else:
-            of_value = np.ones(block.shape) if weight is None else np.repeat(weight[:, None], block.shape[1], axis=1)
-            if there is not None:
-                block[~there] = of_value[~there] = 0
-            total = of_value.sum(axis=0)
-            mean = np.einsum("ij,ij->j", of_value, block) / np.where(total > 0, total, 1)
-            block -= mean
-            squares = np.einsum("ij,ij,ij->j", of_value, block, block)
-        self.n_steps += len(block) if there is None else there.sum(axis=0)
-        both = self.weight + total
-        share = total / np.where(both > 0, both, 1)
-        apart = mean - self.mean
-        self.squares += squares + apart**2 * self.weight * share
-        self.mean += apart * share
-        self.weight = both
-
-    def _look_for_indicators(self, block: Array, there: NDArray[np.bool_] | None) -> None:
-        """Forget which features hold anything but 0 and 1."""
-        left = np.flatnonzero(self.indicates)
-        if not len(left):
-            return
-        of_left = block if len(left) == block.shape[1] else block[:, left]
-        either = (of_left == 0) | (of_left == 1)
-        if there is not None:
-            either |= ~there[:, left]
-        self.indicates[left] = either.all(axis=0)

@@ -248,7 +248,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             data, held_out = (whole.merged(part) for part in rows)
             if whole.rows is not None:
                 split = whole.rows[rows[0]], whole.rows[rows[1]]
-        target = self._resolve_auto(Facts.of(data, self.input_spec_, target, partial=partial), target, reset=reset)
+        target = self._resolve_auto(Facts.of(data, self.input_spec_, target), target, reset=reset, partial=partial)
         if reset:
             self._learn_encoding(data)
             target.learn(whole, data, classes)

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import StrOptions
-
 from sklearn_rnn.data.batching import Alignment
-from sklearn_rnn.estimators._defaults import AUTO
-from sklearn_rnn.estimators._parameters import at_least, parameter
+from sklearn_rnn.estimators._parameters import at_least, auto_parameter, parameter
 from sklearn_rnn.networks.specs import ConvolutionSpec
 
 
@@ -18,14 +15,13 @@ from sklearn_rnn.networks.specs import ConvolutionSpec
 class ConvolutionParameters:
     """The convolutions beside the recurrence."""
 
-    conv_branch: bool | str = parameter(
-        AUTO,
-        ["boolean", StrOptions({AUTO})],
-        'bool or "auto"',
+    conv_branch: bool | str = auto_parameter(
+        "boolean",
+        "bool",
         "Whether convolutions read the sequences too, beside the recurrence [lstmfcn]_: each is normalised over the "
         "steps of a batch [batchnorm]_ and rectified, and the head sees what the last one finds behind the hidden "
         'states. Where a sequence has one target, their features are averaged over its steps. ``"auto"`` has them '
-        "where sequences of numbers have one target each, but not with `tbptt_steps` or with `bidirectional=False`, "
+        "where sequences of numbers have one label each, but not with `tbptt_steps` or with `bidirectional=False`, "
         "which is meant to look at what came before alone.",
     )
     conv_channels: int | list[int] | tuple[int, ...] = parameter(

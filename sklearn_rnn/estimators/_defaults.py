@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +27,6 @@ DEFAULT_EMBEDDING_DIM = 100
 MAX_TOKENS = 100_000
 """Tokens that are looked at to see how long they are."""
 
-Kind = Literal["numbers", "tokens", "ids", "mixed"]
-
 
 @dataclass(frozen=True)
 class Facts:
@@ -36,8 +34,8 @@ class Facts:
 
     Attributes
     ----------
-    kind : {"numbers", "tokens", "ids", "mixed"}
-        What a step is; several inputs are mixed if there are strings and numbers among them.
+    embeds : bool
+        Whether steps are, or hold, something that is embedded: tokens or ids of tokens.
     alignment : {"sequence", "step"}
         What a target belongs to.
     labels : bool
@@ -48,40 +46,31 @@ class Facts:
         Sequences of an epoch: a weight that is a count stands for as many, and each window of a long one is one.
     n_characters : int
         The median number of characters of a token; 0 without tokens that are strings.
-    partial : bool
-        Whether this is the one epoch of ``partial_fit``.
     """
 
-    kind: Kind
+    embeds: bool
     alignment: Alignment
     labels: bool
     n_sequences: int
     n_rows: int
     n_characters: int = 0
-    partial: bool = False
 
     @classmethod
-    def of(cls, data: TrainingSet, spec: InputSpec, target: Target, *, partial: bool = False) -> Facts:
+    def of(cls, data: TrainingSet, spec: InputSpec, target: Target) -> Facts:
         """The facts of the merged but not yet encoded `data` that are trained on, read as `spec` says."""
         return cls(
-            kind=_kind(spec),
+            embeds=any(part.kind != "numeric" for part in spec.inputs.values() or [spec]),
             alignment=target.alignment,
-            labels=hasattr(target, "classes"),
+            labels=target.of_labels,
             n_sequences=len(data),
             n_rows=int(data.copies @ target.n_parts(data.sequences.lengths)),
             n_characters=_median_characters(data.sequences, spec),
-            partial=partial,
         )
-
-    @property
-    def embeds(self) -> bool:
-        """Whether steps are, or hold, something that is embedded."""
-        return self.kind != "numbers"
 
     @property
     def of_numbers(self) -> bool:
         """Whether sequences of numbers have one target each."""
-        return self.kind == "numbers" and self.alignment == "sequence"
+        return not self.embeds and self.alignment == "sequence"
 
     @property
     def of_shapes(self) -> bool:
@@ -295,19 +284,6 @@ def announce(estimator: Any, decided: Mapping[str, Any]) -> None:
 def is_auto(value: Any) -> bool:
     """Whether a parameter leaves its value to a rule."""
     return isinstance(value, str) and value == AUTO
-
-
-def _parts(spec: InputSpec) -> list[InputSpec]:
-    return list(spec.inputs.values()) or [spec]
-
-
-def _kind(spec: InputSpec) -> Kind:
-    kinds = {part.kind for part in _parts(spec)}
-    if kinds == {"numeric"}:
-        return "numbers"
-    if "numeric" in kinds:
-        return "mixed"
-    return "ids" if kinds == {"ids"} else "tokens"
 
 
 def _median_characters(inputs: Inputs, spec: InputSpec) -> int:

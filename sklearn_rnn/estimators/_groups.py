@@ -11,7 +11,15 @@ import torch
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from sklearn_rnn.estimators._defaults import AUTO
-from sklearn_rnn.estimators._parameters import POSITIVE, SHARE, KeyOf, OptimizerClass, at_least, parameter
+from sklearn_rnn.estimators._parameters import (
+    POSITIVE,
+    SHARE,
+    KeyOf,
+    OptimizerClass,
+    at_least,
+    auto_parameter,
+    parameter,
+)
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.training.optimization import OPTIMIZERS, SCHEDULES
 
@@ -54,10 +62,9 @@ class BackboneParameters:
         '{"tanh", "relu"}',
         "Of the vanilla cell; the gated cells have their own.",
     )
-    dropout: float | str = parameter(
-        AUTO,
-        [SHARE, StrOptions({AUTO})],
-        'float in [0, 1) or "auto"',
+    dropout: float | str = auto_parameter(
+        SHARE,
+        "float in [0, 1)",
         "Share of values dropped between layers and before the head [dropout]_; "
         '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
     )
@@ -167,24 +174,21 @@ class InputParameters:
         "int",
         "Size of the vector that is made from characters.",
     )
-    casing_features: bool | str = parameter(
-        AUTO,
-        ["boolean", StrOptions({AUTO})],
-        'bool or "auto"',
+    casing_features: bool | str = auto_parameter(
+        "boolean",
+        "bool",
         "Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own; "
         'tokens are then looked up in lower case. ``"auto"`` decides as for `char_encoder`.',
     )
-    embedding_dropout: float | str = parameter(
-        AUTO,
-        [SHARE, StrOptions({AUTO})],
-        'float in [0, 1) or "auto"',
+    embedding_dropout: float | str = auto_parameter(
+        SHARE,
+        "float in [0, 1)",
         "Share of the values dropped of the vectors that the first layer reads, where tokens are embedded; "
         '``"auto"`` is 0.5 for words, and 0.1 for letters.',
     )
-    word_dropout: float | str = parameter(
-        AUTO,
-        [SHARE, StrOptions({AUTO})],
-        'float in [0, 1) or "auto"',
+    word_dropout: float | str = auto_parameter(
+        SHARE,
+        "float in [0, 1)",
         "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too; "
         '``"auto"`` is 0.1 for words of which each has a target; where a sequence has one target it is 0.2 for few '
         "sequences, and 0 for many or for letters.",
@@ -201,10 +205,9 @@ class InputParameters:
         '{"tail", "head"}',
         "The end of a sequence that is cut off beyond `max_length`.",
     )
-    standardize: bool | str = parameter(
-        "auto",
-        ["boolean", StrOptions({"auto"})],
-        '"auto", True or False',
+    standardize: bool | str = auto_parameter(
+        "boolean",
+        "bool",
         "Whether numbers are scaled, feature by feature, to mean 0 and standard deviation 1 over the steps of the "
         "training data; a constant feature becomes 0. Tokens, ids and the indicators of `missing` are not scaled, and "
         'with ``"auto"`` no feature that is always 0 or 1. What `fit` has learned stays in `partial_fit` and with '
@@ -238,10 +241,9 @@ class TrainingParameters:
         '``"sgd"`` has Nesterov momentum of 0.9. A class gets the parameters, ``lr`` and, if it knows it, '
         "`weight_decay`.",
     )
-    learning_rate: float | str = parameter(
-        AUTO,
-        [POSITIVE, StrOptions({AUTO})],
-        'float or "auto"',
+    learning_rate: float | str = auto_parameter(
+        POSITIVE,
+        "float",
         'Step size; with a schedule, the highest. ``"auto"`` is 0.002, 0.003 for letters, and 0.005 for a '
         "regression on numbers; where each step has a target, 0.003 for tokens and 0.005 for numbers.",
     )
@@ -259,17 +261,15 @@ class TrainingParameters:
         "float",
         'L2 penalty (decoupled for ``"adamw"``).',
     )
-    batch_size: int | str = parameter(
-        AUTO,
-        [at_least(Integral, 1), StrOptions({AUTO})],
-        'int or "auto"',
+    batch_size: int | str = auto_parameter(
+        at_least(Integral, 1),
+        "int",
         'Sequences an optimizer step. Sequences of similar length share a batch. ``"auto"`` is 16, and more where '
         "there are many sequences with one target each.",
     )
-    max_epochs: int | str = parameter(
-        AUTO,
-        [at_least(Integral, 1), StrOptions({AUTO})],
-        'int or "auto"',
+    max_epochs: int | str = auto_parameter(
+        at_least(Integral, 1),
+        "int",
         "Passes over the data, all of which are made unless `early_stopping`, `max_time` or a callback ends the fit "
         'before. ``"auto"`` counts steps of the optimizer and not epochs: small sets are passed over more often. The '
         'user guide has all rules of ``"auto"``, and says why.',

@@ -98,13 +98,13 @@ class Hyperparameters(
             n_numeric=encoding.n_numeric,
         )
 
-    def _resolve_auto(self, facts: Facts, target: Any, *, reset: bool) -> Any:
+    def _resolve_auto(self, facts: Facts, target: Any, *, reset: bool, partial: bool) -> Any:
         """Let each "auto" of this estimator, a copy that is fitted, be what it comes to, and tell the target.
 
         What describes the network or the encoding stays as a `pretrained` estimator, or the fit before, has it.
         """
         given = self.get_params(deep=False)
-        if facts.partial:
+        if partial:
             given["max_epochs"] = 1
         names = ruled(self)
         fixed: dict[str, Any] = {}
@@ -158,8 +158,7 @@ class Hyperparameters(
 
         The `clock` runs since the fit began; None is now.
         """
-        given: dict[str, Any] = {"max_epochs": 1, "lr_schedule": None, "unfreeze_every": None, "early_stopping": False}
-        given["max_time"] = None
+        given: dict[str, Any] = {"lr_schedule": None, "unfreeze_every": None, "early_stopping": False, "max_time": None}
         return record_of(
             TrainingOptions,
             self,

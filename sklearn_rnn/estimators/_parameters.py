@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sklearn_rnn.estimators._defaults import AUTO
+
 _T = TypeVar("_T")
 
 
@@ -38,6 +40,11 @@ class Parameter:
 def parameter(default: _T, constraints: Any, kind: str, text: str, *, kw_only: bool = True) -> _T:
     """The field of a constructor parameter; the arguments are those of :class:`Parameter`."""
     return field(default=default, kw_only=kw_only, metadata={"parameter": Parameter(constraints, kind, text)})
+
+
+def auto_parameter(constraint: Any, kind: str, text: str) -> Any:
+    """The field of a parameter that a rule decides unless it is given, as `constraint` and `kind` allow."""
+    return parameter(AUTO, [constraint, StrOptions({AUTO})], f'{kind} or "{AUTO}"', text)
 
 
 def extended(group: Any, name: str, text: str) -> Any:

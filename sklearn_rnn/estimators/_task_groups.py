@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from sklearn_rnn.data.tag_schemes import SCHEMES
 from sklearn_rnn.estimators._defaults import AUTO
-from sklearn_rnn.estimators._parameters import SHARE, KeyOf, at_least, parameter
+from sklearn_rnn.estimators._parameters import SHARE, KeyOf, at_least, auto_parameter, parameter
 from sklearn_rnn.targets.number_losses import NUMBER_LOSSES
 
 
@@ -77,10 +77,9 @@ class LabelParameters:
         'dict, "balanced" or None',
         'Weights of the classes; ``"balanced"`` gives each class the same total weight.',
     )
-    label_smoothing: float | str = parameter(
-        AUTO,
-        [SHARE, StrOptions({AUTO})],
-        'float in [0, 1) or "auto"',
+    label_smoothing: float | str = auto_parameter(
+        SHARE,
+        "float in [0, 1)",
         "Share of each label that is spread evenly over all classes, so that no network is rewarded for being surer "
         'than it can be [smoothing]_. ``"auto"`` is 0.1 where a sequence has one target, and 0 where each step has.',
     )

@@ -323,14 +323,10 @@ class ConcatPooling(SideBySide):
         super().__init__([LastPooling(size, direction_size), MeanPooling(size), MaxPooling(size)], [slice(size)] * 3)
 
 
-OF_CONVOLUTIONS = ("mean",)
-"""The poolings of the features of convolutions, side by side, whatever that of the hidden states is."""
-
-
 def make_pooling(pooling: str, size: int, direction_size: int, convolved: int = 0) -> Pooling:
     """The pooling of that name, for states of `size` units, `direction_size` of them in each direction.
 
-    Behind them there may be features that are `convolved`, which are pooled as ``OF_CONVOLUTIONS`` says.
+    Behind them there may be features that are `convolved`, whose mean stands behind the vector.
     """
     made: Pooling
     if pooling == "last":
@@ -346,5 +342,4 @@ def make_pooling(pooling: str, size: int, direction_size: int, convolved: int = 
         made = kinds[pooling](size)
     if not convolved:
         return made
-    beside = [make_pooling(name, convolved, convolved) for name in OF_CONVOLUTIONS]
-    return SideBySide([made, *beside], [slice(size), *[slice(size, None)] * len(beside)])
+    return SideBySide([made, MeanPooling(convolved)], [slice(size), slice(size, None)])

@@ -27,6 +27,8 @@ class Target(ABC):
     """
 
     alignment: ClassVar[Alignment] = "sequence"
+    of_labels: ClassVar[bool] = False
+    """Whether it is labels, and not numbers."""
 
     def read_weight(
         self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ class Classes(Target):
     classes : array of shape (n_classes,)
         Learned.
     """
+
+    of_labels: ClassVar[bool] = True
 
     class_weight: ClassWeight = None
     label_smoothing: float = 0.0

@@ -74,6 +74,7 @@ class Tags(Target):
     codec: TagCodec = field(default_factory=lambda: NO_CODEC)
 
     alignment: ClassVar[Alignment] = "step"
+    of_labels: ClassVar[bool] = True
 
     @property
     def classes(self) -> NDArray[Any]:

@@ -70,6 +70,10 @@ def warn_if_nothing_learned(
     constant = _of_labels(net, sample.targets, sample.weights, sample.n_sequences)
     if not _no_gain(sample.loss, constant):
         return
+    if net.criterion_.settings.label_smoothing:  # what is left to a network that knows each label
+        least = _of_labels(net, sample.targets[:1], sample.weights.sum(keepdims=True), sample.n_sequences)
+        if constant - least < NEARLY_PERFECT:
+            return
     warn(
         f"Nothing was learned from X: after {n_steps} optimizer steps the training loss, {sample.loss:.4g}, is that of "
         f"the best constant prediction, {constant:.4g}. Likely causes: "
