@@ -125,7 +125,7 @@ class ReadingRNN(Hyperparameters):
         return self.encoding_.encode(inputs, self.input_spec_, self._stored_dtype)
 
     def _read_raw(self, X: Any, *, reset: bool) -> Inputs:
-        long = reset or not self.input_spec_.table
+        long = self.padding_value is None and (reset or not self.input_spec_.table)  # padded rows are sequences
         inputs, spec = read(
             X,
             None if reset else self.input_spec_,
