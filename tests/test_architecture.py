@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 
 ROOMS = {
-    "estimators": {"targets", "training", "networks", "data", "metrics"},
+    "estimators": {"targets", "training", "networks", "data", "metrics", "preprocessing"},
     "targets": {"data", "metrics", "networks"},
     "training": {"networks", "data"},
     "networks": {"kernels"},

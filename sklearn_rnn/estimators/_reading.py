@@ -105,11 +105,7 @@ class ReadingRNN(Hyperparameters):
 
     def _encode(self, data: TrainingSet, target: Target, *, training: bool = True) -> TrainingSet:
         """The numbers that the network reads and the loss takes; not in `training`, those that a score is made from."""
-        return replace(
-            data,
-            sequences=self._encode_steps(data.sequences),
-            target=target.encode(data.target, training=training),
-        )
+        return target.encoded(replace(data, sequences=self._encode_steps(data.sequences)), training=training)
 
     def _encode_merged(self, data: TrainingSet) -> TrainingSet:
         """The numbers of samples in an order that does not tell the units of numbers.

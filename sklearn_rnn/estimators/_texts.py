@@ -88,6 +88,7 @@ REFERENCES = {
     "batchnorm": "Ioffe, S. and Szegedy, C. (2015). Batch normalization: accelerating deep network training by "
     "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
+    "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

@@ -119,7 +119,7 @@ def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator
     for batch in iterator:
         of_parts = []
         for part, share in zip(batch.parts, batch.shares, strict=True):
-            outputs = forward(part.values, part.lengths)
+            outputs = net.infer(part) if part.piece else forward(part.values, part.lengths)
             of_parts.append(net.criterion_(outputs, share, net.module_.head))
             for score in scores:
                 score.on_batch_end(net, batch=part, training=False, y_pred=outputs)
