@@ -40,6 +40,12 @@ class Context:
         """Whether it is a label, and not a vector."""
         return self.spec.kind == "text"
 
+    def is_one(self, y: Any) -> bool:
+        """Whether y is the context of one sequence, and not those of several."""
+        if self.is_label:
+            return isinstance(y, str) or np.ndim(y) == 0
+        return np.ndim(y) == 1 and len(y) == self.spec.n_features
+
     def encode(self, y: Any, dtype: str) -> NDArray[Any]:
         """The columns (n_sequences, n_columns) that stand for y."""
         rows = _rows_of(y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -46,9 +46,9 @@ class Hyperparameters(
 
     # Parameters of estimators that answer for whole sequences, and what they are in all others.
     bidirectional = False
-    char_encoder = None
+    char_encoder = cast("str | None", None)
     char_embedding_dim = char_hidden_size = 0
-    casing_features = False
+    casing_features = cast("bool | str", False)
     missing = "error"
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # scikit-learn's own signature

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sklearn_rnn.data.continuing import joined, opened
 from sklearn_rnn.data.encoding import StepEncoding
-from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import check_count
@@ -39,7 +39,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     _allow_empty: ClassVar[bool] = True
 
-    def _read_raw(self, X: Any, *, reset: bool) -> Inputs:
+    def _read_raw(self, X: Any, *, reset: bool) -> Sequences:
         X = self._in_pieces(X)
         if reset:
             self.spelling_ = Spelling.learn(self.tokenizer, X)
@@ -54,6 +54,10 @@ class LanguageReading(LanguageParameters, BaseRNN):
     def _in_pieces(self, X: Any) -> Any:
         """X, where a stream may be a single text."""
         return [X] if self.stream and isinstance(X, str) else X
+
+    def _items(self, X: Any) -> Any:
+        """The sequences of X, one by one, as they were given."""
+        return items_of(X) if len(getattr(X, "shape", (0,))) == 1 else np.asarray(X)
 
     def _takes_over_ids(self) -> bool:
         return self.output == "symbols" or super()._takes_over_ids()
@@ -137,14 +141,14 @@ class LanguageReading(LanguageParameters, BaseRNN):
     def _opened(self, X: Any, y: Any) -> tuple[Sequences, Sequences]:
         """X, and what the network reads of it, a begin in front."""
         check_is_fitted(self, "net_")
-        inputs: Any = self._read_raw(X, reset=False)
+        inputs = self._read_raw(X, reset=False)
         context = self._read_context(y, len(inputs), reset=False)
         return inputs, self.target_.with_context(opened(self._encoded_steps(inputs), self.target_.begin), context)
 
     def _read_continued(self, X: Any, y: Any) -> tuple[Sequences, TrainingSet]:
         """X, and what the network reads and has to say of it."""
         check_is_fitted(self, "net_")
-        inputs: Any = self._read_raw(X, reset=False)
+        inputs = self._read_raw(X, reset=False)
         context = self._read_context(y, len(inputs), reset=False)
         steps = self._encoded_steps(inputs)
         data = TrainingSet(steps, context, np.ones(len(steps)))
@@ -163,7 +167,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
             return max(1, sum(map(len, X)))
         if self.input_spec_.kind != "text":
             raise ValueError("bits_per_character needs text: X holds numbers. perplexity counts steps")
-        inputs: Any = self._read_raw(X, reset=False)
+        inputs = self._read_raw(X, reset=False)
         lengths = np.array([len(token) for token in inputs.values.tolist()])
         spaces = np.maximum(inputs.lengths - 1, 0).sum() if np.any(lengths > 1) else 0
         return max(1, int(lengths.sum() + spaces))

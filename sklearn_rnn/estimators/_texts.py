@@ -89,6 +89,7 @@ REFERENCES = {
     "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
+    "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

@@ -56,6 +56,8 @@ class Continuation(Target):
     max_length : int or None
         Steps kept of a longer document.
     truncate : {"head", "tail"}
+    longest : int
+        Learned: steps of the longest document.
     """
 
     stream: bool = False
@@ -63,6 +65,7 @@ class Continuation(Target):
     batch_size: int = 64
     max_length: int | None = None
     truncate: str = "tail"
+    longest: int = 1
 
     alignment: ClassVar[Alignment] = "step"
     continues: ClassVar[bool] = True
@@ -77,6 +80,9 @@ class Continuation(Target):
         self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], Sequences | None]:
         return validate_weights(sample_weight, len(inputs), name=name), None
+
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
+        self.longest = int(whole.sequences.lengths.max())
 
     def encode(self, labels: Any, *, training: bool) -> Any:
         """The context of each sequence, which is encoded already."""
@@ -214,6 +220,7 @@ class Symbols(Continuation):
         return symbols
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
+        super().learn(whole, training, classes, encoding)
         self.vocabulary = encoding.vocabulary
         codes = encode_tokens(training.sequences.values, self.vocabulary)
         weight = np.repeat(training.counts, training.sequences.lengths)
