@@ -44,11 +44,15 @@ LIBRARIES = {
 }
 ALSO = {
     "kernels/products.py": {"llvmlite"},
+    "networks/beams.py": {"numpy"},
     "networks/chain_filtering.py": {"numpy"},
     "networks/chain_fused.py": {"numpy"},
+    "networks/choosing.py": {"numpy"},
+    "networks/decoding.py": {"numpy"},
     "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},
     "networks/fused.py": {"numpy"},
+    "networks/generating.py": {"numpy"},
     "networks/packing.py": {"numpy"},
     "networks/layer.py": {"numpy"},
     "networks/state.py": {"numpy"},

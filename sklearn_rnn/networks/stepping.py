@@ -127,6 +127,19 @@ class Stepper(ABC):
     def reset(self, rows: Array) -> None:
         """Take the streams `rows` (n,) back to before their first step."""
 
+    def copy(self, sources: Array, targets: Array) -> None:
+        """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
+
+        A stream may be both: what it goes on from is where the sources were before.
+        """
+        self._copy_states(sources, targets)
+        for array in (self.sums, self.n_steps, self.outputs):
+            array[targets] = array[sources]
+
+    @abstractmethod
+    def _copy_states(self, sources: Array, targets: Array) -> None:
+        """As :meth:`copy`, the states alone."""
+
     def to_arrays(self) -> dict[str, Array]:
         """All that changes with a step, by name; each with a row a stream."""
         layers = self.state.to_arrays()
@@ -213,6 +226,9 @@ class CompiledStepper(Stepper):
         self._states[rows] = 0
         self.n_steps[rows] = 0
 
+    def _copy_states(self, sources: Array, targets: Array) -> None:
+        self._states[targets] = self._states[sources]
+
     def _read(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
         if self._inputs is None:
@@ -259,6 +275,11 @@ class TorchStepper(Stepper):
         index = torch.from_numpy(rows).to(self.state.layers[0][0].device)
         self._keep(self.network.backbone.zero_state(len(rows)), index)
         self.n_steps[rows] = 0
+
+    def _copy_states(self, sources: Array, targets: Array) -> None:
+        device = self.state.layers[0][0].device
+        taken = self.state.take(torch.from_numpy(sources).to(device))
+        self._keep(taken, torch.from_numpy(targets).to(device))
 
     def _keep(self, state: State, index: Tensor) -> None:
         """Put the `state` of some streams in the place of what theirs was."""

@@ -1,0 +1,235 @@
+"""New sequences of symbols from a network that predicts the next one: drawn, the best at each step, or by beams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_rnn.networks import beams
+from sklearn_rnn.networks.choosing import Decoding, Draws, Rules
+from sklearn_rnn.networks.generating import Lanes, Writer, make_writer
+from sklearn_rnn.networks.stepping import Stepper
+
+__all__ = ["Decoding", "Draws", "SymbolDecoder"]
+
+Array = NDArray[Any]
+Stop = Callable[[int, Array], bool]
+
+SIDE_BY_SIDE = 64
+"""Sequences that grow at a time: as many make products of matrices fast, and their states stay in the cache."""
+
+MOST_STEPS, LONG = 64, 0.02
+"""Steps of a call at most, and seconds from which the next one takes fewer: a Ctrl-C and symbols wait for its end."""
+
+
+class SymbolDecoder:
+    """Writes sequences of symbols with a network that goes on step by step.
+
+    A network has an output for each symbol. A sequence gets the same symbols whatever sequences are written beside it,
+    in whatever order.
+
+    Parameters
+    ----------
+    stepper : Stepper
+        Its rows, one at least, are taken over. More than 64 do not make it faster.
+    read : callable
+        ``read(symbols, numbers)`` returns what :meth:`Stepper.advance` reads, given symbols (n,) of the sequences
+        `numbers` (n,): an array (n,) of indices of embedded tokens, or columns with the token as the first one. Other
+        columns are the same at all steps of a sequence.
+    end : int or None
+        The symbol that ends a sequence. As the first symbol of a prompt it is where a sequence begins: no rule against
+        repetitions counts it there.
+    never : sequence of int
+        Symbols that are never written.
+    begin : callable or None
+        ``begin(rows, numbers)`` puts rows (n,) of the stepper where the sequences `numbers` (n,) begin; by default that
+        is before the first step. The sequences are those of `prompts`, by their place.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        read: Callable[[Array, Array], Array],
+        *,
+        end: int | None,
+        never: Sequence[int] = (),
+        begin: Callable[[Array, Array], None] | None = None,
+    ) -> None:
+        self._stepper = stepper
+        self._begin = begin or (lambda rows, numbers: stepper.reset(rows))
+        self._end = -1 if end is None else int(end)
+        self._banned = np.zeros(stepper.outputs.shape[1], bool)
+        self._banned[list(never)] = True
+        self._writer: Writer = make_writer(stepper, read)
+
+    def sample(
+        self, prompts: Sequence[Any], decoding: Decoding, draws: Draws | None = None, stop: Stop | None = None
+    ) -> tuple[list[Array], list[Array]]:
+        """New symbols after each prompt.
+
+        Parameters
+        ----------
+        prompts : sequence of arrays of int, shape (n_read,)
+            What the network reads first, at least one symbol.
+        decoding : Decoding
+        draws : Draws or None
+            Of as many sequences as there are prompts; not needed where the temperature is 0.
+        stop : callable or None
+            ``stop(number, symbols)`` says whether a sequence ends, given the place of its prompt, and after each new
+            symbol all new ones so far.
+
+        Returns
+        -------
+        symbols : list of arrays of int64, shape (n_new,)
+            With the end, where it came.
+        log_probabilities : list of arrays of float64, shape (n_new,)
+            Of each new symbol under the network, whatever was cut off or penalised.
+        """
+        found: dict[int, tuple[Array, Array]] = {}
+        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        lanes = self._lanes(min(SIDE_BY_SIDE, len(arrays)))
+        waiting = iter(range(len(arrays)))
+        pace = _Pace(MOST_STEPS if stop is None else MOST_STEPS // 4)
+        free = np.arange(len(lanes.open))
+        while len(found) < len(arrays):
+            self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
+            rows = np.flatnonzero(lanes.open)
+            self._write(lanes, rows, decoding, draws, stop, pace)
+            free = np.flatnonzero(~lanes.open)
+            for row in rows[~lanes.open[rows]]:
+                found[int(lanes.numbers[row])] = lanes.new(row)
+            if draws is not None:
+                draws.forget(lanes.numbers[rows[~lanes.open[rows]]])
+        return [found[k][0] for k in range(len(arrays))], [found[k][1] for k in range(len(arrays))]
+
+    def iterate(
+        self, prompt: Any, decoding: Decoding, draws: Draws | None = None, stop: Stop | None = None
+    ) -> Iterator[int]:
+        """The symbols that :meth:`sample` returns for one prompt, one at a time, as they are made."""
+        lanes, pace = self._lanes(1), _Pace(MOST_STEPS // 2)
+        self._fill(lanes, [(0, 0)], [np.asarray(prompt, dtype=np.int64)], decoding, {})
+        given = 0
+        while lanes.open[0]:
+            self._write(lanes, np.array([0]), decoding, draws, stop, pace)
+            symbols, _ = lanes.new(0)
+            yield from symbols[given:].tolist()
+            given = len(symbols)
+
+    def beams(
+        self,
+        prompts: Sequence[Any],
+        decoding: Decoding,
+        num_beams: int,
+        length_penalty: float = 1.0,
+        num_return: int = 1,
+        stop: Stop | None = None,
+    ) -> tuple[list[list[Array]], list[list[float]]]:
+        """The best sequences after each prompt that a beam search finds, best first.
+
+        The rules against repetitions and for a least length hold for their logarithms of probabilities; what concerns
+        draws, the temperature among it, does not matter.
+
+        Parameters
+        ----------
+        prompts, decoding, stop
+            As in :meth:`sample`.
+        num_beams : int
+            Sequences that are looked at side by side; the stepper has as many rows or more.
+        length_penalty : float
+        num_return : int
+            At most `num_beams`.
+
+        Returns
+        -------
+        symbols : list of lists of arrays of int64, shape (n_new,)
+            For each prompt `num_return` sequences, or fewer where there are no more.
+        scores : list of lists of float
+            The logarithms of their probabilities over ``n_new ** length_penalty``.
+
+        Raises
+        ------
+        ValueError
+            If `num_beams` or `num_return` is out of range.
+        """
+        beams.check(num_beams, num_return, length_penalty, len(self._stepper.n_steps))
+        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        size = max(1, min(len(self._stepper.n_steps), SIDE_BY_SIDE) // num_beams)
+        search = beams.BeamSearch(self._writer, self._rules(decoding), num_beams, length_penalty, stop)
+        found: list[list[beams.Hypothesis]] = []
+        for start in range(0, len(arrays), size):
+            numbers = np.arange(start, min(start + size, len(arrays)))
+            lanes = self._lanes(num_beams * len(numbers))
+            first = [(k * num_beams, int(number)) for k, number in enumerate(numbers)]
+            self._fill(lanes, first, arrays, decoding, {})
+            found += search.run(lanes, numbers)
+        best = [hypotheses[:num_return] for hypotheses in found]
+        return [[one.symbols for one in each] for each in best], [[one.score for one in each] for each in best]
+
+    def _rules(self, decoding: Decoding) -> Rules:
+        return Rules(decoding, self._end, self._banned)
+
+    def _lanes(self, n: int) -> Lanes:
+        return Lanes(min(n, len(self._stepper.n_steps)))
+
+    def _fill(
+        self,
+        lanes: Lanes,
+        places: list[tuple[int, int]],
+        prompts: Sequence[Array],
+        decoding: Decoding,
+        found: dict[int, tuple[Array, Array]],
+    ) -> None:
+        """Begin sequences in rows, given as pairs of row and number; those that get no symbol are `found` at once."""
+        for row, number in places:
+            lanes.start(row, number, prompts[number], decoding.max_new_tokens)
+            if not lanes.open[row]:
+                found[number] = lanes.new(row)
+        rows = np.array([row for row, _ in places if lanes.open[row]], dtype=np.int64)
+        if not len(rows):
+            return
+        self._begin(rows, lanes.numbers[rows])
+        self._writer.begin(lanes, rows)
+        nothing = np.empty((len(rows), 0))
+        while lanes.unread(rows).any():
+            self._writer.write(lanes, rows, nothing, self._rules(decoding), MOST_STEPS)
+
+    def _write(
+        self, lanes: Lanes, rows: Array, decoding: Decoding, draws: Draws | None, stop: Stop | None, pace: _Pace
+    ) -> None:
+        """Some more symbols of the sequences in `rows`."""
+        width = min(pace.n_steps, decoding.max_new_tokens)
+        if decoding.temperature == 0 or draws is None:
+            uniforms = np.zeros((len(rows), width))
+        else:
+            uniforms = draws.uniform(lanes.numbers[rows], width)
+        before = lanes.n_new[rows]
+        with pace:
+            self._writer.write(lanes, rows, uniforms, self._rules(decoding), width)
+        if stop is None:
+            return
+        for row, n in zip(rows, before, strict=True):
+            symbols, _ = lanes.new(row)
+            for k in range(n + 1, len(symbols) + 1):
+                if stop(int(lanes.numbers[row]), symbols[:k]):
+                    lanes.shorten(row, k)
+                    break
+
+
+class _Pace:
+    """How many steps a call takes: more and more, as long as it is short."""
+
+    def __init__(self, most: int) -> None:
+        self.n_steps, self._most = 1, most
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        took = time.perf_counter() - self._began
+        self.n_steps = (
+            min(2 * self.n_steps, self._most) if took < LONG / 2 else max(1, self.n_steps // (1 + (took > LONG)))
+        )
