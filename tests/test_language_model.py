@@ -219,7 +219,7 @@ def test_early_stopping_looks_at_the_likelihood():
     assert shown.validation_scores_[-1] == pytest.approx(shown.score(val), abs=1e-5)
     stream = small(stream=True, tbptt_steps=5, early_stopping=True, max_epochs=3, validation_fraction=0.2)
     stream.fit("abcab" * 40)
-    assert stream.validation_scores_[-1] == pytest.approx(stream.score("abcab" * 8), abs=1e-5)
+    assert max(stream.validation_scores_) == pytest.approx(stream.score("abcab" * 8), abs=1e-5)
 
 
 def test_a_classifier_goes_on_from_it(fitted):
