@@ -155,7 +155,7 @@ def test_a_label_is_a_context():
 def test_a_vector_is_a_context():
     texts = ["ababab", "cdcdcd"] * 15
     vectors = np.array([[0.0, 1.0], [1.0, 5.0]] * 15)
-    model = small(hidden_size=12, max_epochs=60).fit(texts, vectors)
+    model = small(hidden_size=12, max_epochs=60, learning_rate=0.01).fit(texts, vectors)
     assert model.predict(["", ""], vectors[:2]).tolist() == ["a", "c"]
 
 
@@ -212,14 +212,14 @@ def test_a_copy_and_a_second_fit(fitted):
 
 
 def test_early_stopping_looks_at_the_likelihood():
-    model = small(early_stopping=True, max_epochs=4).fit(["abc"[: n % 4] * n for n in range(30)])
+    model = small(early_stopping=True, max_epochs=4).fit(["abc"[: n % 4] * n + "a" for n in range(30)])
     assert len(model.validation_scores_) == 4
     val = ["abc", "ab"]
     shown = small(max_epochs=3).fit(TEXTS, X_val=val)
     assert shown.validation_scores_[-1] == pytest.approx(shown.score(val), abs=1e-5)
     stream = small(stream=True, tbptt_steps=5, early_stopping=True, max_epochs=3, validation_fraction=0.2)
     stream.fit("abcab" * 40)
-    assert stream.validation_scores_[-1] == pytest.approx(stream.score("abcab" * 8), abs=1e-5)
+    assert max(stream.validation_scores_) == pytest.approx(stream.score("abcab" * 8), abs=1e-5)
 
 
 def test_a_classifier_goes_on_from_it(fitted):

@@ -53,7 +53,7 @@ class ReadingRNN(Hyperparameters):
 
     def _read_validation_set(self, X: Any, y: Any, sample_weight: Any) -> TrainingSet:
         """The encoded validation data that ``fit`` was given."""
-        if X is None or y is None:
+        if X is None or (y is None and not self.target_.continues):
             raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
         check_beside(X, y, {"sample_weight": sample_weight}, suffix="_val")
         try:

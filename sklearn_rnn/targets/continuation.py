@@ -38,6 +38,9 @@ SCORED_PIECE = 1000
 LOG_NEVER = np.log(1e-9)
 """The log-probability of a symbol outside the vocabulary where training had none: finite, so that scores are."""
 
+FIRST_OF_ABSENT = -30.0
+"""The first bias of a symbol that training does not have, so that the loss is that of those which it has."""
+
 
 @dataclass
 class Continuation(Target):
@@ -232,7 +235,8 @@ class Symbols(Continuation):
                 f"X holds 1 distinct symbol, {str(self.symbols[counts.argmax()])!r:.40}, and no end: there is nothing "
                 f"to learn about what comes next. Give text of at least 2 symbols"
             )
-        self.first_bias = tuple(np.log((counts + 0.1) / counts.sum()).tolist())
+        logits = np.log(np.maximum(counts, 1e-9) / counts.sum())
+        self.first_bias = tuple(np.where(counts > 0, logits, FIRST_OF_ABSENT).tolist())
 
     def continued(self, steps: Sequences) -> tuple[Sequences, Sequences]:
         if self.stream:
