@@ -14,38 +14,34 @@ stand for them, as A. Karpathy, J. Johnson and L. Fei-Fei (2015) found.
 # nearly as much as of code.
 
 import ast
-import inspect
 import random
-from importlib import import_module
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from sklearn_rnn import RNNLanguageModel
 
-modules = """
-argparse calendar cmd configparser copy csv dataclasses difflib enum fractions functools gettext heapq inspect
-ipaddress linecache mailbox optparse pathlib pdb pprint queue sched shelve shlex smtplib statistics string
-tarfile textwrap threading traceback typing uuid weakref zipfile
-""".split()
 
-
-def code_of(name):
+def code_of(path):
     """The source of a module, as Python itself would write it: without comments, in one style."""
-    tree = ast.parse(inspect.getsource(import_module(name)))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    described = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
+        if isinstance(node, described) and ast.get_docstring(node):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree) + "\n\n"
 
 
-pieces = [code for name in modules if (code := code_of(name)).isascii()]
-random.Random(0).shuffle(pieces)
+paths = sorted(Path(ast.__file__).parent.glob("*.py"))
+random.Random(0).shuffle(paths)
+pieces = []
+while sum(map(len, pieces)) < 530_000:
+    code = code_of(paths.pop())
+    pieces += [code] if code.isascii() and 2_000 < len(code) < 50_000 else []
 text = "".join(pieces)
-train, held_out = text[:-30_000][-450_000:], text[-30_000:]
-print(f"{len(train)} letters of {len(pieces)} modules, of which the last {len(held_out)} are held out")
+train, held_out = text[:-30_000], text[-30_000:]
+print(f"{len(train)} letters of {len(pieces)} modules, and {len(held_out)} that are held out")
 print(train[1000:1400])
 
 # %%
