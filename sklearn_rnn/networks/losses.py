@@ -23,7 +23,7 @@ from sklearn_rnn.networks.chain import (
     path_log_probability,
     prefix_log_probabilities,
 )
-from sklearn_rnn.networks.heads import ChainHead, Head
+from sklearn_rnn.networks.heads import ChainHead, Head, LikelihoodHead
 
 
 class BatchLike(Protocol):
@@ -256,10 +256,16 @@ def _of_chain(emissions: Tensor, batch: BatchLike, head: ChainHead, settings: Lo
     return loss
 
 
+def _of_likelihood(outputs: Tensor, batch: BatchLike, head: LikelihoodHead, settings: LossSettings) -> Tensor:
+    """Minus the sum of the weighted log-likelihoods of all steps, which the head tells."""
+    return _of_rows(lambda rows, target, _: -head.log_likelihood(rows, target), outputs, batch, head, settings)
+
+
 CROSS_ENTROPY = Loss("cross_entropy", partial(_of_rows, _cross_entropy), _greatest, "cross_entropy")
 BINARY_CROSS_ENTROPY = Loss(
     "binary_cross_entropy", partial(_of_rows, _binary_cross_entropy), _positive, "binary_cross_entropy"
 )
 CHAIN = Loss("chain", _of_chain, _greatest)
+LIKELIHOOD = Loss("likelihood", _of_likelihood, _as_they_are)
 
 SQUARED_ERROR = loss_of_numbers("squared_error", number_losses.squared_error, kernel="squared_error")

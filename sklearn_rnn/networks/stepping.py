@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sklearn_rnn.networks.engines import kernels_may_run
 from sklearn_rnn.networks.fused import weights_of
-from sklearn_rnn.networks.heads import ChainHead, PooledHead, StepHead
+from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead
 from sklearn_rnn.networks.pooling import AttentionPooling, ConcatPooling, LastPooling, MaxPooling, MeanPooling
 from sklearn_rnn.networks.state import State
 
@@ -203,7 +203,7 @@ class CompiledStepper(Stepper):
         return (
             kernels_may_run(layers[0].weight)
             and all(_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
-            and type(network.head) in (PooledHead, StepHead, ChainHead)
+            and type(network.head) in (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead)
             and type(head_parts(network)[0]) in POOLINGS
         )
 

@@ -2,16 +2,26 @@
 
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
 from sklearn_rnn.networks.heads.chain import ChainHead, ChainHeadSpec
+from sklearn_rnn.networks.heads.frames import FrameHead, FrameHeadSpec, frame_head
+from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
+from sklearn_rnn.networks.heads.mixtures import MixtureHead, MixtureHeadSpec, mixture_head
 from sklearn_rnn.networks.heads.pooled import PooledHead, PooledHeadSpec
 from sklearn_rnn.networks.heads.step import StepHead, StepHeadSpec
 
 __all__ = [
     "ChainHead",
     "ChainHeadSpec",
+    "FrameHead",
+    "FrameHeadSpec",
     "Head",
     "HeadSpec",
+    "LikelihoodHead",
+    "MixtureHead",
+    "MixtureHeadSpec",
     "PooledHead",
     "PooledHeadSpec",
     "StepHead",
     "StepHeadSpec",
+    "frame_head",
+    "mixture_head",
 ]
