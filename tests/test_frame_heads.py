@@ -12,7 +12,7 @@ from oracles import sigmoid
 from scipy import stats
 from scipy.special import expit
 
-from sklearn_rnn.networks.heads import FrameHeadSpec, frame_head
+from sklearn_rnn.networks.heads import FrameHeadSpec
 from sklearn_rnn.networks.heads import frames as module
 
 seeds = st.integers(0, 99)
@@ -20,7 +20,7 @@ both = pytest.mark.parametrize("chained", [False, True])
 
 
 def head_of(n_features, *, chained, ends=False, n_units=3, seed=0, scale=0.7):
-    spec = frame_head((0.0,) * n_features, end_log_odds=0.0 if ends else None, chained=chained, n_units=n_units)
+    spec = FrameHeadSpec.of((0.0,) * n_features, end_log_odds=0.0 if ends else None, chained=chained, n_units=n_units)
     return built(spec, seed=seed, scale=scale)
 
 
@@ -156,9 +156,9 @@ def test_frames_of_all_notes_or_none(chained, value):
 
 
 def test_the_record_says_where_training_starts():
-    spec = frame_head((1.0, -2.0), end_log_odds=-3.0, chained=True, n_units=2)
+    spec = FrameHeadSpec.of((1.0, -2.0), end_log_odds=-3.0, chained=True, n_units=2)
     assert spec == FrameHeadSpec(5, (1.0, -2.0, 0.0, 0.0, -3.0), 2, True)
-    assert (spec.n_units, frame_head((1.0,)).n_units, frame_head((1.0,)).ends) == (2, 0, False)
+    assert (spec.n_units, FrameHeadSpec.of((1.0,)).n_units, FrameHeadSpec.of((1.0,)).ends) == (2, 0, False)
     head = built(spec)
     spec.settle(head)
     assert head.linear.bias.tolist() == [1, -2, 0, 0, -3]

@@ -9,15 +9,15 @@ from likelihoods import built, normal, uniforms, with_end
 from losses import batch_of
 from scipy.special import log_expit
 
-from sklearn_rnn.networks.heads import frame_head, mixture_head
+from sklearn_rnn.networks.heads import FrameHeadSpec, MixtureHeadSpec
 from sklearn_rnn.networks.losses import LIKELIHOOD, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import BackboneSpec, InputsSpec, NetworkSpec
 
 SPECS = {
-    "independent": lambda end: frame_head((0.0,) * 3, end_log_odds=end),
-    "chained": lambda end: frame_head((0.0,) * 3, end_log_odds=end, chained=True, n_units=4),
-    "mixture": lambda end: mixture_head(3, 2, end_log_odds=end),
+    "independent": lambda end: FrameHeadSpec.of((0.0,) * 3, end_log_odds=end),
+    "chained": lambda end: FrameHeadSpec.of((0.0,) * 3, end_log_odds=end, chained=True, n_units=4),
+    "mixture": lambda end: MixtureHeadSpec.of(3, 2, end_log_odds=end),
 }
 every = pytest.mark.parametrize("kind", SPECS)
 

@@ -7,14 +7,14 @@ from likelihoods import built, normal, uniforms
 from scipy import stats
 from scipy.special import log_softmax, logsumexp, softmax
 
-from sklearn_rnn.networks.heads import mixture_head
+from sklearn_rnn.networks.heads import MixtureHeadSpec
 from sklearn_rnn.networks.number_losses import MIN_SCALE
 
 sizes = pytest.mark.parametrize("n_features", [1, 2, 3, 5])
 
 
 def head_of(n_features, n_mixtures=3, *, ends=False):
-    return built(mixture_head(n_features, n_mixtures, end_log_odds=0.0 if ends else None))
+    return built(MixtureHeadSpec.of(n_features, n_mixtures, end_log_odds=0.0 if ends else None))
 
 
 def components(head, outputs):
@@ -125,7 +125,7 @@ def test_extreme_uniform_numbers_and_temperatures_draw_finite_numbers():
 @sizes
 @pytest.mark.parametrize("n_mixtures", [1, 10])
 def test_training_starts_from_a_distribution_near_the_standard_normal(n_features, n_mixtures):
-    spec = mixture_head(n_features, n_mixtures, end_log_odds=-2.0)
+    spec = MixtureHeadSpec.of(n_features, n_mixtures, end_log_odds=-2.0)
     head = built(spec)
     spec.settle(head)
     _, means, covariances = components(head, head.linear.bias.detach()[:-1])

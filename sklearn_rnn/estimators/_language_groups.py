@@ -31,6 +31,20 @@ class LanguageParameters:
         '``"auto"`` is ``"symbols"`` for tokens and ids, ``"binary"`` for numbers that are all 0 or 1, else '
         '``"gaussian_mixture"``. With ``"symbols"`` integers are ids.',
     )
+    frame_head: str = parameter(
+        "independent",
+        [StrOptions({"independent", "chained"})],
+        '{"independent", "chained"}',
+        'Of ``"binary"`` steps, whether features are independent of each other given the steps before, or each '
+        "depends on those before it in its step too, through hidden units [nade]_, [rnnnade]_.",
+    )
+    n_mixtures: int = parameter(
+        10,
+        [at_least(Integral, 1)],
+        "int",
+        'Normal distributions in the mixture of a step of ``"gaussian_mixture"`` [mdn]_, [handwriting]_. Up to three '
+        "features are correlated in each, more are independent in each.",
+    )
     stream: bool = parameter(
         False,
         ["boolean"],

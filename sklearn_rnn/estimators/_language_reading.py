@@ -28,8 +28,13 @@ from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.continuation import Continuation, Symbols
+from sklearn_rnn.targets.frames import Frames, RealSteps
 
-TARGETS: dict[str, type[Continuation]] = {"symbols": Symbols}
+TARGETS: dict[str, type[Continuation]] = {
+    "symbols": Symbols,
+    "binary": Frames,
+    "gaussian_mixture": RealSteps,
+}
 """What comes next, by what a step is."""
 
 

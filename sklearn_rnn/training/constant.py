@@ -16,7 +16,7 @@ from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Batch, SequenceDataset
 from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.exceptions import NothingLearnedWarning
-from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, WeightedLoss
+from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, LIKELIHOOD, WeightedLoss
 
 ENOUGH_STEPS = 200
 """Optimizer steps of a training below which it says nothing that it has not learned: it was meant to be short."""
@@ -126,7 +126,12 @@ def _no_gain(loss: float, constant: float) -> bool:
 
 
 def _of_labels(net: NeuralNet, targets: NDArray[Any], weights: NDArray[Any], n_sequences: int) -> float:
-    """The loss of the best constant for `targets` (n, ...) and `weights` (n,), on the scale of the training loss."""
+    """The loss of the best constant for `targets` (n, ...) and `weights` (n,), on the scale of the training loss.
+
+    That of a distribution with weights of its own in the head is not known: infinity.
+    """
+    if net.criterion_.loss is LIKELIHOOD:
+        return math.inf
     targets, summed = _distinct(targets, weights.astype(np.float64))
     found = loss_of_best_constant(
         net.criterion_,

@@ -2,9 +2,9 @@
 
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
 from sklearn_rnn.networks.heads.chain import ChainHead, ChainHeadSpec
-from sklearn_rnn.networks.heads.frames import FrameHead, FrameHeadSpec, frame_head
+from sklearn_rnn.networks.heads.frames import FrameHead, FrameHeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
-from sklearn_rnn.networks.heads.mixtures import MixtureHead, MixtureHeadSpec, mixture_head
+from sklearn_rnn.networks.heads.mixtures import MixtureHead, MixtureHeadSpec
 from sklearn_rnn.networks.heads.pooled import PooledHead, PooledHeadSpec
 from sklearn_rnn.networks.heads.step import StepHead, StepHeadSpec
 
@@ -22,6 +22,4 @@ __all__ = [
     "PooledHeadSpec",
     "StepHead",
     "StepHeadSpec",
-    "frame_head",
-    "mixture_head",
 ]

@@ -122,7 +122,7 @@ def n_parameters(n_features: int) -> int:
 
 @dataclass(frozen=True)
 class MixtureHeadSpec(HeadSpec):
-    """What a :class:`MixtureHead` is built from; :func:`mixture_head` makes it.
+    """What a :class:`MixtureHead` is built from; see :meth:`of`.
 
     Attributes
     ----------
@@ -133,6 +133,25 @@ class MixtureHeadSpec(HeadSpec):
     n_features: int = 1
     n_mixtures: int = 10
     ends: bool = True
+
+    @classmethod
+    def of(cls, n_features: int, n_mixtures: int, *, end_log_odds: float | None = None) -> MixtureHeadSpec:
+        """The record of a head for numbers of mean 0 and standard deviation 1.
+
+        Its components start with equal weights, and with locations spread as a standard normal distribution is.
+
+        Parameters
+        ----------
+        n_features, n_mixtures : int
+        end_log_odds : float or None
+            Of the end, where training starts; None where sequences have none.
+        """
+        locations = torch.special.ndtri(_spread(n_mixtures, n_features)).flatten().tolist()
+        scale = math.log(math.expm1((1.0 if n_mixtures == 1 else 0.5) - MIN_SCALE))
+        n_joins = n_mixtures * n_correlations(n_features)
+        of_end = [] if end_log_odds is None else [end_log_odds]
+        bias = (*[0.0] * n_mixtures, *locations, *[scale] * len(locations), *[0.0] * n_joins, *of_end)
+        return cls(len(bias), bias, n_features, n_mixtures, end_log_odds is not None)
 
     def build(
         self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
@@ -145,25 +164,6 @@ class MixtureHeadSpec(HeadSpec):
             dropout=dropout,
             tied_dropout=tied_dropout,
         )
-
-
-def mixture_head(n_features: int, n_mixtures: int, *, end_log_odds: float | None = None) -> MixtureHeadSpec:
-    """The record of a head for numbers of mean 0 and standard deviation 1.
-
-    Its components start with equal weights, and with locations spread as a standard normal distribution is.
-
-    Parameters
-    ----------
-    n_features, n_mixtures : int
-    end_log_odds : float or None
-        Of the end, where training starts; None where sequences have none.
-    """
-    locations = torch.special.ndtri(_spread(n_mixtures, n_features))
-    scale = 1.0 if n_mixtures == 1 else 0.5
-    scales = torch.full((n_mixtures * n_features,), math.log(math.expm1(scale - MIN_SCALE)))
-    parts = [torch.zeros(n_mixtures), locations.flatten(), scales, torch.zeros(n_mixtures * n_correlations(n_features))]
-    bias = torch.cat(parts).tolist() + ([] if end_log_odds is None else [end_log_odds])
-    return MixtureHeadSpec(len(bias), tuple(bias), n_features, n_mixtures, end_log_odds is not None)
 
 
 def _spread(n: int, n_dimensions: int) -> Tensor:
