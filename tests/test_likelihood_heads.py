@@ -9,10 +9,12 @@ from likelihoods import built, normal, uniforms, with_end
 from losses import batch_of
 from scipy.special import log_expit
 
+from sklearn_rnn.networks import engines
 from sklearn_rnn.networks.heads import FrameHeadSpec, MixtureHeadSpec
 from sklearn_rnn.networks.losses import LIKELIHOOD, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import BackboneSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.networks.stepping import CompiledStepper, make_stepper
 
 SPECS = {
     "independent": lambda end: FrameHeadSpec.of((0.0,) * 3, end_log_odds=end),
@@ -85,6 +87,19 @@ def test_outputs_of_less_precision_are_measured_in_single(kind, dtype):
 
 
 @every
+def test_outputs_of_more_precision_than_the_weights_keep_it(kind):
+    """Those of an evaluation copy, measured by the head that was trained."""
+    head = built(SPECS[kind](0.0)).float()
+    outputs, numbers = normal(4, head.linear.out_features), uniforms(4, head.n_uniforms)
+    target = with_end(steps(4, kind), [False, False, True, False])
+    found, drawn = head.log_likelihood(outputs, target), head.draw(outputs, numbers)[0]
+    exact = head.double()
+    assert found.dtype == drawn.dtype == torch.float64
+    torch.testing.assert_close(found, exact.log_likelihood(outputs, target), rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(drawn, exact.draw(outputs, numbers)[0], rtol=1e-14, atol=1e-14)
+
+
+@every
 def test_the_loss_is_minus_the_weighted_log_likelihood(kind):
     head = built(SPECS[kind](0.0))
     outputs, target = normal(2, 3, head.linear.out_features), torch.empty(2, 3, 4, dtype=torch.float64)
@@ -94,6 +109,18 @@ def test_the_loss_is_minus_the_weighted_log_likelihood(kind):
     target[weight == 0], outputs[weight == 0] = torch.nan, torch.nan
     loss = WeightedLoss(LIKELIHOOD)(outputs, batch_of(target, weight), head)
     torch.testing.assert_close(loss, expected)
+
+
+@every
+def test_outputs_step_by_step_are_those_at_once(kind):
+    spec = NetworkSpec(InputsSpec(3), BackboneSpec("lstm", (4,)), SPECS[kind](-1.0), dtype=torch.float64)
+    network, values = build_network(spec).eval(), normal(2, 5, 3)
+    expected = network(values, torch.tensor([5, 5])).detach()
+    stepper = make_stepper(network, 2)
+    for t in range(5):
+        stepper.advance(values[:, t].numpy(), np.arange(2))
+        np.testing.assert_allclose(stepper.outputs, expected[:, t], atol=1e-12)
+    assert CompiledStepper.serves(network) == engines.kernels_may_run(network.head.linear.weight)
 
 
 @given(

@@ -136,7 +136,9 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         Returns
         -------
         steps : array of shape (n_sequences,), or of numbers and shape (n_sequences, n_features)
-            Symbols, ``"</s>"`` among them; never the unknown one.
+            Symbols, ``"</s>"`` among them; never the unknown one. Of frames each feature is what is more probable, with
+            ``frame_head="chained"`` given those before it; of real numbers it is the centre of the normal distribution
+            of the greatest weight. They are NaN where an end is more probable than another step.
         """
         return self._learned_target.best(self._next_outputs(X, y), self.module_.head)
 
@@ -151,8 +153,14 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
 
         Returns
         -------
-        probabilities : array of shape (n_sequences, n_classes)
-            In the order of ``classes_``.
+        probabilities : array of shape (n_sequences, n_classes), or of features and shape (n_sequences, n_features)
+            In the order of ``classes_``. Those of features are for a step that is not the end; with
+            ``frame_head="chained"`` they are means over 1,000 draws, the same in each call.
+
+        Raises
+        ------
+        ValueError
+            If steps are real numbers, which have a density.
         """
         return self._learned_target.probabilities(self._next_outputs(X, y), self.module_.head)
 
@@ -169,6 +177,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         -------
         scores : object array of shape (n_sequences,)
             Items of shape (length_i + 1,), the last one being that of the end; with `stream` of shape (length_i,).
+            Of real numbers they are logarithms of densities in the units of X.
         """
         return pieces_of(*self._log_likelihoods(X, y))
 

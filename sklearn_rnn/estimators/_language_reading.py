@@ -26,7 +26,6 @@ from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
-from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.continuation import Continuation, Symbols
 from sklearn_rnn.targets.frames import Frames, RealSteps
 
@@ -69,9 +68,10 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     def _read_examples(
         self, X: Any, y: Any, sample_weight: Any, groups: Any = None, *, reset: bool, weights: str = "sample_weight"
-    ) -> tuple[Target, TrainingSet]:
+    ) -> tuple[Continuation, TrainingSet]:
         inputs = self._read_raw(X, reset=reset)
         target, _ = self._read_target(y, inputs, None if reset else self.target_)
+        target.check(inputs)
         weight, _ = target.read_weight(sample_weight, inputs, name=weights)
         groups = validate_groups(groups, len(inputs))
         context = self._read_context(y, len(inputs), reset=reset)
@@ -82,7 +82,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
         step_weight = None if of_steps is None else joined(of_steps)
         return target, TrainingSet(joined(inputs), context[:1], np.ones(1), step_weight)
 
-    def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Target, Any]:
+    def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Continuation, Any]:
         """What the steps of X go on with."""
         if fitted is not None:
             return fitted, inputs
@@ -147,6 +147,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """X, and what the network reads of it, a begin in front."""
         check_is_fitted(self, "net_")
         inputs = self._read_raw(X, reset=False)
+        self.target_.check(inputs)
         context = self._read_context(y, len(inputs), reset=False)
         return inputs, self.target_.with_context(opened(self._encoded_steps(inputs), self.target_.begin), context)
 
@@ -154,6 +155,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """X, and what the network reads and has to say of it."""
         check_is_fitted(self, "net_")
         inputs = self._read_raw(X, reset=False)
+        self.target_.check(inputs)
         context = self._read_context(y, len(inputs), reset=False)
         steps = self._encoded_steps(inputs)
         data = TrainingSet(steps, context, np.ones(len(steps)))

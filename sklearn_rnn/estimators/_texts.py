@@ -89,8 +89,8 @@ REFERENCES = {
     "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
     "nade": "Larochelle, H. and Murray, I. (2011). The Neural Autoregressive Distribution Estimator. AISTATS.",
-    "rnnnade": "Boulanger-Lewandowski, N., Bengio, Y. and Vincent, P. (2012). Modeling Temporal Dependencies in High-Dimensional "
-    "Sequences: Application to Polyphonic Music Generation and Transcription. ICML.",
+    "rnnnade": "Boulanger-Lewandowski, N., Bengio, Y. and Vincent, P. (2012). Modeling Temporal Dependencies "
+    "in High-Dimensional Sequences: Application to Polyphonic Music Generation and Transcription. ICML.",
     "mdn": "Bishop, C. (1994). Mixture Density Networks. Aston University.",
     "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",

@@ -91,6 +91,14 @@ class Continuation(Target):
         """The context of each sequence, which is encoded already."""
         return labels
 
+    def check(self, steps: Sequences) -> None:
+        """Refuse `steps`, as they were read, that are not of this kind.
+
+        Raises
+        ------
+        SequenceDataError
+        """
+
     @property
     @abstractmethod
     def begin(self) -> Any:

@@ -52,14 +52,6 @@ class NumberSteps(Continuation):
     def begin(self) -> Any:
         return np.zeros(self.n_features)
 
-    def check(self, steps: Sequences) -> None:
-        """Refuse `steps`, as they were given, that are not of this kind.
-
-        Raises
-        ------
-        SequenceDataError
-        """
-
     @abstractmethod
     def learn_numbers(self, steps: Sequences, weight: Array) -> None:
         """Learn from `steps` as they were given, each of which counts by its `weight` (total_steps,)."""
@@ -74,7 +66,6 @@ class NumberSteps(Continuation):
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.check_classes(classes)
-        self.check(whole.sequences)
         steps, counts = training.sequences, training.counts
         weight = np.repeat(counts, steps.lengths)
         if not weight.any():

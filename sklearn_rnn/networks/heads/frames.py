@@ -109,7 +109,7 @@ class FrameHead(LikelihoodHead):
             before = before[: len(added)] + added
             starts.append(starts[-1] + len(states[-1]))
             states.append(before)
-        all_log_odds = self.to_notes(torch.sigmoid(torch.cat(states)))
+        all_log_odds = self._from_units(torch.cat(states))
         # shape: (n_states, n_features)
         row = torch.tensor(starts, device=order.device)[n_before] + place[:, None]
         found = all_log_odds.flatten()[row * self.n_features + torch.arange(self.n_features, device=order.device)]
@@ -124,13 +124,19 @@ class FrameHead(LikelihoodHead):
         going, below = torch.arange(len(biases), device=biases.device), torch.full_like(biases[:, :1], -1)
         notes = torch.arange(self.n_features, device=biases.device)
         while len(going):
-            log_odds = biases[going] + self.to_notes(torch.sigmoid(before))
+            log_odds = biases[going] + self._from_units(before)
             there = (log_odds > thresholds[going]) & (notes > below)
             some = there.any(1)
             going, note = going[some], there[some].to(torch.int8).argmax(1)
             frames[going, note] = 1
             before, below = before[some] + columns[note], note[:, None]
         return frames
+
+    def _from_units(self, before: Tensor) -> Tensor:
+        """What hidden units, given `before` (n, n_units) their sigmoid, add to log-odds (n, n_features)."""
+        units, weight = torch.sigmoid(before), self.to_notes.weight
+        same = weight.dtype == units.dtype
+        return self.to_notes(units) if same else F.linear(units, weight.to(units.dtype))
 
 
 def _log_probability(log_odds: Tensor, frames: Tensor) -> Tensor:
