@@ -19,6 +19,8 @@ from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.heads import FrameHead, FrameHeadSpec, Head, HeadSpec, LikelihoodHead, MixtureHeadSpec
 from sklearn_rnn.networks.losses import LIKELIHOOD, Loss, LossSettings
+from sklearn_rnn.networks.number_decoding import NumberDecoder
+from sklearn_rnn.networks.stepping import Stepper
 from sklearn_rnn.targets.continuation import Continuation
 from sklearn_rnn.targets.standard import Standard
 
@@ -65,7 +67,7 @@ class NumberSteps(Continuation):
         """The reverse of :meth:`for_loss`."""
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
-        self.check_classes(classes)
+        super().learn(whole, training, classes, encoding)
         steps, counts = training.sequences, training.counts
         weight = np.repeat(counts, steps.lengths)
         if not weight.any():
@@ -98,23 +100,18 @@ class NumberSteps(Continuation):
     def best(self, outputs: Tensor, head: Head) -> Array:
         """The most probable step (n, n_features) of outputs (n, n_outputs); NaN where an end is more probable."""
         assert isinstance(head, LikelihoodHead)
-        return self._in_units(*head.best(outputs))
+        numbers, is_end = head.best(outputs)
+        found = self.from_loss(numbers.detach().double().cpu().numpy())
+        return np.where(is_end.cpu().numpy()[:, None], np.nan, found)
 
-    def draw(self, outputs: Tensor, uniforms: Tensor, head: Head, temperature: float = 1.0) -> Array:
-        """A step (n, n_features) of each row of outputs (n, n_outputs); NaN where it is the end.
-
-        Of the `uniforms` (n, n_uniforms) a head takes as many as its ``n_uniforms`` says.
-        """
+    def decoder(self, stepper: Stepper, head: Head, read: Any, begin: Any = None) -> NumberDecoder:
+        """What writes new steps; `read` and `begin` are as of :class:`NumberDecoder`."""
         assert isinstance(head, LikelihoodHead)
-        return self._in_units(*head.draw(outputs, uniforms, temperature))
+        return NumberDecoder(stepper, head, read, units=self.from_loss, again=self.as_read, begin=begin)
 
     def as_read(self, numbers: Array) -> Array:
         """Numbers (n, n_features) in the units of X as the network reads them."""
         return self.read_as.encode(numbers)
-
-    def _in_units(self, numbers: Tensor, is_end: Tensor) -> Array:
-        found = self.from_loss(numbers.detach().double().cpu().numpy())
-        return np.where(is_end.cpu().numpy()[:, None], np.nan, found)
 
 
 @dataclass
