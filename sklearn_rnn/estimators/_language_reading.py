@@ -26,6 +26,7 @@ from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
+from sklearn_rnn.networks.specs import FirstStateSpec
 from sklearn_rnn.targets.continuation import Continuation, Symbols
 from sklearn_rnn.targets.frames import Frames, RealSteps
 
@@ -130,15 +131,21 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
         layout, context = super()._input_layout(encoding, token_dim), self.context_
-        if context is None or (layout is None and not context.is_label):
+        if context is None or self.context == "state" or (layout is None and not context.is_label):
             return layout
         numbers = self.input_spec_.n_features if layout is None else layout.n_numeric
         layout = layout or InputLayout(n_numeric=numbers)
         if not context.is_label:
             return replace(layout, n_numeric=layout.n_numeric + context.spec.n_features)
-        own = super()._input_layout(context.encoding, token_dim)
-        assert own is not None
-        return replace(layout, embedded=(*layout.embedded, (own.embedded[0][0], min(token_dim, CONTEXT_SIZE))))
+        return replace(layout, embedded=(*layout.embedded, (context.n_labels, min(token_dim, CONTEXT_SIZE))))
+
+    def _first_state_spec(self) -> FirstStateSpec | None:
+        context = self.context_
+        if context is None or self.context == "input":
+            return None
+        if context.is_label:
+            return FirstStateSpec(n_labels=context.n_labels, label_size=CONTEXT_SIZE)
+        return FirstStateSpec(n_numbers=context.spec.n_features)
 
     def _encoded_steps(self, inputs: Sequences) -> Sequences:
         return self._encode_steps(joined(inputs) if self.stream else inputs)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.continuing import beside
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder
@@ -97,27 +96,36 @@ class Writing:
         if not isinstance(self.target, Symbols):
             return self.target.decoder(stepper, compute.network.head, self._read)
         end = None if self.target.stream else self.target.end
-        return SymbolDecoder(stepper, self._read, end=end, never=self.target.never)
+        return SymbolDecoder(stepper, self._read, end=end, never=self.target.never, begin=self._begin(stepper))
+
+    def _begin(self, stepper: Any) -> Callable[[NDArray[np.int64], NDArray[np.int64]], None]:
+        """What puts rows (n,) of the stepper where the sequences `numbers` (n,) begin."""
+        return lambda rows, numbers: stepper.begin(self._read(self._first_of(len(rows)), numbers), rows)
 
     def _read(self, steps: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[Any]:
         """What the network reads for `steps` (n, ...) of the sequences `numbers` (n,)."""
         if not self.contexts.shape[1]:
             return steps
         rows = Sequences(steps, np.arange(len(steps) + 1))
-        return beside(rows, self.contexts[numbers]).values
+        return self.target.with_context(rows, self.contexts[numbers]).values
 
     def _encoded(self, prompts: list[Any]) -> list[NDArray[Any]]:
         """What the network reads of each prompt, a begin in front."""
-        target, begin = self.target, self.target.begin
         given = [prompt for prompt in prompts if prompt is not None and len(prompt)]
-        first = np.empty((1, *np.shape(begin)), dtype=np.int64 if isinstance(target, Symbols) else np.float64)
-        first[0] = begin
+        first = self._first_of(1)
         if not given:
             return [first] * len(prompts)
         distinct = {id(prompt): prompt for prompt in given}
         inputs = self.model._read_raw(list(distinct.values()), reset=False)
         values = dict(zip(distinct, self.model._encode_steps(inputs), strict=True))
         return [first if id(p) not in values else np.concatenate([first, values[id(p)]]) for p in prompts]
+
+    def _first_of(self, n: int) -> NDArray[Any]:
+        """The begin that the network reads first of `n` sequences, without their contexts."""
+        begin = self.target.begin
+        first = np.empty((n, *np.shape(begin)), dtype=np.int64 if isinstance(self.target, Symbols) else np.float64)
+        first[:] = begin
+        return first
 
     def _stop(self, stop_strings: Any) -> Any:
         """What says that a document has come to one of the `stop_strings`; None without any."""

@@ -104,6 +104,7 @@ class Stepper(ABC):
         self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
         self.n_steps = np.zeros(n_streams, np.int64)
         self.outputs = np.zeros((n_streams, linear.out_features))
+        self._first_state = network.first_state
 
     @abstractmethod
     def advance(self, values: Array, rows: Array) -> int:
@@ -123,9 +124,13 @@ class Stepper(ABC):
             network. Nothing has changed then.
         """
 
+    def begin(self, values: Array, rows: Array) -> None:
+        """Take the streams `rows` (n,) back to before their first step, which is to be `values`."""
+        self.reset(rows, None if self._first_state is None else self._first_state.of_steps(values))
+
     @abstractmethod
-    def reset(self, rows: Array) -> None:
-        """Take the streams `rows` (n,) back to before their first step."""
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        """Take the streams `rows` (n,) back to before their first step, with a `state` of zeros by default."""
 
     def copy(self, sources: Array, targets: Array) -> None:
         """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
@@ -222,8 +227,8 @@ class CompiledStepper(Stepper):
     def advance(self, values: Array, rows: Array) -> int:
         return self._step(_behaved(self._read(_behaved(values))), rows, *self._parts)
 
-    def reset(self, rows: Array) -> None:
-        self._states[rows] = 0
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        self._states[rows] = 0 if state is None else np.concatenate([p[0] for part in state.layers for p in part], 1)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
@@ -231,6 +236,7 @@ class CompiledStepper(Stepper):
 
     def _read(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
+        values = values if self._first_state is None else values[:, self._first_state.n_columns :]
         if self._inputs is None:
             return values
         if self._tables is None:
@@ -271,9 +277,9 @@ class TorchStepper(Stepper):
         self.n_steps[rows] += 1
         return -1
 
-    def reset(self, rows: Array) -> None:
+    def reset(self, rows: Array, state: State | None = None) -> None:
         index = torch.from_numpy(rows).to(self.state.layers[0][0].device)
-        self._keep(self.network.backbone.zero_state(len(rows)), index)
+        self._keep(self.network.backbone.zero_state(len(rows)) if state is None else state, index)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:

@@ -52,6 +52,8 @@ class Continuation(Target):
     Attributes
     ----------
     stream : bool
+    context : {"input", "state"}
+        Where the context of a sequence goes in.
     tbptt_steps : int or None
         Steps of a piece of a stream.
     batch_size : int
@@ -64,6 +66,7 @@ class Continuation(Target):
     """
 
     stream: bool = False
+    context: str = "input"
     tbptt_steps: int | None = None
     batch_size: int = 64
     max_length: int | None = None
@@ -114,8 +117,11 @@ class Continuation(Target):
         return replace(data, sequences=self.with_context(read, data.target), target=following)
 
     def with_context(self, read: Sequences, context: NDArray[Any]) -> Sequences:
-        """What is `read`, with the `context` (n_sequences, n_columns) beside each step: indices first, then numbers."""
-        return beside(read, context) if context.shape[1] else read
+        """What is `read`, with the `context` (n_sequences, n_columns) beside each step.
+
+        One that sets the first state comes first: it is no input of the recurrence.
+        """
+        return beside(read, context, first=self.context == "state") if context.shape[1] else read
 
     def divided(self, data: TrainingSet, fraction: float) -> tuple[TrainingSet, TrainingSet] | None:
         """Of a stream the tail is held out."""
