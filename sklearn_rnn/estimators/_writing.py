@@ -100,7 +100,7 @@ class Writing:
 
     def _begin(self, stepper: Any) -> Callable[[NDArray[np.int64], NDArray[np.int64]], None]:
         """What puts rows (n,) of the stepper where the sequences `numbers` (n,) begin."""
-        return lambda rows, numbers: stepper.begin(self._read(self._first_of(len(rows)), numbers), rows)
+        return lambda rows, numbers: stepper.begin(self._read(self.target.begins(len(rows)), numbers), rows)
 
     def _read(self, steps: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[Any]:
         """What the network reads for `steps` (n, ...) of the sequences `numbers` (n,)."""
@@ -112,20 +112,13 @@ class Writing:
     def _encoded(self, prompts: list[Any]) -> list[NDArray[Any]]:
         """What the network reads of each prompt, a begin in front."""
         given = [prompt for prompt in prompts if prompt is not None and len(prompt)]
-        first = self._first_of(1)
+        first = self.target.begins(1)
         if not given:
             return [first] * len(prompts)
         distinct = {id(prompt): prompt for prompt in given}
         inputs = self.model._read_raw(list(distinct.values()), reset=False)
         values = dict(zip(distinct, self.model._encode_steps(inputs), strict=True))
         return [first if id(p) not in values else np.concatenate([first, values[id(p)]]) for p in prompts]
-
-    def _first_of(self, n: int) -> NDArray[Any]:
-        """The begin that the network reads first of `n` sequences, without their contexts."""
-        begin = self.target.begin
-        first = np.empty((n, *np.shape(begin)), dtype=np.int64 if isinstance(self.target, Symbols) else np.float64)
-        first[:] = begin
-        return first
 
     def _stop(self, stop_strings: Any) -> Any:
         """What says that a document has come to one of the `stop_strings`; None without any."""

@@ -107,6 +107,10 @@ class Continuation(Target):
     def begin(self) -> Any:
         """What a network reads before the first step: an index, or the number of each feature."""
 
+    def begins(self, n: int) -> NDArray[Any]:
+        """What a network reads before the first steps of `n` sequences, (n, ...)."""
+        return np.full((n, *np.shape(self.begin)), self.begin, dtype=np.int64 if self.of_labels else np.float64)
+
     @abstractmethod
     def continued(self, steps: Sequences) -> tuple[Sequences, Sequences]:
         """What the network reads of encoded `steps`, and what it is to say of each."""
