@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.specs import FirstStateSpec
@@ -33,11 +30,10 @@ class FirstState(nn.Module):
         self.embedding = nn.Embedding(spec.n_labels, spec.label_size) if spec.n_labels else None
         self.linear = nn.Linear(spec.label_size + spec.n_numbers, sum(map(sum, self.sizes)))
 
-    def of_steps(self, values: NDArray[Any]) -> State:
+    def of_steps(self, values: Tensor) -> State:
         """The state of sequences whose first steps, with the context in front, are `values` (n, n_columns)."""
         with torch.inference_mode():
-            context = torch.from_numpy(np.array(values[:, : self.n_columns]))
-            found: State = self(context.to(self.linear.weight.device))
+            found: State = self(values[:, : self.n_columns].to(self.linear.weight.device))
         return found
 
     def forward(self, context: Tensor) -> State:

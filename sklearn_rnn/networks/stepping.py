@@ -126,7 +126,8 @@ class Stepper(ABC):
 
     def begin(self, values: Array, rows: Array) -> None:
         """Take the streams `rows` (n,) back to before their first step, which is to be `values`."""
-        self.reset(rows, None if self._first_state is None else self._first_state.of_steps(values))
+        first = self._first_state
+        self.reset(rows, None if first is None else first.of_steps(torch.from_numpy(_behaved(values))))
 
     @abstractmethod
     def reset(self, rows: Array, state: State | None = None) -> None:
