@@ -87,7 +87,8 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """What the steps of X go on with."""
         if fitted is not None:
             return fitted, inputs
-        kind = TARGETS[self._kind_of_output(inputs)]
+        self.output_ = self._kind_of_output(inputs)
+        kind = TARGETS[self.output_]
         own = {declared.name for declared in fields(self)}
         return kind(**{item.name: getattr(self, item.name) for item in fields(kind) if item.name in own}), inputs
 

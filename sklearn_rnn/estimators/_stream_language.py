@@ -62,6 +62,10 @@ class ContinuationReader(StepReader):
     def to_arrays(self) -> dict[str, Array]:
         return {**super().to_arrays(), "contexts": self.contexts}
 
+    def _check(self, values: Array) -> None:
+        if self._spec.kind == "numeric":
+            self._target.check(Sequences(values, np.arange(len(values) + 1)))
+
     def _beside(self, steps: Array, rows: Rows) -> Array:
         """Encoded `steps` (n, ...) with the contexts of the streams `rows` (n,)."""
         if not self.contexts.shape[1]:

@@ -70,6 +70,7 @@ class StepReader:
             self._refuse_padding(values, n)
         else:
             values = self._read_any(step, n)
+        self._check(values)
         if self._scale is not None:
             values = self._scale.rows(values)
         if self._rounds and values.dtype.kind == "f":
@@ -125,6 +126,9 @@ class StepReader:
             f"The step of stream {rows[row]} holds {what} in column {repr(names[column]) if named else column}: no "  # type: ignore[index]
             f"stream has taken the step{advice}"
         )
+
+    def _check(self, values: Array) -> None:
+        """Raise if `values` (n, ...), which are not scaled yet, are none of this model."""
 
     def _read_any(self, step: Any, n: int) -> Array:
         for transformer in self._transformers:

@@ -94,7 +94,7 @@ class Writing:
         """What writes with the network, `n_rows` sequences at a time."""
         stepper = compute.stepper(n_rows)
         if not isinstance(self.target, Symbols):
-            return self.target.decoder(stepper, compute.network.head, self._read)
+            return self.target.decoder(stepper, compute.network.head, self._read, self._begin(stepper))
         end = None if self.target.stream else self.target.end
         return SymbolDecoder(stepper, self._read, end=end, never=self.target.never, begin=self._begin(stepper))
 
