@@ -170,11 +170,12 @@ def build_network(spec: NetworkSpec) -> RecurrentNetwork:
             dropout=spec.dropout.dropout,
             tied_dropout=spec.dropout.tied_dropout,
             convolved=0 if convolutions is None else convolutions.output_size,
+            inputs=inputs,
         )
         network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions)
     network = network.to_empty(device="cpu").to(spec.dtype)
     initialize(network, spec.weight_init, torch.Generator().manual_seed(spec.seed))
-    spec.head.settle(network.head)
+    spec.head.settle(network.head, network.inputs)
     return network
 
 

@@ -4,8 +4,10 @@ from sklearn_rnn.networks.heads.base import Head, HeadSpec
 from sklearn_rnn.networks.heads.chain import ChainHead, ChainHeadSpec
 from sklearn_rnn.networks.heads.pooled import PooledHead, PooledHeadSpec
 from sklearn_rnn.networks.heads.step import StepHead, StepHeadSpec
+from sklearn_rnn.networks.heads.vocabulary import AdaptiveVocabularyHead, VocabularyHead, VocabularyHeadSpec
 
 __all__ = [
+    "AdaptiveVocabularyHead",
     "ChainHead",
     "ChainHeadSpec",
     "Head",
@@ -14,4 +16,6 @@ __all__ = [
     "PooledHeadSpec",
     "StepHead",
     "StepHeadSpec",
+    "VocabularyHead",
+    "VocabularyHeadSpec",
 ]
