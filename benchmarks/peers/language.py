@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn_rnn import RNNRegressor
 from sklearn_rnn.data.batching import InOrder, Lanes, SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
+from sklearn_rnn.networks.fused import MOST_UNITS
 from sklearn_rnn.networks.heads import VocabularyHeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.losses import NEXT_SYMBOL, LossSettings
@@ -70,7 +71,9 @@ class OurStream:
         self.problem, self.threads = problem, threads
         x, y = problem.data()
         offsets = np.arange(len(x) + 1) * x.shape[1]
-        steps = [Sequences(part.ravel(), offsets) for part in (x, y, np.ones(x.shape))]
+        # the loss is a sum over steps, divided by the number of sequences: this makes it the mean
+        weight = np.full(x.shape, 1 / problem.steps)
+        steps = [Sequences(part.ravel(), offsets) for part in (x, y, weight)]
         self.data = SequenceDataset(TrainingSet(steps[0], steps[1], np.ones(len(x)), steps[2]), "step")
         layout = InputLayout(embedded=((problem.symbols, problem.embedding),))
         self.spec = NetworkSpec(
@@ -85,13 +88,68 @@ class OurStream:
         options = RNNRegressor(
             learning_rate=LEARNING_RATE, lr_schedule=None, clip_grad_norm=CLIPPING, batch_size=problem.lanes
         )._training_options(torch.device("cpu"), np.random.RandomState(0), partial=False)
-        # a loss is divided by the number of sequences: one a step is one a lane times its steps
-        data = replace_weights(self.data, 1 / problem.steps)
         order = Lanes(problem.steps, InOrder())
-        with compute_settings(self.threads):
-            net = build_net(
-                self.spec, (NEXT_SYMBOL, LossSettings()), options, n_batches=problem.n_batches, order=order
-            )
+        by_torch = all(size > MOST_UNITS for size in self.spec.backbone.hidden_sizes)
+        with compute_settings(self.threads, recurrent_by_torch=by_torch):
+            net = build_net(self.spec, (NEXT_SYMBOL, LossSettings()), options, n_batches=problem.n_batches, order=order)
             for _ in range(n_epochs):
-                run_epoch(net, data)
-        self.net = net
+                run_epoch(net, self.data)
+
+
+class ExpertStream:
+    """A loop as an expert writes it: tensors made once, fused Adam, subnormal numbers flushed to zero."""
+
+    one_hot = False
+
+    def __init__(self, problem: StreamProblem, threads: int | None) -> None:
+        if threads is not None:
+            torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
+        self.problem = problem
+        x, y = problem.data()
+        self.x, self.y = (torch.from_numpy(part).T.contiguous() for part in (x, y))  # step by step, as nn.LSTM reads
+
+    def fit(self, n_epochs: int) -> None:
+        problem = self.problem
+        model = StreamNetwork(problem, one_hot=self.one_hot).train()
+        optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+        total = torch.zeros(())
+        for _ in range(n_epochs):
+            state = None
+            for x, y in zip(self.x.split(problem.steps), self.y.split(problem.steps), strict=True):
+                optimizer.zero_grad(set_to_none=True)
+                loss, state = model(x, y, state)
+                state = tuple(part.detach() for part in state)
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), CLIPPING)
+                optimizer.step()
+                total += loss.detach()
+        total.item()
+
+
+class OneHotStream(ExpertStream):
+    """The same loop without an embedding: symbols as rows of 0 and 1."""
+
+    one_hot = True
+
+
+class StreamNetwork(nn.Module):
+    """Embedded or one-hot symbols, stacked LSTMs and a linear map to the logits of the next symbol."""
+
+    def __init__(self, problem: StreamProblem, *, one_hot: bool) -> None:
+        super().__init__()
+        size = problem.symbols if one_hot else problem.embedding
+        if one_hot:
+            self.register_buffer("rows", torch.eye(problem.symbols))
+        else:
+            self.embedding = nn.Embedding(problem.symbols, size)
+        self.rnn = nn.LSTM(size, problem.hidden, num_layers=problem.layers)
+        self.head = nn.Linear(problem.hidden, problem.symbols)
+        if problem.tied and not one_hot:
+            self.head.weight = self.embedding.weight
+
+    def forward(self, x: Tensor, y: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The mean loss of symbols `y` that follow `x`, (n_steps, batch) each, and the state after them."""
+        vectors = self.rows[x] if hasattr(self, "rows") else self.embedding(x)
+        hidden, state = self.rnn(vectors, state)
+        return F.cross_entropy(self.head(hidden).flatten(0, 1), y.flatten()), state

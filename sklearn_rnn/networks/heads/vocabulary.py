@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
@@ -53,10 +53,9 @@ class VocabularyHead(StepHead):
         dropout: float = 0.0,
         tied_dropout: bool = False,
     ) -> None:
-        super().__init__(
-            size if tied_size is None else tied_size, n_outputs, dropout=dropout, tied_dropout=tied_dropout
-        )
-        self.projection = None if tied_size in (None, size) else nn.Linear(size, tied_size or 0, bias=False)
+        read = size if tied_size is None else tied_size
+        super().__init__(read, n_outputs, dropout=dropout, tied_dropout=tied_dropout)
+        self.projection = None if read == size else nn.Linear(size, read, bias=False)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Logits (batch, n_steps, n_outputs) of `states` (batch, n_steps, size); what is mapped to them if unmapped."""
@@ -259,4 +258,4 @@ class VocabularyHeadSpec(HeadSpec):
         if self.softmax == "full":
             return super().n_weights(size)
         starts = [0, *cutoffs(self.n_outputs), self.n_outputs]
-        return sum(int((end - start) * size / TAIL**k) for k, (start, end) in enumerate(zip(starts, starts[1:])))
+        return sum(int((end - start) * size / TAIL**k) for k, (start, end) in enumerate(pairwise(starts)))
