@@ -195,7 +195,7 @@ class RecurrentLayer(Drawing):
     def _run_packed(
         self, x: Tensor | SharedRows, packing: Packing, state: Parts | None, *, last: bool
     ) -> tuple[Tensor, Parts]:
-        """All directions over `x`: packed rows (n_rows, input_size), a batch (batch, n_steps, input_size) or shared rows."""
+        """All directions over packed rows (n_rows, input_size), a batch (batch, n_steps, input_size) or shared rows."""
         if shared := isinstance(x, SharedRows):
             x, places = x.rows, x.places(packing)
         else:
