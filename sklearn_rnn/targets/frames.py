@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -195,14 +194,9 @@ class RealSteps(NumberSteps):
         return super().weighed(data, training=training)
 
     def head(self) -> HeadSpec:
-        return MixtureHeadSpec.of(self.n_features, self.n_mixtures, end_log_odds=self.end_log_odds)
-
-    def log_likelihood(self, outputs: Tensor, target: Tensor, head: Head) -> Tensor:
-        """Of numbers it is the log of their density in the units of X."""
-        found = super().log_likelihood(outputs, target, head)
-        of_unit = float(np.log(self.standard.scale).sum())
-        is_number = torch.ones_like(found) if self.stream else 1 - target[..., -1].to(found)
-        return found - is_number * of_unit
+        """A head whose densities are those of numbers in the units of X."""
+        log_unit = float(np.log(self.standard.scale).sum())
+        return MixtureHeadSpec.of(self.n_features, self.n_mixtures, end_log_odds=self.end_log_odds, log_unit=log_unit)
 
     def probabilities(self, outputs: Tensor, head: Head) -> Array:
         """None: numbers have a density.
