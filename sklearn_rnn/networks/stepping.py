@@ -166,13 +166,21 @@ class Stepper(ABC):
 
 
 class CompiledStepper(Stepper):
-    """All layers, pooling and head in one call of a kernel."""
+    """All layers, pooling and head in one call of a kernel.
+
+    Attributes
+    ----------
+    inputs : StepInputs or None
+        Of the network.
+    parts : tuple of arrays
+        ``layers, head, narrow, wide, states, sums, counts, outputs`` as that kernel takes them.
+    """
 
     def __init__(self, network: Any, n_streams: int) -> None:
         from sklearn_rnn.kernels.stepping import step
 
         super().__init__(network, n_streams)
-        self._inputs = network.inputs
+        self.inputs = network.inputs
         self._tables = None if network.inputs is None else _tables(network.inputs)
         layers: list[Any] = list(network.backbone.layers)
         narrow, wide, table = _Flat(), _Flat(), []
@@ -192,9 +200,9 @@ class CompiledStepper(Stepper):
             wide.joined(np.dtype(np.float64)),
         )
         self._step = step
-        self._parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
+        self.parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
         none = np.arange(0)
-        step(np.empty((0, layers[0].directions[0].input_size)), none, *self._parts)  # compiled now, not at a first step
+        step(np.empty((0, layers[0].directions[0].input_size)), none, *self.parts)  # compiled now, not at a first step
 
     @staticmethod
     def serves(network: Any) -> bool:
@@ -220,7 +228,7 @@ class CompiledStepper(Stepper):
                 self._states[:, columns] = part[0].numpy()
 
     def advance(self, values: Array, rows: Array) -> int:
-        return self._step(_behaved(self._read(_behaved(values))), rows, *self._parts)
+        return self._step(_behaved(self.vectors(_behaved(values))), rows, *self.parts)
 
     def reset(self, rows: Array) -> None:
         self._states[rows] = 0
@@ -229,13 +237,13 @@ class CompiledStepper(Stepper):
     def _copy_states(self, sources: Array, targets: Array) -> None:
         self._states[targets] = self._states[sources]
 
-    def _read(self, values: Array) -> Array:
+    def vectors(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
-        if self._inputs is None:
+        if self.inputs is None:
             return values
         if self._tables is None:
             with torch.inference_mode():
-                return self._inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
+                return self.inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
         if values.ndim == 1:
             return self._tables[0][values]
         indices = values[:, : len(self._tables)].astype(np.int64)
@@ -323,7 +331,7 @@ class _Flat:
     """Arrays that end as one, one after the other."""
 
     def __init__(self) -> None:
-        self._parts: list[Array] = []
+        self.parts: list[Array] = []
         self._size = 0
 
     def add(self, *parts: Any) -> int:
@@ -331,12 +339,12 @@ class _Flat:
         start = self._size
         for part in parts:
             array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self._parts.append(array.reshape(-1))
+            self.parts.append(array.reshape(-1))
             self._size += array.size
         return start
 
     def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
+        return np.concatenate([np.empty(0, dtype), *self.parts], dtype=dtype)
 
 
 def _cell(layer: Any) -> str | None:
