@@ -98,7 +98,8 @@ class SymbolDecoder:
         while len(found) < len(arrays):
             self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
             rows = np.flatnonzero(lanes.open)
-            self._write(lanes, rows, decoding, draws, stop, pace)
+            if len(rows):
+                self._write(lanes, rows, decoding, draws, stop, pace)
             free = np.flatnonzero(~lanes.open)
             for row in rows[~lanes.open[rows]]:
                 found[int(lanes.numbers[row])] = lanes.new(row)
