@@ -231,6 +231,7 @@ class _Pace:
 
     def __exit__(self, *error: object) -> None:
         took = time.perf_counter() - self._began
-        self.n_steps = (
-            min(2 * self.n_steps, self._most) if took < LONG / 2 else max(1, self.n_steps // (1 + (took > LONG)))
-        )
+        if took < LONG / 2:
+            self.n_steps = min(2 * self.n_steps, self._most)
+        elif took > LONG:
+            self.n_steps = max(1, self.n_steps // 2)
