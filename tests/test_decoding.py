@@ -15,8 +15,13 @@ from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder
 from sklearn_rnn.networks.engines import Engine, using_engine
 
 TABLE = np.array(
-    [[0.1, 2.0, 1.0, -1.0, 0.5], [1.5, 0.2, -0.3, 0.9, 0.0], [0.4, 1.1, 1.1, -2.0, 0.3], [2.2, 0.0, 0.1, 0.6, -0.5]]
-    + [[0.3, 1.0, 0.7, 1.4, 0.2]]
+    [
+        [0.1, 2.0, 1.0, -1.0, 0.5],
+        [1.5, 0.2, -0.3, 0.9, 0.0],
+        [0.4, 1.1, 1.1, -2.0, 0.3],
+        [2.2, 0.0, 0.1, 0.6, -0.5],
+        [0.3, 1.0, 0.7, 1.4, 0.2],
+    ]
 )
 END = 4
 

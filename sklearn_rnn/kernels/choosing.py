@@ -7,8 +7,6 @@ All sums run from the first number to the last, so that the same symbols are cho
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from sklearn_rnn.kernels.activations import exp_double
@@ -45,14 +43,6 @@ def total_of(numbers):
     for j in range(numbers.size):
         total += numbers[j]
     return total
-
-
-@inlined
-def log_probability(scores, symbol, room):
-    """The logarithm of the probability of a symbol by its `scores` (K,); `room` (K,) holds anything."""
-    greatest = greatest_of(scores)
-    exponentials(scores, greatest, 1.0, room)
-    return scores[symbol] - (greatest + math.log(total_of(room)))
 
 
 @inlined
@@ -143,10 +133,10 @@ def _cut(scores, weights, shares, counts):
 
 
 @inlined
-def choose(scores, uniform, weights, shares, counts):
+def choose(scores, uniform, weights, greatest, shares, counts):
     """A symbol by its processed `scores` (K,), drawn with the random number `uniform`; ``NO_SYMBOL`` if none may come.
 
-    `weights` (K,) is room.
+    `weights` (K,) are the exponentials of the scores, before they were processed, less the `greatest` of them.
     """
     best = 0
     for j in range(1, scores.size):
@@ -155,7 +145,11 @@ def choose(scores, uniform, weights, shares, counts):
         return NO_SYMBOL
     if shares[TEMPERATURE] == 0.0:
         return best
-    exponentials(scores, scores[best], shares[TEMPERATURE], weights)
+    if shares[TEMPERATURE] == 1.0 and shares[PENALTY] == 1.0 and scores[best] == greatest:
+        for j in range(scores.size):
+            weights[j] = weights[j] if scores[j] > -np.inf else 0.0
+    else:
+        exponentials(scores, scores[best], shares[TEMPERATURE], weights)
     _cut(scores, weights, shares, counts)
     threshold, total = uniform * total_of(weights), 0.0
     for j in range(scores.size):

@@ -13,12 +13,13 @@ Each number is the sum of the same terms in the same order as in a single step, 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from sklearn_rnn.kernels.cells import gru_step, lstm_step, relu_step, rnn_step
-from sklearn_rnn.kernels.choosing import END, NO_SYMBOL, PENALTY, choose, log_probability, process
+from sklearn_rnn.kernels.choosing import END, NO_SYMBOL, PENALTY, choose, exponentials, greatest_of, process, total_of
 from sklearn_rnn.kernels.compiling import inlined, kernel
 from sklearn_rnn.kernels.products import LONG, multiply_panels
 from sklearn_rnn.kernels.recurrence import GRU, LSTM, RELU, RNN
@@ -28,7 +29,6 @@ from sklearn_rnn.kernels.stepping import (
     B_HEAD,
     CELL,
     HIDDEN,
-    INPUTS,
     MEMORY,
     N_OUTPUTS,
     NOTHING,
@@ -68,7 +68,7 @@ def _product(x, numbers, start, n_columns):
 
 @inlined
 def _step_rows(layer, x, a, h, c, narrow):
-    """A step of each row: hidden states `h` (m, H), of an LSTM cell states `c`, by the products `x` and `a` (m, ...)."""
+    """A step of each row: hidden states `h` (m, H), of an LSTM cell states `c`, by products `x` and `a` (m, ...)."""
     cell, H = layer[CELL], layer[UNITS]
     room = np.empty((5, H), narrow.dtype)
     for i in range(h.shape[0]):
@@ -155,20 +155,52 @@ def _hidden_states(symbols, rows, network, states):
 
 @inlined
 def _write(row, scores, uniform, lanes, choice, room):
-    """Choose the next symbol of the sequence in a row by its `scores` (K,); they and `room` (K,) end up as anything."""
+    """Choose the next symbol of the sequence in a row by its `scores` (K,); `room` (2, K) ends up as anything."""
     tokens, logarithms, places, going, seen = lanes
     shares, counts, banned = choice
-    known = places[row, KNOWN]
-    put(scores, room[0])
-    process(room[0], tokens[row, :known], known - places[row, PROMPT], seen[row], banned, shares, counts)
-    symbol = choose(room[0], uniform, room[1], shares, counts)
+    known, changed, weights = places[row, KNOWN], room[0], room[1]
+    put(scores, changed)
+    process(changed, tokens[row, :known], known - places[row, PROMPT], seen[row], banned, shares, counts)
+    greatest = greatest_of(scores)
+    exponentials(scores, greatest, 1.0, weights)
+    normaliser = greatest + math.log(total_of(weights))
+    symbol = choose(changed, uniform, weights, greatest, shares, counts)
     if symbol == NO_SYMBOL:
         going[row] = False
         return
     tokens[row, known] = symbol
-    logarithms[row, known] = log_probability(scores, symbol, room[1])
+    logarithms[row, known] = scores[symbol] - normaliser
     places[row, KNOWN] = known + 1
     going[row] = symbol != counts[END] and known + 1 < places[row, LIMIT]
+
+
+@inlined
+def _write_all(rows, draws, uniforms, used, hidden, lanes, choice, network, outputs):
+    """Give each sequence in `rows` (n,) a symbol, of the `hidden` states (n, U), with its row of `uniforms`."""
+    _, _, _, head, _, wide = network
+    K = head[N_OUTPUTS]
+    room = np.empty((2, K), np.float64)
+    bias = wide[head[B_HEAD] : head[B_HEAD] + K]
+    found = _product(hidden, wide, head[W_HEAD], K)
+    for i in range(rows.size):
+        scores, k = found[i, :K], draws[i]
+        add(bias, scores)
+        put(scores, outputs[rows[i]])
+        _write(rows[i], scores, uniforms[k, used[k]], lanes, choice, room)
+        used[k] += 1
+
+
+@inlined
+def _find_live(rows, used, n_new, lanes, live, at):
+    """How many of the sequences in `rows` take a step; which, and their rows, go to `live` and `at`."""
+    _, _, places, going, _ = lanes
+    m = 0
+    for i in range(rows.size):
+        row = rows[i]
+        if going[row] and (places[row, READ] + 1 < places[row, KNOWN] or used[i] < n_new):
+            live[m], at[m] = i, row
+            m += 1
+    return m
 
 
 @inlined
@@ -202,8 +234,8 @@ def generate(rows: Any, uniforms: Any, n_steps: int, lanes: Any, choice: Any, ne
         the probabilities of those that are new, places of :class:`~sklearn_rnn.networks.generating.Lanes`, which go on,
         and which symbols each has read. `capacity` is enough.
     choice : shares, counts, banned
-        Arrays (4,) of float64, (4,) of int64, see ``sklearn_rnn.kernels.choosing``, and (K,) of bool: symbols that never
-        come.
+        Arrays (4,) of float64, (4,) of int64, see ``sklearn_rnn.kernels.choosing``, and (K,) of bool: symbols that
+        never come.
     network : table, beside, layers, head, narrow, wide
         `table` (K, ...) has a row for each symbol: what it adds to the gates of the first layer, or if that has weights
         for its inputs, its vector, behind which `beside` (N, ...) comes. Layers and head are described as in
@@ -211,41 +243,23 @@ def generate(rows: Any, uniforms: Any, n_steps: int, lanes: Any, choice: Any, ne
     streams : states, counts, outputs
         Arrays (N, ...), (N,), (N, K) of the stepper. Outputs are those after the last step with a new symbol.
     """
-    tokens, logarithms, places, going, seen = lanes
-    table, beside, layers, head, narrow, wide = network
     states, steps, outputs = streams
-    K = head[N_OUTPUTS]
-    used, room = np.zeros(rows.size, np.int64), np.empty((2, K), np.float64)
-    live, writing = np.empty(rows.size, np.int64), np.empty(rows.size, np.int64)
-    at, symbols = np.empty(rows.size, np.int64), np.empty(rows.size, np.int64)
-    bias = wide[head[B_HEAD] : head[B_HEAD] + K]
+    places, n = lanes[2], rows.size
+    live, at, symbols, used = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.zeros(n, np.int64)
     for _ in range(n_steps):
-        m = 0
-        for i in range(rows.size):
-            row = rows[i]
-            if going[row] and (places[row, READ] + 1 < places[row, KNOWN] or used[i] < uniforms.shape[1]):
-                live[m], at[m] = i, row
-                m += 1
+        m = _find_live(rows, used, uniforms.shape[1], lanes, live, at)
         if m == 0:
             return
-        n = 0
         for i in range(m):
-            row = at[i]
-            symbols[i] = _read(row, lanes, choice)
-            steps[row] += 1
-            if places[row, READ] == places[row, KNOWN]:
-                writing[n] = i
-                n += 1
+            symbols[i] = _read(at[i], lanes, choice)
+            steps[at[i]] += 1
         hidden = _hidden_states(symbols[:m], at[:m], network, states)
-        if n == 0:
-            continue
-        seeing = np.empty((n, hidden.shape[1]), np.float64)
-        for i in range(n):
-            put(hidden[writing[i]], seeing[i])
-        found = _product(seeing, wide, head[W_HEAD], K)
-        for i in range(n):
-            row, k = at[writing[i]], live[writing[i]]
-            add(bias, found[i, :K])
-            put(found[i, :K], outputs[row])
-            _write(row, found[i, :K], uniforms[k, used[k]], lanes, choice, room)
-            used[k] += 1
+        n_writing = 0
+        for i in range(m):
+            if places[at[i], READ] == places[at[i], KNOWN]:
+                put(hidden[i], hidden[n_writing])
+                live[n_writing], at[n_writing] = live[i], at[i]
+                n_writing += 1
+        if n_writing > 0:
+            k = n_writing
+            _write_all(at[:k], live[:k], uniforms, used, hidden[:k], lanes, choice, network, outputs)

@@ -152,7 +152,7 @@ def multiply(a, b, out, in_order):
 def multiply_panels(a, panels, out):
     """Put the product of `a` (m, k) and a matrix into `out` (m, n), each number summed from its first term to its last.
 
-    `panels` (n_panels, k, LONG bytes) hold the matrix, as many columns in each as fit in and then zeros: all weights lie
+    `panels` (n_panels, k, LONG bytes) hold the matrix, as many columns in each as fit in, then zeros: all numbers lie
     in the order in which they are read, which is what a product with one row takes its time for.
     """
     m = a.shape[0]

@@ -43,8 +43,8 @@ class PackedWeights:
         weights, others = Panels(narrow.dtype), Panels(wide.dtype)
         others.add(wide)
         for k, layer in enumerate(self.layers):
-            G, I, H = n_gates.get(layer[stepping.CELL], 1), layer[stepping.INPUTS], layer[stepping.UNITS]
-            of_inputs = joined_gates(narrow, layer[stepping.W_INPUTS], G, I + 1, H)
+            G, H = n_gates.get(layer[stepping.CELL], 1), layer[stepping.UNITS]
+            of_inputs = joined_gates(narrow, layer[stepping.W_INPUTS], G, layer[stepping.INPUTS] + 1, H)
             recurrent = joined_gates(narrow, layer[stepping.W_HIDDEN], G, H, H)
             candidate = narrow[layer[stepping.B_CANDIDATE] :][:H]
             small = len(vectors) * G * H <= LARGEST_TABLE
