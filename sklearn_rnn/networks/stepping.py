@@ -172,13 +172,21 @@ class Stepper(ABC):
 
 
 class CompiledStepper(Stepper):
-    """All layers, pooling and head in one call of a kernel."""
+    """All layers, pooling and head in one call of a kernel.
+
+    Attributes
+    ----------
+    inputs : StepInputs or None
+        Of the network.
+    parts : tuple of arrays
+        ``layers, head, narrow, wide, states, sums, counts, outputs`` as that kernel takes them.
+    """
 
     def __init__(self, network: Any, n_streams: int) -> None:
         from sklearn_rnn.kernels.stepping import step
 
         super().__init__(network, n_streams)
-        self._inputs = network.inputs
+        self.inputs = network.inputs
         self._tables = None if network.inputs is None else _tables(network.inputs)
         layers: list[Any] = list(network.backbone.layers)
         narrow, wide, table = _Flat(), _Flat(), []
@@ -198,9 +206,9 @@ class CompiledStepper(Stepper):
             wide.joined(np.dtype(np.float64)),
         )
         self._step = step
-        self._parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
+        self.parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
         none = np.arange(0)
-        step(np.empty((0, layers[0].directions[0].input_size)), none, *self._parts)  # compiled now, not at a first step
+        step(np.empty((0, layers[0].directions[0].input_size)), none, *self.parts)  # compiled now, not at a first step
 
     @staticmethod
     def serves(network: Any) -> bool:
@@ -226,7 +234,7 @@ class CompiledStepper(Stepper):
                 self._states[:, columns] = part[0].numpy()
 
     def advance(self, values: Array, rows: Array) -> int:
-        return self._step(_behaved(self._read(_behaved(values))), rows, *self._parts)
+        return self._step(_behaved(self.vectors(_behaved(values))), rows, *self.parts)
 
     def reset(self, rows: Array, state: State | None = None) -> None:
         self._states[rows] = 0 if state is None else np.concatenate([p[0] for part in state.layers for p in part], 1)
@@ -235,14 +243,14 @@ class CompiledStepper(Stepper):
     def _copy_states(self, sources: Array, targets: Array) -> None:
         self._states[targets] = self._states[sources]
 
-    def _read(self, values: Array) -> Array:
+    def vectors(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
         values = values if self._first_state is None else values[:, self._first_state.n_columns :]
-        if self._inputs is None:
+        if self.inputs is None:
             return values
         if self._tables is None:
             with torch.inference_mode():
-                return self._inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
+                return self.inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
         if values.ndim == 1:
             return self._tables[0][values]
         indices = values[:, : len(self._tables)].astype(np.int64)
@@ -330,7 +338,7 @@ class _Flat:
     """Arrays that end as one, one after the other."""
 
     def __init__(self) -> None:
-        self._parts: list[Array] = []
+        self.parts: list[Array] = []
         self._size = 0
 
     def add(self, *parts: Any) -> int:
@@ -338,12 +346,12 @@ class _Flat:
         start = self._size
         for part in parts:
             array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self._parts.append(array.reshape(-1))
+            self.parts.append(array.reshape(-1))
             self._size += array.size
         return start
 
     def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
+        return np.concatenate([np.empty(0, dtype), *self.parts], dtype=dtype)
 
 
 def _cell(layer: Any) -> str | None:
