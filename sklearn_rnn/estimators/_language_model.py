@@ -22,8 +22,8 @@ def _has_probabilities(model: RNNLanguageModel) -> bool:
     if model.output != "gaussian_mixture" if target is None else target.has_probabilities:
         return True
     raise AttributeError(
-        "output='gaussian_mixture' has no classes, and so no probabilities: score_steps gives the log-density of steps, "
-        "sample draws some"
+        "output='gaussian_mixture' has no classes, and so no probabilities: score_steps gives the log-density of "
+        "steps, sample draws some"
     )
 
 
