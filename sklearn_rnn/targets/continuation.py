@@ -76,6 +76,8 @@ class Continuation(Target):
     alignment: ClassVar[Alignment] = "step"
     continues: ClassVar[bool] = True
     scored_by_loss: ClassVar[bool] = True
+    has_probabilities: ClassVar[bool] = True
+    """Whether a step is one of classes, or features that are 0 or 1; else it has a density."""
 
     @property
     def piece(self) -> int:
