@@ -31,6 +31,20 @@ class LanguageParameters:
         '``"auto"`` is ``"symbols"`` for tokens and ids, ``"binary"`` for numbers that are all 0 or 1, else '
         '``"gaussian_mixture"``. With ``"symbols"`` integers are ids.',
     )
+    frame_head: str = parameter(
+        "independent",
+        [StrOptions({"independent", "chained"})],
+        '{"independent", "chained"}',
+        'Of ``"binary"`` steps, whether features are independent of each other given the steps before, or each '
+        "depends on those before it in its step too, through hidden units [nade]_, [rnnnade]_.",
+    )
+    n_mixtures: int = parameter(
+        10,
+        [at_least(Integral, 1)],
+        "int",
+        'Normal distributions in the mixture of a step of ``"gaussian_mixture"`` [mdn]_, [handwriting]_. Up to three '
+        "features are correlated in each, more are independent in each.",
+    )
     stream: bool = parameter(
         False,
         ["boolean"],
@@ -43,6 +57,21 @@ class LanguageParameters:
         [StrOptions({"input", "state"})],
         '{"input", "state"}',
         "Where y, the context of a sequence, goes in: beside each step, or into the first state.",
+    )
+    softmax: str = parameter(
+        "full",
+        [StrOptions({"full", "adaptive"})],
+        '{"full", "adaptive"}',
+        "How the probabilities of symbols are computed: with a weight for each unit and symbol, or with fewer for rare "
+        "symbols, which share clusters [adaptive]_: for vocabularies of tens of thousands. Neither ever holds the "
+        "outputs of a whole batch.",
+    )
+    tie_weights: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the weights of a symbol in the last map are its vector [tying]_; a linear map comes before, where "
+        "`hidden_size` is not `embedding_dim`.",
     )
     tbptt_steps: int | None = parameter(
         None,

@@ -24,17 +24,23 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._context import Context
 from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
+from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
-from sklearn_rnn.targets.base import Target
+from sklearn_rnn.networks.specs import FirstStateSpec
 from sklearn_rnn.targets.continuation import Continuation, Symbols
+from sklearn_rnn.targets.frames import Frames, RealSteps
 
-TARGETS: dict[str, type[Continuation]] = {"symbols": Symbols}
+TARGETS: dict[str, type[Continuation]] = {
+    "symbols": Symbols,
+    "binary": Frames,
+    "gaussian_mixture": RealSteps,
+}
 """What comes next, by what a step is."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LanguageReading(LanguageParameters, BaseRNN):
+class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
     """What comes before training, prediction and generation."""
 
     _allow_empty: ClassVar[bool] = True
@@ -64,9 +70,10 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     def _read_examples(
         self, X: Any, y: Any, sample_weight: Any, groups: Any = None, *, reset: bool, weights: str = "sample_weight"
-    ) -> tuple[Target, TrainingSet]:
+    ) -> tuple[Continuation, TrainingSet]:
         inputs = self._read_raw(X, reset=reset)
         target, _ = self._read_target(y, inputs, None if reset else self.target_)
+        target.check(inputs)
         weight, _ = target.read_weight(sample_weight, inputs, name=weights)
         groups = validate_groups(groups, len(inputs))
         context = self._read_context(y, len(inputs), reset=reset)
@@ -77,11 +84,12 @@ class LanguageReading(LanguageParameters, BaseRNN):
         step_weight = None if of_steps is None else joined(of_steps)
         return target, TrainingSet(joined(inputs), context[:1], np.ones(1), step_weight)
 
-    def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Target, Any]:
+    def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Continuation, Any]:
         """What the steps of X go on with."""
         if fitted is not None:
             return fitted, inputs
-        kind = TARGETS[self._kind_of_output(inputs)]
+        self.output_ = self._kind_of_output(inputs)
+        kind = TARGETS[self.output_]
         own = {declared.name for declared in fields(self)}
         return kind(**{item.name: getattr(self, item.name) for item in fields(kind) if item.name in own}), inputs
 
@@ -125,15 +133,21 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
         layout, context = super()._input_layout(encoding, token_dim), self.context_
-        if context is None or (layout is None and not context.is_label):
+        if context is None or self.context == "state" or (layout is None and not context.is_label):
             return layout
         numbers = self.input_spec_.n_features if layout is None else layout.n_numeric
         layout = layout or InputLayout(n_numeric=numbers)
         if not context.is_label:
             return replace(layout, n_numeric=layout.n_numeric + context.spec.n_features)
-        own = super()._input_layout(context.encoding, token_dim)
-        assert own is not None
-        return replace(layout, embedded=(*layout.embedded, (own.embedded[0][0], min(token_dim, CONTEXT_SIZE))))
+        return replace(layout, embedded=(*layout.embedded, (context.n_labels, min(token_dim, CONTEXT_SIZE))))
+
+    def _first_state_spec(self) -> FirstStateSpec | None:
+        context = self.context_
+        if context is None or self.context == "input":
+            return None
+        if context.is_label:
+            return FirstStateSpec(n_labels=context.n_labels, label_size=CONTEXT_SIZE)
+        return FirstStateSpec(n_numbers=context.spec.n_features)
 
     def _encoded_steps(self, inputs: Sequences) -> Sequences:
         return self._encode_steps(joined(inputs) if self.stream else inputs)
@@ -142,6 +156,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """X, and what the network reads of it, a begin in front."""
         check_is_fitted(self, "net_")
         inputs = self._read_raw(X, reset=False)
+        self.target_.check(inputs)
         context = self._read_context(y, len(inputs), reset=False)
         return inputs, self.target_.with_context(opened(self._encoded_steps(inputs), self.target_.begin), context)
 
@@ -149,6 +164,7 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """X, and what the network reads and has to say of it."""
         check_is_fitted(self, "net_")
         inputs = self._read_raw(X, reset=False)
+        self.target_.check(inputs)
         context = self._read_context(y, len(inputs), reset=False)
         steps = self._encoded_steps(inputs)
         data = TrainingSet(steps, context, np.ones(len(steps)))
