@@ -78,6 +78,11 @@ class Facts:
         return self.of_numbers and self.labels
 
     @property
+    def of_values(self) -> bool:
+        """Whether sequences of numbers have numbers to be predicted, which mostly hang on where they end."""
+        return self.of_numbers and not self.labels
+
+    @property
     def spells(self) -> bool:
         """Whether tokens are letters, and not words."""
         return self.n_characters == 1
@@ -151,13 +156,15 @@ def _max_epochs(facts: Facts, chosen: Chosen) -> int:
 def _learning_rate(facts: Facts, chosen: Chosen) -> float:
     if facts.alignment == "step":
         return 0.003 if facts.embeds else 0.005
-    if facts.of_numbers and not facts.labels:
+    if facts.of_values:
         return 0.005
     return 0.003 if facts.spells else 0.002
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
-    return 0.5 if facts.embeds else 0.2
+    if facts.embeds:
+        return 0.5
+    return 0.35 if facts.of_values else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
@@ -196,7 +203,7 @@ def _label_smoothing(facts: Facts, chosen: Chosen) -> float:
 
 
 def _pooling(facts: Facts, chosen: Chosen) -> str:
-    if facts.of_numbers and not facts.labels:
+    if facts.of_values:
         return "last"
     return "max" if facts.embeds and not facts.spells else "concat"
 
