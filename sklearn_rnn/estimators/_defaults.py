@@ -205,6 +205,10 @@ def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
     return facts.of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
 
 
+def _ngrams(facts: Facts, chosen: Chosen) -> int:
+    return 2 if facts.embeds and chosen["bidirectional"] and chosen["tbptt_steps"] is None else 0
+
+
 @dataclass(frozen=True)
 class Rule:
     """What decides a parameter.
@@ -237,6 +241,7 @@ RULES: dict[str, Rule] = {
     "casing_features": Rule(_casing_features),
     "pooling": Rule(_pooling, of_steps=False),
     "conv_branch": Rule(_conv_branch),
+    "ngrams": Rule(_ngrams, of_steps=False),
 }
 """The rule of each parameter that may be "auto", in the order in which they are decided."""
 
