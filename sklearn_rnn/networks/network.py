@@ -124,7 +124,9 @@ class RecurrentNetwork(nn.Module):
             If the network reads in two directions and there is a state, or has convolutions or n-grams.
         """
         if self.ngrams is not None:
-            raise ValueError("A network with n-grams looks at whole sequences, and cannot go on from a state: set ngrams=0")
+            raise ValueError(
+                "A network with n-grams looks at whole sequences, and cannot go on from a state: set ngrams=0"
+            )
         if self.convolves:
             raise ValueError(
                 "A network with convolutions cannot go on from a state: they look at the steps before and after. Set "

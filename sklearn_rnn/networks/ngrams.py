@@ -9,6 +9,9 @@ from torch.nn import functional as F
 from sklearn_rnn.networks.dropout import Drawing, sample_mask
 from sklearn_rnn.networks.pooling import step_mask
 
+SCALE = 5.0
+"""What weights are multiplied by: at the learning rate of a recurrence they would come to too little."""
+
 HASHED_ROWS = 2**14
 """Rows of weights that all n-grams of two tokens and more share."""
 
@@ -20,9 +23,9 @@ FACTOR = 48_271
 class NgramBranch(Drawing):
     """A linear map of the n-grams that a sequence has, without regard to where they are.
 
-    Each adds its weights to the outputs, divided by the square root of their number, so that long sequences do not
-    weigh more. A token has weights of its own; longer n-grams share rows that a hash picks (Weinberger et al. 2009).
-    One with a token that training did not have adds nothing.
+    Each adds its weights to the outputs, times ``SCALE`` and divided by the square root of their number, so that long
+    sequences do not weigh more. A token has weights of its own; longer n-grams share rows that a hash picks (Weinberger
+    et al. 2009). One with a token that training did not have adds nothing.
 
     Parameters
     ----------
@@ -51,7 +54,7 @@ class NgramBranch(Drawing):
         """
         rows, there = self.rows_of(values if values.ndim == 2 else values[:, :, 0], lengths)
         share = there.to(self.weight.dtype)
-        share = share / share.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
+        share = SCALE * share / share.sum(dim=1, keepdim=True).clamp(min=1).sqrt()
         if self.training and self.dropout:
             share = share * sample_mask(share, tuple(share.shape), self.dropout, self.generator)
         return F.embedding_bag(rows, self.weight, mode="sum", per_sample_weights=share)

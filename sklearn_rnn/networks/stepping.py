@@ -54,7 +54,8 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
         )
     if network.ngrams is not None:
         raise ValueError(
-            "a network with n-grams cannot go on step by step: it looks at whole sequences. Fit the estimator with ngrams=0"
+            "a network with n-grams cannot go on step by step: it looks at whole sequences. Fit the estimator with "
+            "ngrams=0"
         )
     if network.backbone.bidirectional:
         raise ValueError(
