@@ -20,7 +20,8 @@ class NgramParameters:
         "Tokens of the longest n-gram that weighs on the outputs by itself, wherever it stands, as in a linear model "
         "beside the recurrence [widedeep]_: 1 is each token, 2 pairs too, 0 none. Those of two tokens and more share "
         "16,384 rows of weights by their hash [hashing]_. Training leaves out the share `embedding_dropout`. "
-        '``"auto"`` is 2 where sequences of tokens have one target each, but 0 with `tbptt_steps` or with `bidirectional=False`.',
+        '``"auto"`` is 2 where sequences of tokens have one target each, but 0 with `tbptt_steps` or with '
+        "`bidirectional=False`.",
     )
 
 
