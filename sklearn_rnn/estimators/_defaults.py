@@ -170,7 +170,7 @@ def _word_dropout(facts: Facts, chosen: Chosen) -> float:
     if not facts.embeds or facts.spells:
         return 0.0
     if facts.alignment == "step":
-        return 0.1
+        return 0.2
     return 0.2 if facts.n_sequences < 1_000 else 0.1 if facts.n_sequences < 3_000 else 0.0
 
 
