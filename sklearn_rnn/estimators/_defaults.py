@@ -177,7 +177,7 @@ def _word_dropout(facts: Facts, chosen: Chosen) -> float:
     if not facts.embeds or facts.spells:
         return 0.0
     if facts.alignment == "step":
-        return 0.1
+        return 0.2
     return 0.2 if facts.n_sequences < 1_000 else 0.1 if facts.n_sequences < 3_000 else 0.0
 
 
@@ -212,6 +212,10 @@ def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
     return facts.of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
 
 
+def _ngrams(facts: Facts, chosen: Chosen) -> int:
+    return 2 if facts.embeds and chosen["bidirectional"] and chosen["tbptt_steps"] is None else 0
+
+
 @dataclass(frozen=True)
 class Rule:
     """What decides a parameter.
@@ -244,6 +248,7 @@ RULES: dict[str, Rule] = {
     "casing_features": Rule(_casing_features),
     "pooling": Rule(_pooling, of_steps=False),
     "conv_branch": Rule(_conv_branch),
+    "ngrams": Rule(_ngrams, of_steps=False),
 }
 """The rule of each parameter that may be "auto", in the order in which they are decided."""
 

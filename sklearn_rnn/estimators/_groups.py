@@ -191,7 +191,7 @@ class InputParameters:
         SHARE,
         "float in [0, 1)",
         "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too; "
-        '``"auto"`` is 0.1 for words of which each has a target; where a sequence has one target it is 0.2 for few '
+        '``"auto"`` is 0.2 for words of which each has a target; where a sequence has one target it is 0.2 for few '
         "sequences, and 0 for many or for letters.",
     )
     max_length: int | None = parameter(

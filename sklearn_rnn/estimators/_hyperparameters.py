@@ -142,6 +142,7 @@ class Hyperparameters(
             dropout=record_of(DropoutSpec, self),
             convolutions=self._convolution_spec(),
             stride=getattr(self, "conv_stride", 1),
+            ngrams=getattr(self, "ngrams", None) or 0,
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,
         )

@@ -97,6 +97,8 @@ class NetworkSpec:
         None for a recurrence alone.
     stride : int
         Steps that a convolution in front of all else makes one of; 1 for no such convolution.
+    ngrams : int
+        Tokens of the longest n-gram that adds to the outputs by itself; 0 for none.
     tbptt_steps : int or None
         Steps after which back-propagation through time is cut off.
     weight_init : {"auto", "orthogonal", "identity", "torch"}
@@ -111,6 +113,7 @@ class NetworkSpec:
     dropout: DropoutSpec = field(default_factory=DropoutSpec)
     convolutions: ConvolutionSpec | None = None
     stride: int = 1
+    ngrams: int = 0
     tbptt_steps: int | None = None
     weight_init: str = "auto"
     dtype: torch.dtype = torch.float32
