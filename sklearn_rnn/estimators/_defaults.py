@@ -132,15 +132,23 @@ BUDGETS = {
     "letters": Budget(1000, epochs=12),
     "shapes": Budget(1000, epochs=20),
     "numbers": Budget(1000, epochs=8),
-    "continuations": Budget(2000, epochs=15, most=4000),
+    "stream": Budget(100, epochs=12),
+    "documents": Budget(200, epochs=12),
+    "documents of words": Budget(300, epochs=10),
+    "frames": Budget(1000, epochs=15, most=4000),
 }
-"""By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers."""
+"""By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers.
+
+Where X itself is the target: a stream of symbols, documents of letters or words, or steps that are numbers. Each step
+teaches much there, and small sets are soon known by heart.
+"""
 
 
 def budget_of(facts: Facts) -> Budget:
     """How long a fit takes."""
     if facts.continues:
-        return BUDGETS["continuations"]
+        documents = "documents" if facts.spells else "documents of words"
+        return BUDGETS["frames" if not facts.embeds else "stream" if facts.stream else documents]
     if facts.alignment == "step":
         return BUDGETS["steps"]
     if facts.embeds:
@@ -167,6 +175,8 @@ def _max_epochs(facts: Facts, chosen: Chosen) -> int:
 
 
 def _learning_rate(facts: Facts, chosen: Chosen) -> float:
+    if facts.stream and facts.embeds:
+        return 0.006
     if facts.alignment == "step":
         return 0.003 if facts.embeds else 0.005
     if facts.of_values:
@@ -176,7 +186,7 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
     if facts.continues:
-        return 0.2
+        return 0.5 if facts.embeds and not facts.spells else 0.2
     if facts.embeds:
         return 0.5
     return 0.35 if facts.of_values else 0.2
@@ -185,7 +195,9 @@ def _dropout(facts: Facts, chosen: Chosen) -> float:
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
     if not facts.embeds or (facts.continues and facts.spells):
         return 0.0
-    return 0.1 if facts.spells or facts.continues else 0.5
+    if facts.continues:
+        return 0.3
+    return 0.1 if facts.spells else 0.5
 
 
 def _word_dropout(facts: Facts, chosen: Chosen) -> float:
