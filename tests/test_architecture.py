@@ -53,6 +53,7 @@ ALSO = {
     "networks/engines.py": {"numba", "numpy"},
     "networks/fused.py": {"numpy"},
     "networks/generating.py": {"numpy"},
+    "networks/packed_weights.py": {"numpy"},
     "networks/packing.py": {"numpy"},
     "networks/layer.py": {"numpy"},
     "networks/state.py": {"numpy"},

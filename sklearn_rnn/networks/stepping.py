@@ -331,7 +331,7 @@ class _Flat:
     """Arrays that end as one, one after the other."""
 
     def __init__(self) -> None:
-        self.parts: list[Array] = []
+        self._parts: list[Array] = []
         self._size = 0
 
     def add(self, *parts: Any) -> int:
@@ -339,12 +339,12 @@ class _Flat:
         start = self._size
         for part in parts:
             array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self.parts.append(array.reshape(-1))
+            self._parts.append(array.reshape(-1))
             self._size += array.size
         return start
 
     def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self.parts], dtype=dtype)
+        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
 
 
 def _cell(layer: Any) -> str | None:
