@@ -10,6 +10,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.storing import open_sequences, save_sequences
 from sklearn_rnn.estimators import (
     RNNClassifier,
+    RNNLanguageModel,
     RNNRegressor,
     RNNSequenceTagger,
     SequenceBaggingClassifier,
@@ -26,6 +27,7 @@ __all__ = [
     "AlignedSequences",
     "PerStep",
     "RNNClassifier",
+    "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceTagger",
     "SequenceBaggingClassifier",

@@ -47,7 +47,7 @@ def test_training_on_pieces_is_truncated_back_propagation(cell):
     options = RNNRegressor(
         optimizer=torch.optim.SGD, learning_rate=0.1, lr_schedule=None, clip_grad_norm=None, batch_size=4
     )._training_options(torch.device("cpu"), np.random.RandomState(0), partial=False)
-    net = build_net(spec, (SQUARED_ERROR, LossSettings()), options, n_batches=3, order=Lanes(3, InOrder()))
+    net = build_net(spec, (SQUARED_ERROR, LossSettings()), options, training=data, order=Lanes(3, InOrder()))
     run_epoch(net, data)
 
     network = build_network(spec).train()

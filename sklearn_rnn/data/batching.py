@@ -265,6 +265,10 @@ class Order(Protocol):
         """The batches of one epoch."""
         ...
 
+    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
+        """How many batches an epoch has."""
+        ...
+
 
 def cut(
     dataset: SequenceDataset, order: NDArray[np.int64], size: int, turns: Iterable[int]
@@ -280,7 +284,16 @@ def cut(
 
 
 @dataclass
-class Buckets:
+class Whole:
+    """Orders in which each batch holds whole sequences."""
+
+    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
+        """How many batches an epoch has."""
+        return -(-len(dataset) // batch_size)
+
+
+@dataclass
+class Buckets(Whole):
     """Sequences of similar length share a batch.
 
     An epoch's order is drawn at random, each run of 64 batches of it is sorted by length, and the batches are shuffled
@@ -308,7 +321,7 @@ class Buckets:
 
 
 @dataclass
-class InOrder:
+class InOrder(Whole):
     """Sequences as they come, so that what is computed batch by batch is in the order of the data."""
 
     def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
@@ -347,6 +360,14 @@ class Lanes:
                 lengths = (whole.lengths[running] - start).clamp(max=self.n_steps)
                 yield Batch(values, lengths, target, weight, piece=True, goes_on=goes_on if start else None)
 
+    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
+        """How many batches an epoch has: as many as the longest of the streams beside each other have pieces.
+
+        Streams of similar length are taken to be beside each other.
+        """
+        longest = np.sort(dataset.n_steps)[::-1][::batch_size]
+        return int(np.sum(-(-longest // self.n_steps)))
+
 
 class BatchIterator:
     """Yields the batches of one epoch; what skorch takes in the place of a ``DataLoader``.
@@ -364,7 +385,7 @@ class BatchIterator:
         self.order: Order = Buckets() if order is None else order
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return self.order.count(self.dataset, self.batch_size)
 
     def __iter__(self) -> Iterator[Batch | SplitBatch]:
         return self.order.batches(self.dataset, self.batch_size)

@@ -49,6 +49,8 @@ class StepEncoding:
     max_characters : int
     scales : dict of str to InputScale
         How the numbers of each numeric input are scaled; empty if they are passed on as they are.
+    bounded : bool
+        Whether the token has one index more, the last, for the begin and the end of a sequence.
     """
 
     vocabularies: dict[str, dict[Any, int]] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class StepEncoding:
     casing: bool = False
     max_characters: int = 0
     scales: dict[str, InputScale] = field(default_factory=dict)
+    bounded: bool = False
 
     @classmethod
     def learn(
@@ -129,6 +132,17 @@ class StepEncoding:
     def vocabulary(self) -> dict[Any, int]:
         """The vocabulary of the token."""
         return next(iter(self.vocabularies.values()))
+
+    @property
+    def boundary(self) -> int:
+        """The index of the begin and the end of a sequence, if there is one."""
+        return len(self.vocabulary) + 1
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many indices each embedded input has."""
+        sizes = [len(vocabulary) + 1 for vocabulary in self.vocabularies.values()]
+        return [sizes[0] + self.bounded, *sizes[1:]] if sizes else []
 
     @property
     def mean_and_scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -68,6 +68,12 @@ class TrainingSet:
         sequences, target, step_weight = parts
         return replace(self, sequences=sequences, target=target, step_weight=step_weight)
 
+    def part_of_stream(self, n_steps: int, cut: str) -> TrainingSet:
+        """The first or the last `n_steps` of the only sequence; `cut` names the end that is not among them."""
+        steps = (self.sequences, self.step_weight)
+        sequences, step_weight = (None if part is None else part.truncate(n_steps, cut=cut) for part in steps)
+        return replace(self, sequences=sequences, step_weight=step_weight)
+
     @cached_property
     def keys(self) -> NDArray[Any]:
         """What equal samples (n_sequences,) have in common and no others have, in an order of its own.

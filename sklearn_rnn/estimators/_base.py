@@ -241,8 +241,11 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         check_beside(X, y, {"sample_weight": sample_weight, "groups": groups})
         target, whole = self._read_examples(X, y, sample_weight, groups, reset=reset)
         held_out = split = None
+        divided = None if splitting is None else target.divided(whole, self.validation_fraction)
         if splitting is None:
             data = replace(whole, groups=None).merged()
+        elif divided is not None:
+            data, held_out = divided
         else:
             rows = split_validation(whole, self.validation_fraction, target.strata, splitting)
             data, held_out = (whole.merged(part) for part in rows)
@@ -251,7 +254,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
         target = self._resolve_auto(Facts.of(data, self.input_spec_, target), target, reset=reset, partial=partial)
         if reset:
             self._learn_encoding(data)
-            target.learn(whole, data, classes)
+            target.learn(whole, data, classes, self.encoding_)
         else:
             target.check_classes(classes)
         target.refuse_unknown(whole.target)
@@ -297,9 +300,11 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
             spec if source is None else source.taken_over(spec, freeze=self.freeze),
             criterion,
             options,
-            n_batches=-(-len(training) // options.batch_size),
+            training=training,
+            order=self.target_.order(training=True),
             validation=validation,
-            score=self.target_.score,
+            validation_order=self.target_.order(training=False),
+            score=None if self.target_.scored_by_loss else self.target_.score,
             evaluate=scores,
         )
         if not reset:

@@ -1,4 +1,4 @@
-"""The parameters of convolutions, and what does not go together with them."""
+"""The parameters of what looks at later steps too, and what does not go together with convolutions."""
 
 from __future__ import annotations
 
@@ -68,6 +68,19 @@ class ConvolutionParameters:
         return ConvolutionSpec(*(_one_each(value, n_layers) for value in given.values()))
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
+class LookAheadParameters(ConvolutionParameters):
+    """What looks at later steps too: for estimators that are shown whole sequences."""
+
+    bidirectional: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Whether a second recurrence reads each sequence from its end. Its states are joined to those of the first, so "
+        "that a step has ``2 * hidden_size`` of them.",
+    )
+
+
 def _one_each(given: Any, n_layers: int) -> tuple[int, ...]:
     """The int of each of the `n_layers` layers."""
     return tuple(map(int, given)) if isinstance(given, (list, tuple)) else (int(given),) * n_layers
@@ -75,9 +88,9 @@ def _one_each(given: Any, n_layers: int) -> tuple[int, ...]:
 
 def check_convolutions(estimator: Any, alignment: Alignment) -> None:
     """Raise ValueError if the convolutions of an estimator do not go with its other parameters, or with its targets."""
-    stride = getattr(estimator, "conv_stride", 1)
-    if estimator.tbptt_steps is not None and (estimator.conv_branch or stride > 1):
-        own = "conv_branch=True" if estimator.conv_branch else f"conv_stride={stride!r}"
+    stride, branch = getattr(estimator, "conv_stride", 1), getattr(estimator, "conv_branch", False)
+    if estimator.tbptt_steps is not None and (branch or stride > 1):
+        own = "conv_branch=True" if branch else f"conv_stride={stride!r}"
         raise ValueError(
             f"tbptt_steps={estimator.tbptt_steps!r} computes a sequence in pieces, and {own} looks beyond their "
             f"borders: set tbptt_steps=None, or do without convolutions"

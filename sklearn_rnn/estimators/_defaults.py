@@ -44,6 +44,10 @@ class Facts:
         Distinct sequences that are trained on.
     n_rows : int
         Sequences of an epoch: a weight that is a count stands for as many, and each window of a long one is one.
+    continues : bool
+        Whether what comes next is the target.
+    stream : bool
+        Whether all sequences are one that goes on.
     n_characters : int
         The median number of characters of a token; 0 without tokens that are strings.
     """
@@ -54,6 +58,8 @@ class Facts:
     n_sequences: int
     n_rows: int
     n_characters: int = 0
+    continues: bool = False
+    stream: bool = False
 
     @classmethod
     def of(cls, data: TrainingSet, spec: InputSpec, target: Target) -> Facts:
@@ -65,6 +71,8 @@ class Facts:
             n_sequences=len(data),
             n_rows=int(data.copies @ target.n_parts(data.sequences.lengths)),
             n_characters=_median_characters(data.sequences, spec),
+            continues=target.continues,
+            stream=getattr(target, "stream", False),
         )
 
     @property
@@ -119,12 +127,15 @@ BUDGETS = {
     "letters": Budget(1000, epochs=12),
     "shapes": Budget(1000, epochs=20),
     "numbers": Budget(1000, epochs=8),
+    "continuations": Budget(2000, epochs=15, most=4000),
 }
 """By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers."""
 
 
 def budget_of(facts: Facts) -> Budget:
     """How long a fit takes."""
+    if facts.continues:
+        return BUDGETS["continuations"]
     if facts.alignment == "step":
         return BUDGETS["steps"]
     if facts.embeds:
@@ -137,6 +148,8 @@ Chosen = Mapping[str, Any]
 
 
 def _batch_size(facts: Facts, chosen: Chosen) -> int:
+    if facts.continues:
+        return 64 if facts.stream else 32
     if facts.alignment == "step":
         return 16
     if facts.embeds:
@@ -157,17 +170,19 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
+    if facts.continues:
+        return 0.2
     return 0.5 if facts.embeds else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds:
+    if not facts.embeds or (facts.continues and facts.spells):
         return 0.0
-    return 0.1 if facts.spells else 0.5
+    return 0.1 if facts.spells or facts.continues else 0.5
 
 
 def _word_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds or facts.spells:
+    if not facts.embeds or facts.spells or facts.continues:
         return 0.0
     if facts.alignment == "step":
         return 0.1
@@ -188,6 +203,8 @@ def _casing_features(facts: Facts, chosen: Chosen) -> bool:
 
 
 def _hidden_size(facts: Facts, chosen: Chosen) -> int:
+    if facts.continues:
+        return 192
     return 100 if facts.embeds else 64
 
 

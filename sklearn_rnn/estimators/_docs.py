@@ -10,12 +10,25 @@ from collections.abc import Iterator
 from dataclasses import Field, fields
 from typing import Any, TypeVar
 
+from sklearn_rnn.estimators._convolution_groups import LookAheadParameters
 from sklearn_rnn.estimators._defaults import RULES, ruled
-from sklearn_rnn.estimators._groups import TrainingParameters
+from sklearn_rnn.estimators._groups import BackboneParameters, FormParameters, InputParameters, TrainingParameters
 from sklearn_rnn.estimators._parameters import told_of
 from sklearn_rnn.estimators._texts import FITTED, REFERENCES
+from sklearn_rnn.estimators._transfer import TransferParameters
 
 WIDTH = 116
+
+OF_TASK = 5
+GROUPS: dict[int, Any] = {
+    0: BackboneParameters,
+    1: LookAheadParameters,
+    2: InputParameters,
+    3: FormParameters,
+    4: TransferParameters,
+    OF_TASK + 1: TrainingParameters,
+}
+"""In which order groups of parameters are described."""
 
 _Class = TypeVar("_Class", bound=type)
 
@@ -37,8 +50,8 @@ def documented(cls: _Class) -> _Class:
 
 def _describe_fields(cls: Any) -> Iterator[str]:
     """An entry for each parameter: those of the network, then of the task of `cls`, then of training."""
-    last = {declared.name for declared in fields(TrainingParameters)}
-    for declared in sorted(fields(cls), key=lambda declared: declared.name in last):
+    group_of = {declared.name: rank for rank, group in GROUPS.items() for declared in fields(group)}
+    for declared in sorted(fields(cls), key=lambda declared: group_of.get(declared.name, OF_TASK)):
         told = told_of(declared)
         yield _describe(f"{declared.name} : {told.kind}, default={_default(declared)}", told.text)
 

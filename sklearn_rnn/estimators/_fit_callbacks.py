@@ -112,5 +112,5 @@ class EpochScores:
             return self._validation
         if self._split is None:
             return self._data if part == 0 else None
-        X, y = self._data
-        return _safe_indexing(countable(X), self._split[part]), _safe_indexing(y, self._split[part])
+        (X, y), rows = self._data, self._split[part]
+        return _safe_indexing(countable(X), rows), None if y is None else _safe_indexing(y, rows)

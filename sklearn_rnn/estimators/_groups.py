@@ -49,13 +49,6 @@ class BackboneParameters:
         "Recurrent layers, each reading the hidden states of the one below. With a list as `hidden_size`, leave it at "
         "1 or give the length of the list.",
     )
-    bidirectional: bool = parameter(
-        True,
-        ["boolean"],
-        "bool",
-        "Whether a second recurrence reads each sequence from its end. Its states are joined to those of the first, so "
-        "that a step has ``2 * hidden_size`` of them.",
-    )
     nonlinearity: str = parameter(
         "tanh",
         [StrOptions({"tanh", "relu"})],
@@ -154,32 +147,6 @@ class InputParameters:
         "bool",
         "Whether the vectors of tokens stay as they are at first.",
     )
-    char_encoder: str | None = parameter(
-        AUTO,
-        [StrOptions({AUTO, "cnn", "lstm"}), None],
-        '{"auto", "cnn", "lstm"} or None',
-        "Join to the vector of a token one made from its characters: the greatest value of each filter of a "
-        "convolution over three characters [charcnn]_, or the last states of an LSTM in both directions [charlstm]_. "
-        '``"auto"`` is ``"cnn"`` where each token has a target and most tokens are longer than a letter, else None.',
-    )
-    char_embedding_dim: int = parameter(
-        25,
-        [at_least(Integral, 1)],
-        "int",
-        "Size of the learned vector of a character.",
-    )
-    char_hidden_size: int = parameter(
-        50,
-        [at_least(Integral, 1)],
-        "int",
-        "Size of the vector that is made from characters.",
-    )
-    casing_features: bool | str = auto_parameter(
-        "boolean",
-        "bool",
-        "Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own; "
-        'tokens are then looked up in lower case. ``"auto"`` decides as for `char_encoder`.',
-    )
     embedding_dropout: float | str = auto_parameter(
         SHARE,
         "float in [0, 1)",
@@ -213,13 +180,6 @@ class InputParameters:
         'with ``"auto"`` no feature that is always 0 or 1. What `fit` has learned stays in `partial_fit` and with '
         "`warm_start`; with `pretrained` it is the scale of that estimator.",
     )
-    missing: str = parameter(
-        "error",
-        [StrOptions({"error", "mask"})],
-        '{"error", "mask"}',
-        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (before the first, the "
-        "mean that `standardize` has, or 0) and add for each feature an indicator that is 1 where it was observed.",
-    )
     padding_value: Any = parameter(
         None,
         [Real, str, dict, None],
@@ -227,6 +187,45 @@ class InputParameters:
         "What padding that came with the data holds: a number, NaN, a token or a token id. Steps at the end and at the "
         "beginning of a sequence whose features all equal it are no steps, and what y has for them is left out. Where "
         "a step has several inputs, a dict names those that tell padding.",
+    )
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class FormParameters:
+    """What is read of a token beside which one it is, and of numbers beside their values."""
+
+    char_encoder: str | None = parameter(
+        AUTO,
+        [StrOptions({AUTO, "cnn", "lstm"}), None],
+        '{"auto", "cnn", "lstm"} or None',
+        "Join to the vector of a token one made from its characters: the greatest value of each filter of a "
+        "convolution over three characters [charcnn]_, or the last states of an LSTM in both directions [charlstm]_. "
+        '``"auto"`` is ``"cnn"`` where each token has a target and most tokens are longer than a letter, else None.',
+    )
+    char_embedding_dim: int = parameter(
+        25,
+        [at_least(Integral, 1)],
+        "int",
+        "Size of the learned vector of a character.",
+    )
+    char_hidden_size: int = parameter(
+        50,
+        [at_least(Integral, 1)],
+        "int",
+        "Size of the vector that is made from characters.",
+    )
+    casing_features: bool | str = auto_parameter(
+        "boolean",
+        "bool",
+        "Whether the kind of casing of a token (lower, upper, capitalised, with digits, ...) is an input of its own; "
+        'tokens are then looked up in lower case. ``"auto"`` decides as for `char_encoder`.',
+    )
+    missing: str = parameter(
+        "error",
+        [StrOptions({"error", "mask"})],
+        '{"error", "mask"}',
+        "What to do with NaN in X: refuse it, or carry the last value of the sequence forward (before the first, the "
+        "mean that `standardize` has, or 0) and add for each feature an indicator that is 1 where it was observed.",
     )
 
 

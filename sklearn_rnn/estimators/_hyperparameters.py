@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 
 from sklearn_rnn._spelling import SpellingMixin
 from sklearn_rnn.data.encoding import CASINGS, StepEncoding
-from sklearn_rnn.estimators._convolution_groups import ConvolutionParameters
 from sklearn_rnn.estimators._defaults import RULES, Facts, announce, decide, is_auto, ruled
 from sklearn_rnn.estimators._groups import (
     BackboneParameters,
@@ -25,7 +24,14 @@ from sklearn_rnn.estimators._transfer import PretrainedNetwork, TransferParamete
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
-from sklearn_rnn.networks.specs import BackboneSpec, DropoutSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.networks.specs import (
+    BackboneSpec,
+    ConvolutionSpec,
+    DropoutSpec,
+    FirstStateSpec,
+    InputsSpec,
+    NetworkSpec,
+)
 from sklearn_rnn.training.distributed import current_world
 from sklearn_rnn.training.ending import Clock
 from sklearn_rnn.training.loop import TrainingOptions
@@ -38,13 +44,19 @@ class Hyperparameters(
     TrainingParameters,
     TransferParameters,
     InputParameters,
-    ConvolutionParameters,
     BackboneParameters,
     BaseEstimator,
 ):
     """Fields that are constructor parameters: a dataclass writes the ``__init__`` that assigns them, and only that."""
 
     _parameter_constraints = ConstraintsOfFields()
+
+    # Parameters of estimators that answer for whole sequences, and what they are in all others.
+    bidirectional = False
+    char_encoder = cast("str | None", None)
+    char_embedding_dim = char_hidden_size = 0
+    casing_features = cast("bool | str", False)
+    missing = "error"
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # scikit-learn's own signature
         """As scikit-learn has it, but for a dict of vectors, of which it would write down each number."""
@@ -81,13 +93,24 @@ class Hyperparameters(
             )
         return sizes
 
+    def _convolutions(self) -> ConvolutionSpec | None:
+        """The convolutions that there may be; none where later steps are to be predicted."""
+        return None
+
+    def _convolution_spec(self) -> ConvolutionSpec | None:
+        """The convolutions that there are."""
+        return None
+
+    def _first_state_spec(self) -> FirstStateSpec | None:
+        """What the state before the first step is made of; None where it is 0."""
+        return None
+
     def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
         """What the columns of an encoded step are."""
         if not encoding.vocabularies:
             return None
         embedded: list[tuple[int, int]] = []
-        for vocabulary in encoding.vocabularies.values():
-            n_rows = len(vocabulary) + 1
+        for n_rows in encoding.sizes:
             embedded.append((n_rows, min(token_dim, _size_of_category(n_rows)) if embedded else token_dim))
         if encoding.casing:
             embedded.append((CASINGS, _size_of_category(CASINGS)))
@@ -131,6 +154,8 @@ class Hyperparameters(
         self, n_features: int, encoding: StepEncoding, token_dim: int, head: HeadSpec, *, seed: int
     ) -> NetworkSpec:
         """What the network is built from; `token_dim` is the size of the vector of a token."""
+        first = self._first_state_spec()
+        n_features -= 0 if first is None else first.n_columns
         return record_of(
             NetworkSpec,
             self,
@@ -141,6 +166,7 @@ class Hyperparameters(
             head=head,
             dropout=record_of(DropoutSpec, self),
             convolutions=self._convolution_spec(),
+            first_state=first,
             stride=getattr(self, "conv_stride", 1),
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,

@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.frames import named_frame
-from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._task_groups import PoolingParameters
+from sklearn_rnn.estimators._whole import WholeSequenceRNN
 
 
 def _pools_by_attention(estimator: PooledRNN) -> bool:
@@ -31,7 +31,7 @@ def _pools_by_attention(estimator: PooledRNN) -> bool:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParameters, BaseRNN):
+class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParameters, WholeSequenceRNN):
     """An estimator that pools where there is one target a sequence; ``transform`` gives a vector for each sequence."""
 
     @of_one_fit

@@ -53,7 +53,7 @@ class ReadingRNN(Hyperparameters):
 
     def _read_validation_set(self, X: Any, y: Any, sample_weight: Any) -> TrainingSet:
         """The encoded validation data that ``fit`` was given."""
-        if X is None or y is None:
+        if X is None or (y is None and not self.target_.continues):
             raise ValueError(f"X_val and y_val go together: {'X_val' if X is None else 'y_val'} is missing")
         check_beside(X, y, {"sample_weight": sample_weight}, suffix="_val")
         try:
@@ -105,11 +105,7 @@ class ReadingRNN(Hyperparameters):
 
     def _encode(self, data: TrainingSet, target: Target, *, training: bool = True) -> TrainingSet:
         """The numbers that the network reads and the loss takes; not in `training`, those that a score is made from."""
-        return replace(
-            data,
-            sequences=self._encode_steps(data.sequences),
-            target=target.encode(data.target, training=training),
-        )
+        return target.encoded(replace(data, sequences=self._encode_steps(data.sequences)), training=training)
 
     def _encode_merged(self, data: TrainingSet) -> TrainingSet:
         """The numbers of samples in an order that does not tell the units of numbers.

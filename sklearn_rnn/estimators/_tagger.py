@@ -18,11 +18,11 @@ from sklearn_rnn.data.row_order import check_order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import validate_step_labels
 from sklearn_rnn.data.windows import Windows
-from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._entities import EntityMixin
 from sklearn_rnn.estimators._parameters import extended, record_of
 from sklearn_rnn.estimators._task_groups import LabelParameters, TagParameters
+from sklearn_rnn.estimators._whole import WholeSequenceRNN
 from sklearn_rnn.targets.tag_codec import tag_lists
 from sklearn_rnn.targets.tags import NO_CODEC, Tags
 from sklearn_rnn.training.inference import Predictor
@@ -30,7 +30,7 @@ from sklearn_rnn.training.inference import Predictor
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, BaseRNN):
+class RNNSequenceTagger(EntityMixin, TagParameters, LabelParameters, WholeSequenceRNN):
     """Recurrent network that labels every step of a sequence.
 
     Embedded inputs, recurrent layers (vanilla, LSTM or GRU, in one direction or both) and a linear head on each step,

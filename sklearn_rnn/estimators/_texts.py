@@ -88,6 +88,13 @@ REFERENCES = {
     "batchnorm": "Ioffe, S. and Szegedy, C. (2015). Batch normalization: accelerating deep network training by "
     "reducing internal covariate shift. ICML.",
     "crf": "Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.",
+    "nade": "Larochelle, H. and Murray, I. (2011). The Neural Autoregressive Distribution Estimator. AISTATS.",
+    "rnnnade": "Boulanger-Lewandowski, N., Bengio, Y. and Vincent, P. (2012). Modeling Temporal Dependencies "
+    "in High-Dimensional Sequences: Application to Polyphonic Music Generation and Transcription. ICML.",
+    "mdn": "Bishop, C. (1994). Mixture Density Networks. Aston University.",
+    "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
+    "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
+    "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

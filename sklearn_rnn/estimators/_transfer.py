@@ -100,7 +100,7 @@ class PretrainedNetwork:
             "casing_features": self.source.encoding_.casing,
         }
 
-    def choices(self, convolutions: ConvolutionSpec) -> dict[str, Any]:
+    def choices(self, convolutions: ConvolutionSpec | None) -> dict[str, Any]:
         """What "auto" comes to in parameters that describe its layers, given the `convolutions` that there may be."""
         own: NetworkSpec = self.source.net_.module__spec
         sizes = list(own.backbone.hidden_sizes)

@@ -5,6 +5,7 @@ The scorers go where scikit-learn's tools take `scoring`. For other options make
 """
 
 from sklearn_rnn.metrics._flat import flat_accuracy_score, flat_classification_report, flat_f1_score
+from sklearn_rnn.metrics._language import neg_bits_per_character_scorer, neg_perplexity_scorer
 from sklearn_rnn.metrics._number_scorers import (
     make_pinball_scorer,
     sequence_log_likelihood_scorer,
@@ -45,6 +46,8 @@ __all__ = [
     "flat_f1_score",
     "flat_f1_scorer",
     "make_pinball_scorer",
+    "neg_bits_per_character_scorer",
+    "neg_perplexity_scorer",
     "sequence_accuracy_score",
     "sequence_accuracy_scorer",
     "sequence_log_likelihood_scorer",

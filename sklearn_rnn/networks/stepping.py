@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_rnn.networks.engines import kernels_may_run
-from sklearn_rnn.networks.fused import weights_of
-from sklearn_rnn.networks.heads import ChainHead, PooledHead, StepHead
-from sklearn_rnn.networks.pooling import AttentionPooling, ConcatPooling, LastPooling, MaxPooling, MeanPooling
+from sklearn_rnn.networks.flat_weights import (
+    POOLINGS,
+    Flat,
+    head_parts,
+    head_places,
+    kernel_cell,
+    recurrence,
+    surroundings,
+    tables,
+)
+from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead, VocabularyHead
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
 
-POOLINGS: dict[type, str | None] = {
-    type(None): None,
-    LastPooling: "last",
-    MeanPooling: "mean",
-    MaxPooling: "max",
-    ConcatPooling: "concat",
-    AttentionPooling: "attention",
-}
+COMPILED_HEADS = (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead, VocabularyHead)
+"""Heads that are an affine map of what is pooled, and what follows that no step needs."""
 
 
 def make_stepper(network: Any, n_streams: int) -> Stepper:
@@ -60,12 +61,6 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
     return CompiledStepper(network, n_streams) if CompiledStepper.serves(network) else TorchStepper(network, n_streams)
 
 
-def head_parts(network: Any) -> tuple[Any, nn.Linear, Any]:
-    """The pooling or None, the linear map and the chain or None that lie above the layers of a network."""
-    head = network.head
-    return getattr(head, "pooling", None), head.linear, getattr(head, "chain", None)
-
-
 class Stepper(ABC):
     """Streams that go on through a network, each at its own pace.
 
@@ -96,14 +91,15 @@ class Stepper(ABC):
     pooling: str | None
 
     def __init__(self, network: Any, n_streams: int) -> None:
-        pooling, linear, self.chain = head_parts(network)
+        pooling, _, self.chain = head_parts(network)
         self.pooling = POOLINGS[type(pooling)]
         self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
         units = network.backbone.output_size
         n_sums = {"mean": units, "max": units, "concat": 2 * units, "attention": units + 2}
         self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
         self.n_steps = np.zeros(n_streams, np.int64)
-        self.outputs = np.zeros((n_streams, linear.out_features))
+        self.outputs = np.zeros((n_streams, network.head.n_outputs))
+        self._first_state = network.first_state
 
     @abstractmethod
     def advance(self, values: Array, rows: Array) -> int:
@@ -123,9 +119,14 @@ class Stepper(ABC):
             network. Nothing has changed then.
         """
 
+    def begin(self, values: Array, rows: Array) -> None:
+        """Take the streams `rows` (n,) back to before their first step, which is to be `values`."""
+        first = self._first_state
+        self.reset(rows, None if first is None else first.of_steps(torch.from_numpy(_behaved(values))))
+
     @abstractmethod
-    def reset(self, rows: Array) -> None:
-        """Take the streams `rows` (n,) back to before their first step."""
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        """Take the streams `rows` (n,) back to before their first step, with a `state` of zeros by default."""
 
     def copy(self, sources: Array, targets: Array) -> None:
         """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
@@ -181,9 +182,9 @@ class CompiledStepper(Stepper):
 
         super().__init__(network, n_streams)
         self.inputs = network.inputs
-        self._tables = None if network.inputs is None else _tables(network.inputs)
+        self._tables = None if network.inputs is None else tables(network.inputs)
         layers: list[Any] = list(network.backbone.layers)
-        narrow, wide, table = _Flat(), _Flat(), []
+        narrow, wide, table = Flat(), Flat(), []
         self._columns: list[list[slice]] = []  # of the parts of the state of each layer
         width = 0
         for k, layer in enumerate(layers):
@@ -191,11 +192,11 @@ class CompiledStepper(Stepper):
             places = [width, width + layer.direction_size]
             width += n_parts * layer.direction_size
             self._columns.append([slice(start, start + layer.direction_size) for start in places[:n_parts]])
-            table.append([*_recurrence(layer, narrow), *places, *_surroundings(network.backbone, k, wide)])
+            table.append([*recurrence(layer, narrow), *places, *surroundings(network.backbone, k, wide)])
         self._states = np.zeros((n_streams, width), self.dtype)
         network_parts = (
             np.array(table, dtype=np.int64),
-            np.array(_head(network, wide), dtype=np.int64),
+            np.array(head_places(network, wide), dtype=np.int64),
             narrow.joined(self.dtype),
             wide.joined(np.dtype(np.float64)),
         )
@@ -210,8 +211,8 @@ class CompiledStepper(Stepper):
         layers = network.backbone.layers
         return (
             kernels_may_run(layers[0].weight)
-            and all(_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
-            and type(network.head) in (PooledHead, StepHead, ChainHead)
+            and all(kernel_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
+            and type(network.head) in COMPILED_HEADS
             and type(head_parts(network)[0]) in POOLINGS
         )
 
@@ -230,8 +231,8 @@ class CompiledStepper(Stepper):
     def advance(self, values: Array, rows: Array) -> int:
         return self._step(_behaved(self.vectors(_behaved(values))), rows, *self.parts)
 
-    def reset(self, rows: Array) -> None:
-        self._states[rows] = 0
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        self._states[rows] = 0 if state is None else np.concatenate([p[0] for part in state.layers for p in part], 1)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
@@ -239,6 +240,7 @@ class CompiledStepper(Stepper):
 
     def vectors(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
+        values = values if self._first_state is None else values[:, self._first_state.n_columns :]
         if self.inputs is None:
             return values
         if self._tables is None:
@@ -257,7 +259,7 @@ class TorchStepper(Stepper):
     def __init__(self, network: Any, n_streams: int) -> None:
         super().__init__(network, n_streams)
         self.network = network
-        self._pooling, self._linear, _ = head_parts(network)
+        self._pooling, *_ = head_parts(network)
         self.state = network.backbone.zero_state(n_streams)
 
     def advance(self, values: Array, rows: Array) -> int:
@@ -273,15 +275,15 @@ class TorchStepper(Stepper):
             hidden, state = self.network.advance(steps[:, None], lengths, self.state.take(index))
             # shape: (n, 1, units)
             pooled, sums = self._pool(hidden[:, 0], rows)
-            outputs = self._linear(pooled).double().cpu().numpy()
+            outputs = self.network.head.outputs_of(pooled).double().cpu().numpy()
             self._keep(state, index)
         self.sums[rows], self.outputs[rows] = sums, outputs
         self.n_steps[rows] += 1
         return -1
 
-    def reset(self, rows: Array) -> None:
+    def reset(self, rows: Array, state: State | None = None) -> None:
         index = torch.from_numpy(rows).to(self.state.layers[0][0].device)
-        self._keep(self.network.backbone.zero_state(len(rows)), index)
+        self._keep(self.network.backbone.zero_state(len(rows)) if state is None else state, index)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
@@ -325,74 +327,3 @@ class TorchStepper(Stepper):
 def _behaved(x: Array) -> Array:
     """`x`, or where it is read-only or not contiguous a copy: torch refuses it, and kernels would be compiled anew."""
     return x if x.flags.carray else np.array(x, order="C")
-
-
-class _Flat:
-    """Arrays that end as one, one after the other."""
-
-    def __init__(self) -> None:
-        self._parts: list[Array] = []
-        self._size = 0
-
-    def add(self, *parts: Any) -> int:
-        """Where the first of the `parts` begins."""
-        start = self._size
-        for part in parts:
-            array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self._parts.append(array.reshape(-1))
-            self._size += array.size
-        return start
-
-    def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
-
-
-def _cell(layer: Any) -> str | None:
-    """What kernels call the cell of a layer; None if they do not have it."""
-    name: str | None = "relu" if layer.unbounded else layer.cell.kernel
-    return name
-
-
-def _recurrence(layer: Any, narrow: _Flat) -> Iterator[int]:
-    """Cell, sizes and places of the weights of a layer, which go to `narrow`."""
-    from sklearn_rnn.kernels.recurrence import CELLS, arrange
-
-    w_x, w_h, b_x, b_h = (weight.detach().contiguous().numpy() for weight in weights_of(layer.directions[0]))
-    cell, hidden, inputs = CELLS[_cell(layer) or ""], w_h.shape[1], w_x.shape[1]
-    n_gates = len(w_h) // hidden
-    shapes: list[tuple[int, ...]] = [(n_gates, inputs + 1, hidden), (n_gates, hidden, hidden), (hidden,)]
-    arrays = [np.empty(shape, w_x.dtype) for shape in shapes]
-    arrange(cell, w_x, w_h, b_x, b_h, *arrays)
-    yield from (cell, inputs, hidden, *(narrow.add(array) for array in arrays))
-
-
-def _surroundings(backbone: Any, k: int, wide: _Flat) -> tuple[int, int]:
-    """Places of the skip connection and the norm of layer `k`, whose weights go to `wide`."""
-    from sklearn_rnn.kernels.stepping import IDENTITY, NOTHING
-
-    skip, norm = NOTHING, NOTHING
-    if len(backbone.skips):
-        skip = IDENTITY if isinstance(backbone.skips[k], nn.Identity) else wide.add(backbone.skips[k].weight.t())
-    if len(backbone.norms):
-        norm = wide.add(backbone.norms[k].eps, backbone.norms[k].weight, backbone.norms[k].bias)
-    return skip, norm
-
-
-def _head(network: Any, wide: _Flat) -> list[int]:
-    """Pooling, number of outputs and places of what lies above the layers, whose weights go to `wide`."""
-    from sklearn_rnn.kernels import stepping
-
-    pooling, linear, _ = head_parts(network)
-    kind = POOLINGS[type(pooling)]
-    places = [wide.add(linear.weight.t()), wide.add(linear.bias), 0, 0, 0]
-    if kind == "attention":
-        project, score = pooling.project, pooling.score
-        places[2:] = [wide.add(project.weight.t()), wide.add(project.bias), wide.add(score.weight)]
-    return [stepping.POOLINGS[kind], linear.out_features, *places]
-
-
-def _tables(inputs: Any) -> list[Array] | None:
-    """The vectors of each embedded input; None where that is not all that is embedded."""
-    if inputs.character_encoder is not None:
-        return None
-    return [embedding.weight.detach().double().numpy() for embedding in inputs.embeddings]

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.data.batching import Alignment, Order
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import is_nested, validate_step_weights
 from sklearn_rnn.data.sequences import Sequences
@@ -29,6 +30,12 @@ class Target(ABC):
     alignment: ClassVar[Alignment] = "sequence"
     of_labels: ClassVar[bool] = False
     """Whether it is labels, and not numbers."""
+
+    continues: ClassVar[bool] = False
+    """Whether it is what X itself goes on with."""
+
+    scored_by_loss: ClassVar[bool] = False
+    """Whether the score is the loss with its sign turned, so that nobody needs to know what outputs say."""
 
     def read_weight(
         self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
@@ -56,8 +63,10 @@ class Target(ABC):
         return np.ones(len(labels), dtype=bool)
 
     @abstractmethod
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         """Learn what y is from the `whole` data, and its numbers from the part that is trained on.
+
+        The `encoding` is that of the steps of X, for a y that is made of them.
 
         Raises
         ------
@@ -74,6 +83,18 @@ class Target(ABC):
     @abstractmethod
     def encode(self, labels: Any, *, training: bool) -> Any:
         """The numbers that the loss takes; not in `training`, those that a score is made from."""
+
+    def encoded(self, data: TrainingSet, *, training: bool) -> TrainingSet:
+        """`data`, the steps of which are encoded, with an encoded target."""
+        return replace(data, target=self.encode(data.target, training=training))
+
+    def divided(self, data: TrainingSet, fraction: float) -> tuple[TrainingSet, TrainingSet] | None:
+        """What is trained on, and the `fraction` that is held out, where that is no choice among sequences."""
+        return None
+
+    def order(self, *, training: bool) -> Order | None:
+        """The order of batches; None for that in which sequences of similar length share one."""
+        return None
 
     def cut(self, data: TrainingSet) -> TrainingSet:
         """The parts of encoded training sequences that the network is shown."""

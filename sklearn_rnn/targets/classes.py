@@ -11,6 +11,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.metrics import accuracy_score
 
 from sklearn_rnn._warning import warn
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.integers import distinct_labels
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import LARGEST, SMALLEST, scaled
@@ -46,7 +47,7 @@ class Classes(Target):
     pooling: str = "last"
     classes: NDArray[Any] = field(default_factory=lambda: np.empty(0))
 
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.classes = np.unique(whole.target) if classes is None else distinct_labels(classes)
         if len(self.classes) < 2:
             raise ValueError(
@@ -116,7 +117,7 @@ class Classes(Target):
 class LabelSets(Classes):
     """Any number of labels for each sequence, as rows of 0 and 1."""
 
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.classes = np.arange(whole.target.shape[1])
 
     def encode(self, labels: NDArray[Any], *, training: bool) -> NDArray[Any]:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
 from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import belongs_to_steps, plain_numbers, validate_numbers, validate_step_numbers
@@ -81,7 +82,7 @@ class Numbers(Target):
     def present(self, labels: Any) -> NDArray[np.bool_]:
         return _share_present(self.rows(labels)) > 0
 
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.check_classes(classes)
         self.standard = self.loss.learn(self.rows(training.target), training.weight)
 
@@ -199,7 +200,7 @@ class StepNumbers(Numbers):
     def present(self, labels: Any) -> NDArray[np.bool_]:
         return sequences_with(labels, super().present(labels))
 
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.check_classes(classes)
         there = np.ones(len(training.target.values), dtype=bool)
         self.standard = self.loss.learn(training.target.values, step_weights(training, there))

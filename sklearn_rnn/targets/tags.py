@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Alignment
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import is_text
 from sklearn_rnn.data.integers import distinct_labels
 from sklearn_rnn.data.sequences import Sequences
@@ -101,7 +102,7 @@ class Tags(Target):
             raise ValueError(f"y holds no label: every step carries ignore_label={self.ignore_label!r}")
         return sequences_with(labels, labelled)
 
-    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any) -> None:
+    def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         tags = whole.target
         labelled = self.labelled(tags)
         self.codec = TagCodec.learn(

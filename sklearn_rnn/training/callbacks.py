@@ -88,6 +88,22 @@ class Freezing(Callback):
         self.epochs += 1
 
 
+class ValidationLoss(Callback):
+    """Record, where the score is a likelihood, minus the validation loss as ``valid_score``, and if it is the best."""
+
+    def __init__(self) -> None:
+        self.best = -math.inf
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.best = -math.inf
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        score = -float(net.history[-1]["valid_loss"])
+        net.history.record("valid_score", score)
+        net.history.record("valid_score_best", score > self.best)
+        self.best = max(self.best, score)
+
+
 class ValidationScore(Callback):
     """Score the predictions on the validation data after each epoch, and record it as ``valid_score``.
 

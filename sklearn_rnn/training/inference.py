@@ -25,6 +25,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.networks.linear import LinearInOrder
 from sklearn_rnn.networks.network import RecurrentNetwork
+from sklearn_rnn.networks.state import State
 from sklearn_rnn.networks.stepping import Stepper, make_stepper
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory
 from sklearn_rnn.training.precision import autocast_to_bfloat16
@@ -36,6 +37,9 @@ STEP_BUDGET = 2**15
 
 NUMBER_BUDGET = 2**21
 """Numbers of one batch, as inputs, states or outputs."""
+
+PIECE = 2**8
+"""Steps of a sequence that goes on piece by piece."""
 
 
 def evaluation_copy(network: RecurrentNetwork) -> RecurrentNetwork:
@@ -131,6 +135,78 @@ class Predictor:
         assert results is not None, "the door lets no empty X in"
         return results
 
+    def in_pieces(self, compute: Compute, sequences: Sequences, *beside: NDArray[Any]) -> NDArray[np.float64]:
+        """As calling it with `per_step`, for a network that goes on from a state, and sequences of any length.
+
+        Memory is taken for a piece of some sequences at a time.
+
+        Parameters
+        ----------
+        compute : callable
+            Maps network, hidden states (batch, n_steps, units), lengths (batch,) and the arrays beside them
+            (batch, n_steps, ...) to a tensor (batch, n_steps, ...).
+        sequences : Sequences
+            At least one step.
+        *beside : arrays of shape (total_steps, ...)
+
+        Returns
+        -------
+        results : array of shape (total_steps, ...)
+        """
+        results: NDArray[np.float64] | None = None
+        budget = max(1, _steps_of_batch(self.network) // PIECE)
+        order = np.argsort(-sequences.lengths, kind="stable")
+        for start in range(0, len(order), budget):
+            group = order[start : start + budget]
+            group = group[sequences.lengths[group] > 0]
+            state: State | None = None
+            for first in range(0, int(sequences.lengths[group].max(initial=0)), PIECE):
+                running = group[sequences.lengths[group] > first]
+                if state is not None and len(running) < state.batch_size:
+                    state = state.take(torch.arange(len(running), device=self.device))
+                lengths = np.minimum(sequences.lengths[running] - first, PIECE)
+                rows = sequences.offsets[:-1][running][:, None] + first + np.arange(int(lengths[0]))
+                inside = np.arange(rows.shape[1]) < lengths[:, None]
+                rows = np.minimum(rows, sequences.offsets[1:][running][:, None] - 1)
+                values, *others = (self._sent(array[rows]) for array in (sequences.values, *beside))
+                with autocast_to_bfloat16(self.device, enabled=self._autocast):
+                    where = torch.from_numpy(lengths).to(self.device)
+                    hidden, state = self.network.advance(values, where, state)
+                    batch = compute(self.network, hidden, where, *others).cpu().double().numpy()
+                if results is None:
+                    results = np.empty((int(sequences.offsets[-1]), *batch.shape[2:]))
+                results[rows[inside]] = batch[inside]
+        assert results is not None, "there is a step"
+        return results
+
+    def after(self, sequences: Sequences, *, carried: bool) -> NDArray[np.float64]:
+        """The hidden state after the last step of each sequence, (n_sequences, units).
+
+        Parameters
+        ----------
+        sequences : Sequences
+            None of them empty, unless they are `carried`.
+        carried : bool
+            Whether each goes on from the one before.
+        """
+        if not carried:
+            ends = np.zeros(int(sequences.offsets[-1]), dtype=bool)
+            ends[sequences.offsets[1:] - 1] = True
+            return self.in_pieces(lambda net, hidden, n: hidden, sequences)[ends]
+        found = np.zeros((len(sequences), self.network.output_size))
+        state: State | None = None
+        for i, steps in enumerate(sequences):
+            found[i] = found[i - 1] if i else 0
+            for first in range(0, len(steps), PIECE):
+                values = self._sent(steps[None, first : first + PIECE])
+                hidden, state = self.network.advance(values, torch.tensor([values.shape[1]], device=self.device), state)
+                found[i] = hidden[0, -1].cpu().double().numpy()
+        return found
+
+    def _sent(self, array: NDArray[Any]) -> Tensor:
+        """A part of a batch on the device."""
+        return torch.from_numpy(np.ascontiguousarray(self._as_computed(array))).to(self.device)
+
     def stepper(self, n_streams: int) -> Stepper:
         """What goes on through the copy step by step, for sequences beside each other, also when the context is left.
 
@@ -152,7 +228,7 @@ class Predictor:
 def _steps_of_batch(network: RecurrentNetwork) -> int:
     """How many padded steps are within the budgets of a batch; at least one."""
     first: Any = network.backbone.layers[0]
-    widest = max(first.directions[0].input_size, network.output_size, network.head.linear.out_features)
+    widest = max(first.directions[0].input_size, network.output_size, network.head.n_outputs)
     return max(1, min(STEP_BUDGET, NUMBER_BUDGET // widest))
 
 

@@ -23,7 +23,7 @@ from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import NetworkSpec
-from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationScore
+from sklearn_rnn.training.callbacks import Freezing, GradientClipping, Score, ValidationLoss, ValidationScore
 from sklearn_rnn.training.constant import warn_if_nothing_learned
 from sklearn_rnn.training.distributed import SharedBatches, SharedFigures, SharedGradients, current_world
 from sklearn_rnn.training.divergence import NonFiniteOutputsError, Predict, check_epoch, check_outputs, diverged
@@ -108,9 +108,10 @@ def build_net(
     criterion: tuple[Loss, LossSettings],
     options: TrainingOptions,
     *,
-    n_batches: int,
+    training: SequenceDataset,
     order: Order | None = None,
     validation: SequenceDataset | None = None,
+    validation_order: Order | None = None,
     score: Score | None = None,
     evaluate: Evaluate | None = None,
 ) -> NeuralNet:
@@ -121,13 +122,14 @@ def build_net(
     spec : NetworkSpec
     criterion : (Loss, LossSettings)
     options : TrainingOptions
-    n_batches : int
-        Optimizer steps an epoch.
+    training : SequenceDataset
     order : Order, optional
         That of the batches; by default sequences of similar length share one, at random.
     validation : SequenceDataset, optional
+    validation_order : Order, optional
+        That of its batches.
     score : callable, optional
-        Of the validation data; see :class:`ValidationScore`.
+        Of the validation data; see :class:`ValidationScore`. Without it their score is the loss with its sign turned.
     evaluate : callable, optional
         What scores whole sequences for an EpochScoring among the callbacks.
 
@@ -145,14 +147,15 @@ def build_net(
         callbacks.append(SharedGradients())
     if options.clip_grad_norm is not None or options.clip_grad_value is not None:
         callbacks.append(GradientClipping(options.clip_grad_norm, options.clip_grad_value))
-    if validation is not None and score is not None:
-        callbacks.append(ValidationScore(score))
+    if validation is not None:
+        callbacks.append(ValidationLoss() if score is None else ValidationScore(score))
         callbacks += [SharedFigures()] if world.size > 1 else []
+    order = order or Buckets(np.random.RandomState(options.seed))
     ending = Ending(options.max_time, options.clock, each_batch=options.max_time is not None or bool(options.callbacks))
     callbacks += schedule_callbacks(
         options.lr_schedule,
         options.learning_rate,
-        n_steps=options.max_epochs * n_batches,
+        n_steps=options.max_epochs * order.count(training, options.batch_size),
         patience=max(1, options.n_iter_no_change // 2),
         monitor="train_loss" if validation is None else "valid_loss",
         optimizer=options.optimizer,
@@ -166,8 +169,9 @@ def build_net(
         criterion__settings=criterion[1],
         **optimizer_parameters(options.optimizer, options.learning_rate, options.weight_decay),
         iterator_train=BatchIterator if world.size == 1 else SharedBatches,
-        iterator_train__order=order or Buckets(np.random.RandomState(options.seed)),
+        iterator_train__order=order,
         iterator_valid=BatchIterator,
+        iterator_valid__order=validation_order or Buckets(),
         iterator_valid__batch_size=_validation_batch_size(validation, options),
         batch_size=options.batch_size,
         train_split=None if validation is None else predefined_split(validation),
@@ -201,7 +205,7 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
     """
     own = net.module_.state_dict()
     learned = {name for name, _ in net.module_.named_parameters()}
-    learned |= {name for name in own if name.rpartition(".")[2] in LEARNED_STATISTICS}
+    learned |= {name for name in own if name.rpartition(".")[2] in (*LEARNED_STATISTICS, "rank")}
     try:
         if not learned <= weights.keys() <= own.keys():
             raise RuntimeError("other layers")
@@ -330,7 +334,7 @@ def _refuse_to_monitor_validation(net: NeuralNet) -> None:
 
 def _strip(net: NeuralNet) -> None:
     """Leave nothing in a fitted net that a saved model should not hold: data, optimizer state, records of batches."""
-    own = (Freezing, GradientClipping, ValidationScore, SharedGradients, SharedFigures)
+    own = (Freezing, GradientClipping, ValidationLoss, ValidationScore, SharedGradients, SharedFigures)
     kept = [part for part in net.callbacks_ if not isinstance(part[1], own)]
     net.callbacks_ = [EstimatorScoring.unwrapped(part) for part in kept]
     net.callbacks = [EstimatorScoring.unwrapped(part) for part in net.callbacks or [] if not isinstance(part, own)]
@@ -339,7 +343,7 @@ def _strip(net: NeuralNet) -> None:
             callback.__dict__.pop("lr_scheduler_", None)  # it holds the optimizer
     net.module_.zero_grad()
     net.train_split = net.carried_ = net.ending_ = None
-    net.iterator_train__order = None
+    net.iterator_train__order = net.iterator_valid__order = None
     net.optimizer_ = None
     for row in net.history:
         row.pop("batches", None)

@@ -1,0 +1,84 @@
+"""How documents become symbols, and symbols documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sklearn_rnn.data.formats import items_of, object_array
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.tokens import read_documents
+from sklearn_rnn.exceptions import SequenceDataError
+from sklearn_rnn.preprocessing import SequenceTokenizer
+
+
+@dataclass
+class Spelling:
+    """How documents become symbols, and symbols documents.
+
+    Attributes
+    ----------
+    tokenizer : SequenceTokenizer or None
+        Fitted; None for characters.
+    documents : bool
+        Whether what was fitted to were documents: what is written then are such too.
+    between : str
+        What stands between two symbols of a document.
+    """
+
+    tokenizer: Any = None
+    documents: bool = False
+    between: str = ""
+
+    @classmethod
+    def learn(cls, tokenizer: Any, X: Any) -> Spelling:
+        """That of X, with the parameter `tokenizer` of an estimator."""
+        if not are_documents(X):
+            return cls()
+        if tokenizer is None:
+            raise SequenceDataError(
+                "X holds documents (strings), and tokenizer=None splits none: set tokenizer='char' or 'word', or give "
+                "a list of token lists"
+            )
+        if tokenizer == "char":
+            return cls(documents=True)
+        tokenizer = SequenceTokenizer(on_empty="keep") if tokenizer == "word" else clone(tokenizer)
+        between = "" if getattr(tokenizer, "analyzer", "word") == "char" else " "
+        return cls(tokenizer.fit(X), documents=True, between=between)
+
+    def read(self, X: Any) -> Any:
+        """X with its documents, if it holds such, split into symbols."""
+        if not are_documents(X):
+            return X
+        if not self.documents:
+            raise SequenceDataError(
+                "X holds documents (strings), and the model was fitted to tokens or numbers: give X as it was there"
+            )
+        if self.tokenizer is not None:
+            return self.tokenizer.transform(X)
+        texts = read_documents(X, name="X").tolist()
+        offsets = np.cumsum([0, *map(len, texts)])
+        return Sequences(object_array(list("".join(texts))), offsets)
+
+    def split(self, text: str) -> list[Any]:
+        """The symbols of one document."""
+        return list(self.read([text])[0])
+
+    def write(self, symbols: Any, before: str = "") -> str:
+        """The document of `symbols`, behind the text `before`."""
+        return self.between.join([*([before] if before else []), *map(str, symbols)])
+
+
+def are_documents(X: Any) -> bool:
+    """Whether X is a collection of strings, each of which is a document."""
+    if isinstance(X, Sequences) or not (hasattr(X, "__len__") or hasattr(X, "__iter__")) or isinstance(X, dict):
+        return False
+    if len(getattr(X, "shape", (0,))) != 1 or not len(X):
+        return False
+    if getattr(getattr(X, "dtype", None), "kind", "O") not in "OUST":
+        return False
+    first = next(iter(X if isinstance(X, (list, tuple)) else items_of(X)), None)
+    return isinstance(first, (str, bytes))

@@ -1,0 +1,298 @@
+"""New sequences from a language model: drawn, the best at each step, or found by beams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from sklearn_rnn._snapshots import of_one_fit
+from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.estimators._language_reading import LanguageReading
+from sklearn_rnn.estimators._writing import StreamedWriting, Writing
+from sklearn_rnn.networks.decoding import Decoding, Draws
+
+
+class GenerationMixin(LanguageReading):
+    """Sampling and search."""
+
+    @of_one_fit
+    def sample(
+        self,
+        n_samples: int = 1,
+        *,
+        y: Any = None,
+        prompt: Any = None,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        stop_strings: str | list[str] | None = None,
+        return_full_text: bool = True,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Draw new sequences.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        y : label, vector, or array-like of shape (n_samples, ...), optional
+            The context, one for all or one for each, if there were such in ``fit``.
+        prompt : str, list of tokens or array of shape (n_steps, n_features), optional
+            What all of them begin with.
+        max_new_tokens : int, optional
+            Steps after the prompt at most. By default twice as many as the longest document of ``fit`` has, and of a
+            stream 200.
+        min_new_tokens : int, default=0
+            The end does not come as one of so many first new steps.
+        temperature : float, default=1.0
+            What logits are divided by: less than 1 makes what is probable more so, and 0 takes the best.
+        top_k : int, optional
+            Only so many most probable symbols are drawn.
+        top_p : float, default=1.0
+            Only the most probable symbols are drawn, as few as have this probability together.
+        min_p : float, optional
+            Only symbols are drawn with at least this share of the probability of the best.
+        repetition_penalty : float, default=1.0
+            More than 1 makes symbols less probable that have come already.
+        no_repeat_ngram_size : int, default=0
+            So many symbols in a row come once; 0 for no such rule.
+        stop_strings : str or list of str, optional
+            Texts each of which ends a document that it has come in.
+        return_full_text : bool, default=True
+            Whether the prompt stands in front of what is new.
+        random_state : int, RandomState instance or None
+            Sample i depends on it and on i, and not on how many are drawn.
+
+        Returns
+        -------
+        sequences : object array of shape (n_samples,)
+            Documents, lists of tokens, or arrays of steps, as those of ``fit`` were. The end is no part of them.
+
+        Raises
+        ------
+        ValueError, SequenceDataError
+            If an option makes no sense, or a context is missing.
+        """
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError(f"n_samples={n_samples!r} must be an int of at least 1")
+        options = _Options(
+            max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+        )
+        writing = Writing(self, self._one_prompt(prompt, int(n_samples)), self._contexts(y, int(n_samples)))
+        seed = _seed(random_state)
+        return writing.drawn(options.checked(writing), Draws(seed, range(n_samples)), stop_strings, return_full_text)
+
+    @of_one_fit
+    def generate(
+        self,
+        X: Any,
+        *,
+        y: Any = None,
+        num_return_sequences: int = 1,
+        do_sample: bool = False,
+        num_beams: int = 1,
+        length_penalty: float = 1.0,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        stop_strings: str | list[str] | None = None,
+        return_full_text: bool = True,
+        random_state: Any = None,
+    ) -> NDArray[Any]:
+        """Continue each sequence: with the best step each time, by a beam search, or by drawing.
+
+        Parameters
+        ----------
+        X : list of str, or sequences in any supported format
+            The prompts.
+        y : array-like of shape (n_sequences, ...), optional
+            Their contexts, if there were such in ``fit``.
+        num_return_sequences : int, default=1
+            Continuations of each prompt; more than 1 only with `do_sample`, or with as many beams.
+        do_sample : bool, default=False
+            Whether steps are drawn.
+        num_beams : int, default=1
+            Sequences that a search keeps side by side; only for symbols.
+        length_penalty : float, default=1.0
+            A beam is as good as its log-probability, divided by its number of new symbols, the end among them, to the
+            power of this.
+        max_new_tokens, min_new_tokens, temperature, top_k, top_p, min_p, repetition_penalty, no_repeat_ngram_size
+            As in :meth:`sample`. What concerns draws has no meaning without `do_sample`.
+        stop_strings, return_full_text, random_state
+            As in :meth:`sample`.
+
+        Returns
+        -------
+        sequences : object array of shape (n_sequences,), or (n_sequences, num_return_sequences) if those are several
+            As those of :meth:`sample`; beams come best first, and where there are fewer, None stands for them.
+        """
+        _check_search(num_return_sequences, do_sample=do_sample, num_beams=num_beams, length_penalty=length_penalty)
+        options = _Options(
+            max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens,
+            temperature=temperature if do_sample else 0.0,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+        )
+        prompts = self._prompts(X)
+        contexts = self._read_context(y, len(prompts), reset=False)
+        if num_beams > 1:
+            writing = Writing(self, prompts, contexts)
+            decoding = options.checked(writing)
+            found = writing.searched(decoding, num_beams, length_penalty, num_return_sequences, stop_strings)
+            written = [[writing.written(i, steps, return_full_text) for steps in best] for i, best in enumerate(found)]
+            return _in_columns(written, num_return_sequences)
+        times = num_return_sequences
+        repeated = [prompt for prompt in prompts for _ in range(times)]
+        writing = Writing(self, repeated, np.repeat(contexts, times, axis=0))
+        # Which prompt it is, and which of its continuations, whatever the number of both.
+        numbers = [i + (k << 32) for i in range(len(prompts)) for k in range(times)]
+        draws = Draws(_seed(random_state), numbers)
+        drawn = writing.drawn(options.checked(writing), draws, stop_strings, return_full_text)
+        return drawn if times == 1 else drawn.reshape(-1, times)
+
+    def iter_sample(
+        self,
+        prompt: Any = None,
+        *,
+        y: Any = None,
+        max_new_tokens: int | None = None,
+        min_new_tokens: int = 0,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        no_repeat_ngram_size: int = 0,
+        stop_strings: str | list[str] | None = None,
+        return_full_text: bool = True,
+        random_state: Any = None,
+    ) -> Iterator[Any]:
+        """Draw one sequence, step by step.
+
+        Parameters
+        ----------
+        prompt, y, max_new_tokens, min_new_tokens, temperature, top_k, top_p, min_p, repetition_penalty, \
+no_repeat_ngram_size, stop_strings, return_full_text, random_state
+            As in :meth:`sample`.
+
+        Yields
+        ------
+        step : str, token or array of shape (n_features,)
+            First the steps of the prompt, then new ones, which are those of the sample that :meth:`sample` draws with
+            the same options. Of documents, joined they are the document.
+        """
+        options = _Options(
+            max_new_tokens=max_new_tokens,
+            min_new_tokens=min_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            no_repeat_ngram_size=no_repeat_ngram_size,
+        )
+        writing = StreamedWriting(self, self._one_prompt(prompt, 1), self._contexts(y, 1))
+        draws = Draws(_seed(random_state), [0])
+        return writing.steps(options.checked(writing), draws, stop_strings, return_full_text)
+
+    def _one_prompt(self, prompt: Any, n: int) -> list[Any]:
+        """The same prompt `n` times."""
+        self._learned_target  # noqa: B018  # an error that says that there is no fit
+        if prompt is None:
+            return [None] * n
+        if self.spelling_.documents != isinstance(prompt, str):
+            wanted = "a string" if self.spelling_.documents else "a list of tokens or an array of steps"
+            raise ValueError(f"prompt={prompt!r:.80} is a {type(prompt).__name__}, wanted {wanted}, as in fit")
+        return [prompt] * n
+
+    def _prompts(self, X: Any) -> list[Any]:
+        """The prompts of X, one by one."""
+        self._learned_target  # noqa: B018
+        X = self._in_pieces(X)
+        return list(X) if isinstance(X, (list, tuple)) else list(self._items(X))
+
+    def _contexts(self, y: Any, n: int) -> NDArray[Any]:
+        """The contexts (n, n_columns) of `n` new sequences, from one for all or one for each."""
+        if y is not None and self.context_ is not None and self.context_.is_one(y):
+            y = [y] * n
+        return self._read_context(y, n, reset=False)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The options of a call, as they were given; `max_new_tokens` may be left to the model."""
+
+    max_new_tokens: int | None
+    min_new_tokens: int
+    temperature: float
+    top_k: int | None
+    top_p: float
+    min_p: float | None
+    repetition_penalty: float
+    no_repeat_ngram_size: int
+
+    def checked(self, writing: Writing) -> Decoding:
+        """What decodes; an error says which option makes no sense."""
+        given = dict(vars(self))
+        if self.max_new_tokens is None:
+            given["max_new_tokens"] = max(writing.most_new, self.min_new_tokens)
+        return writing.checked(Decoding(**given))
+
+
+def _check_search(times: Any, *, do_sample: bool, num_beams: Any, length_penalty: Any) -> None:
+    """Raise ValueError if options contradict each other."""
+    for name, value in (("num_return_sequences", times), ("num_beams", num_beams)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise ValueError(f"{name}={value!r} must be an int of at least 1")
+    if do_sample and num_beams > 1:
+        raise ValueError(
+            f"do_sample=True draws, and num_beams={num_beams!r} searches for the best: set one of them back"
+        )
+    if times > 1 and not do_sample and num_beams < times:
+        raise ValueError(
+            f"num_return_sequences={times!r} of the best continuation would be the same ones: set do_sample=True, or "
+            f"num_beams to as many"
+        )
+    if not np.isfinite(length_penalty):
+        raise ValueError(f"length_penalty={length_penalty!r} must be a finite number")
+
+
+def _seed(random_state: Any) -> int:
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _in_columns(rows: list[list[Any]], n_columns: int) -> NDArray[Any]:
+    """Lists of at most `n_columns` items as an object array, of one dimension if there is one column."""
+    if n_columns == 1:
+        return object_array([row[0] for row in rows])
+    array = np.full((len(rows), n_columns), None, dtype=object)
+    for i, row in enumerate(rows):
+        for k, item in enumerate(row):
+            array[i, k] = item
+    return array

@@ -1,0 +1,67 @@
+"""The parameters of a language model alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+from sklearn.utils._param_validation import HasMethods, StrOptions
+
+from sklearn_rnn.estimators._parameters import at_least, parameter
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class LanguageParameters:
+    """What a step is, what comes next, and what it depends on."""
+
+    tokenizer: Any = parameter(
+        "char",
+        [StrOptions({"char", "word"}), HasMethods(["fit", "transform"]), None],
+        '{"char", "word"}, SequenceTokenizer or None',
+        "What documents are split into: characters, as they are, or words as a SequenceTokenizer has them, or what a "
+        "SequenceTokenizer that is given makes of them. Lists of tokens and numbers are read as they are. With None "
+        "documents are an error.",
+    )
+    output: str = parameter(
+        "auto",
+        [StrOptions({"auto", "symbols", "binary", "gaussian_mixture"})],
+        '{"auto", "symbols", "binary", "gaussian_mixture"}',
+        "What a step is: one symbol of many, features that are each 0 or 1, or real numbers. "
+        '``"auto"`` is ``"symbols"`` for tokens and ids, ``"binary"`` for numbers that are all 0 or 1, else '
+        '``"gaussian_mixture"``. With ``"symbols"`` integers are ids.',
+    )
+    frame_head: str = parameter(
+        "independent",
+        [StrOptions({"independent", "chained"})],
+        '{"independent", "chained"}',
+        'Of ``"binary"`` steps, whether features are independent of each other given the steps before, or each '
+        "depends on those before it in its step too, through hidden units [nade]_, [rnnnade]_.",
+    )
+    n_mixtures: int = parameter(
+        10,
+        [at_least(Integral, 1)],
+        "int",
+        'Normal distributions in the mixture of a step of ``"gaussian_mixture"`` [mdn]_, [handwriting]_. Up to three '
+        "features are correlated in each, more are independent in each.",
+    )
+    stream: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the items of X are consecutive pieces of one text or series, which has no end. Otherwise they are "
+        "documents, each with a begin and an end of its own.",
+    )
+    context: str = parameter(
+        "input",
+        [StrOptions({"input", "state"})],
+        '{"input", "state"}',
+        "Where y, the context of a sequence, goes in: beside each step, or into the first state.",
+    )
+    tbptt_steps: int | None = parameter(
+        None,
+        [at_least(Integral, 1), None],
+        "int or None",
+        "Steps after which back-propagation through time is cut off; the state itself goes on. With `stream` also the "
+        "length of the pieces that a batch is made of, 100 if None.",
+    )
