@@ -90,7 +90,7 @@ class SymbolDecoder:
             Of each new symbol under the network, whatever was cut off or penalised.
         """
         found: dict[int, tuple[Array, Array]] = {}
-        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        arrays = self._arrays(prompts)
         lanes = self._lanes(min(SIDE_BY_SIDE, len(arrays)))
         waiting = iter(range(len(arrays)))
         pace = _Pace(MOST_STEPS if stop is None else MOST_STEPS // 4)
@@ -112,7 +112,7 @@ class SymbolDecoder:
     ) -> Iterator[int]:
         """The symbols that :meth:`sample` returns for one prompt, one at a time, as they are made."""
         lanes, pace = self._lanes(1), _Pace(MOST_STEPS // 2)
-        self._fill(lanes, [(0, 0)], [np.asarray(prompt, dtype=np.int64)], decoding, {})
+        self._fill(lanes, [(0, 0)], self._arrays([prompt]), decoding, {})
         given = 0
         while lanes.open[0]:
             self._write(lanes, np.array([0]), decoding, draws, stop, pace)
@@ -157,7 +157,7 @@ class SymbolDecoder:
             If `num_beams` or `num_return` is out of range.
         """
         beams.check(num_beams, num_return, length_penalty, len(self._stepper.n_steps))
-        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        arrays = self._arrays(prompts)
         size = max(1, min(len(self._stepper.n_steps), SIDE_BY_SIDE) // num_beams)
         search = beams.BeamSearch(self._writer, self._rules(decoding), num_beams, length_penalty, stop)
         found: list[list[beams.Hypothesis]] = []
@@ -169,6 +169,23 @@ class SymbolDecoder:
             found += search.run(lanes, numbers)
         best = [hypotheses[:num_return] for hypotheses in found]
         return [[one.symbols for one in each] for each in best], [[one.score for one in each] for each in best]
+
+    def _arrays(self, prompts: Sequence[Any]) -> list[Array]:
+        """The prompts as arrays.
+
+        Raises
+        ------
+        ValueError
+            If one is empty, or has a symbol that there is not.
+        """
+        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        K = len(self._banned)
+        for k, prompt in enumerate(arrays):
+            if not prompt.size or prompt.min() < 0 or prompt.max() >= K:
+                raise ValueError(
+                    f"prompt {k} is {prompt.tolist()!r:.60}, wanted one or more integers from 0 to {K - 1}"
+                )
+        return arrays
 
     def _rules(self, decoding: Decoding) -> Rules:
         return Rules(decoding, self._end, self._banned)

@@ -192,8 +192,8 @@ class CompiledWriter(Writer):
         super().__init__(stepper, read)
         self._generate = generate
         self._weights: PackedWeights | None = None
-        self._beside = np.zeros((len(stepper.outputs), 0), stepper.dtype)
-        self._seen = np.zeros(stepper.outputs.shape, bool)
+        self._beside: Array = np.zeros((len(stepper.outputs), 0), stepper.dtype)
+        self._seen: Array = np.zeros(stepper.outputs.shape, bool)
 
     @staticmethod
     def serves(stepper: CompiledStepper) -> bool:
@@ -214,12 +214,12 @@ class CompiledWriter(Writer):
             self._beside = np.zeros((len(self._seen), vectors.shape[1] - n_token), self.stepper.dtype)
         self._seen[rows] = False
         if self._beside.shape[1]:
-            values = self.read(lanes.tokens[rows, 0], numbers)
-            self._beside[rows] = self.stepper.vectors(values)[:, n_token:]
-            unfit = ~np.isfinite(self._beside[rows])
-            if unfit.any():
-                row = int(unfit.any(axis=1).argmax())
-                raise _not_finite(numbers[row], values[row][~np.isfinite(values[row])][0])
+            beside = self.stepper.vectors(self.read(lanes.tokens[rows, 0], numbers))[:, n_token:]
+            with np.errstate(over="ignore"):
+                self._beside[rows] = beside
+            unfit = np.argwhere(~np.isfinite(self._beside[rows]))
+            if len(unfit):
+                raise _not_finite(numbers[unfit[0, 0]], beside[tuple(unfit[0])])
 
     def write(self, lanes: Lanes, rows: Array, uniforms: Array, rules: Rules, n_steps: int) -> None:
         assert self._weights is not None
