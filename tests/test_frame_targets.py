@@ -171,8 +171,9 @@ def test_no_step_is_nothing_to_learn_from():
 
 
 def test_a_mixture_has_no_classes():
-    with pytest.raises(ValueError, match=r"no probabilities: score_steps"):
-        RealSteps().probabilities(normal(1, 1), None)
+    assert Frames().has_probabilities
+    assert not RealSteps().has_probabilities
+    assert not hasattr(RNNLanguageModel(output="gaussian_mixture"), "predict_proba")
 
 
 @given(

@@ -24,6 +24,7 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._context import Context
 from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
+from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import FirstStateSpec
@@ -39,7 +40,7 @@ TARGETS: dict[str, type[Continuation]] = {
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LanguageReading(LanguageParameters, BaseRNN):
+class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
     """What comes before training, prediction and generation."""
 
     _allow_empty: ClassVar[bool] = True

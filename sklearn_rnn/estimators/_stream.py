@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_rnn.estimators._stream_answers import ClassAnswers, NumberAnswers
+from sklearn_rnn.estimators._stream_answers import ClassAnswers
 from sklearn_rnn.estimators._stream_language import ContinuationAnswers
 from sklearn_rnn.estimators._stream_models import parts_of
 from sklearn_rnn.estimators._stream_state import StreamState
@@ -178,7 +178,7 @@ class Stream(StreamState):
         """
         return self._answers.predict(*self._outputs(ids))
 
-    @available_if(lambda self: not isinstance(self._answers, NumberAnswers))
+    @available_if(lambda self: self._answers.has_probabilities)
     def predict_proba(self, ids: Any = None) -> NDArray[np.float64]:
         """The probability of each class, given the steps so far.
 

@@ -37,6 +37,8 @@ class Answers:
     before_steps: ClassVar[bool] = False
     """Whether there is something to predict before the first step."""
 
+    has_probabilities: bool = True
+
     def __init__(self, model: Any) -> None:
         self.model = model
         self.target: Any = model.target_
@@ -80,6 +82,8 @@ class ClassAnswers(Answers):
 
 class NumberAnswers(Answers):
     """Of a regressor: numbers."""
+
+    has_probabilities = False
 
     def predict(self, outputs: Array, rows: NDArray[np.int64]) -> Array:
         y: Array = self.target.predictions(outputs)

@@ -111,6 +111,7 @@ class ContinuationAnswers(Answers):
 
     def __init__(self, model: Any, head: Any, reader: ContinuationReader, stepper: Stepper) -> None:
         super().__init__(model)
+        self.has_probabilities = self.target.has_probabilities
         on_cpu = next(head.parameters()).device.type == "cpu"
         self._head = head if on_cpu else copy.deepcopy(head).cpu()
         self._reader = reader

@@ -95,6 +95,8 @@ REFERENCES = {
     "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
     "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
+    "adaptive": "Grave, E. et al. (2017). Efficient softmax approximation for GPUs. ICML.",
+    "tying": "Press, O. and Wolf, L. (2017). Using the output embedding to improve language models. EACL.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

@@ -1,4 +1,4 @@
-"""The weights of a network, laid out for the kernel that takes one step of all of it."""
+"""The weights of a network one after the other, as the kernel of a single step reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def head_parts(network: Any) -> tuple[Any, nn.Linear, Any]:
     return getattr(head, "pooling", None), head.linear, getattr(head, "chain", None)
 
 
-class Flat:
+class FlatArrays:
     """Arrays that end as one, one after the other."""
 
     def __init__(self) -> None:
@@ -51,18 +51,18 @@ class Flat:
         return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
 
 
-def kernel_cell(layer: Any) -> str | None:
+def cell_name(layer: Any) -> str | None:
     """What kernels call the cell of a layer; None if they do not have it."""
     name: str | None = "relu" if layer.unbounded else layer.cell.kernel
     return name
 
 
-def recurrence(layer: Any, narrow: Flat) -> Iterator[int]:
+def recurrence_places(layer: Any, narrow: FlatArrays) -> Iterator[int]:
     """Cell, sizes and places of the weights of a layer, which go to `narrow`."""
     from sklearn_rnn.kernels.recurrence import CELLS, arrange
 
     w_x, w_h, b_x, b_h = (weight.detach().contiguous().numpy() for weight in weights_of(layer.directions[0]))
-    cell, hidden, inputs = CELLS[kernel_cell(layer) or ""], w_h.shape[1], w_x.shape[1]
+    cell, hidden, inputs = CELLS[cell_name(layer) or ""], w_h.shape[1], w_x.shape[1]
     n_gates = len(w_h) // hidden
     shapes: list[tuple[int, ...]] = [(n_gates, inputs + 1, hidden), (n_gates, hidden, hidden), (hidden,)]
     arrays = [np.empty(shape, w_x.dtype) for shape in shapes]
@@ -70,7 +70,7 @@ def recurrence(layer: Any, narrow: Flat) -> Iterator[int]:
     yield from (cell, inputs, hidden, *(narrow.add(array) for array in arrays))
 
 
-def surroundings(backbone: Any, k: int, wide: Flat) -> tuple[int, int]:
+def surroundings_places(backbone: Any, k: int, wide: FlatArrays) -> tuple[int, int]:
     """Places of the skip connection and the norm of layer `k`, whose weights go to `wide`."""
     from sklearn_rnn.kernels.stepping import IDENTITY, NOTHING
 
@@ -82,13 +82,14 @@ def surroundings(backbone: Any, k: int, wide: Flat) -> tuple[int, int]:
     return skip, norm
 
 
-def head_places(network: Any, wide: Flat) -> list[int]:
+def head_places(network: Any, wide: FlatArrays) -> list[int]:
     """Pooling, number of outputs and places of what lies above the layers, whose weights go to `wide`."""
     from sklearn_rnn.kernels import stepping
 
     pooling, linear, _ = head_parts(network)
     kind = POOLINGS[type(pooling)]
-    weight, bias = network.head.affine() if isinstance(network.head, VocabularyHead) else (linear.weight, linear.bias)
+    head = network.head
+    weight, bias = head.affine() if isinstance(head, VocabularyHead) else (linear.weight, linear.bias)
     places = [wide.add(weight.t()), wide.add(bias), 0, 0, 0]
     if kind == "attention":
         project, score = pooling.project, pooling.score
@@ -96,7 +97,7 @@ def head_places(network: Any, wide: Flat) -> list[int]:
     return [stepping.POOLINGS[kind], len(bias), *places]
 
 
-def tables(inputs: Any) -> list[Array] | None:
+def tables_of(inputs: Any) -> list[Array] | None:
     """The vectors of each embedded input; None where that is not all that is embedded."""
     if inputs.character_encoder is not None:
         return None

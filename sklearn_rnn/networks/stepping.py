@@ -13,13 +13,13 @@ from torch import Tensor
 from sklearn_rnn.networks.engines import kernels_may_run
 from sklearn_rnn.networks.flat_weights import (
     POOLINGS,
-    Flat,
+    FlatArrays,
+    cell_name,
     head_parts,
     head_places,
-    kernel_cell,
-    recurrence,
-    surroundings,
-    tables,
+    recurrence_places,
+    surroundings_places,
+    tables_of,
 )
 from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead, VocabularyHead
 from sklearn_rnn.networks.state import State
@@ -27,7 +27,7 @@ from sklearn_rnn.networks.state import State
 Array = NDArray[Any]
 
 COMPILED_HEADS = (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead, VocabularyHead)
-"""Heads that are an affine map of what is pooled, and what follows that no step needs."""
+"""Heads that are an affine map of what is pooled, and what follows that a step does not need."""
 
 
 def make_stepper(network: Any, n_streams: int) -> Stepper:
@@ -182,9 +182,9 @@ class CompiledStepper(Stepper):
 
         super().__init__(network, n_streams)
         self.inputs = network.inputs
-        self._tables = None if network.inputs is None else tables(network.inputs)
+        self._tables = None if network.inputs is None else tables_of(network.inputs)
         layers: list[Any] = list(network.backbone.layers)
-        narrow, wide, table = Flat(), Flat(), []
+        narrow, wide, table = FlatArrays(), FlatArrays(), []
         self._columns: list[list[slice]] = []  # of the parts of the state of each layer
         width = 0
         for k, layer in enumerate(layers):
@@ -192,7 +192,7 @@ class CompiledStepper(Stepper):
             places = [width, width + layer.direction_size]
             width += n_parts * layer.direction_size
             self._columns.append([slice(start, start + layer.direction_size) for start in places[:n_parts]])
-            table.append([*recurrence(layer, narrow), *places, *surroundings(network.backbone, k, wide)])
+            table.append([*recurrence_places(layer, narrow), *places, *surroundings_places(network.backbone, k, wide)])
         self._states = np.zeros((n_streams, width), self.dtype)
         network_parts = (
             np.array(table, dtype=np.int64),
@@ -211,7 +211,7 @@ class CompiledStepper(Stepper):
         layers = network.backbone.layers
         return (
             kernels_may_run(layers[0].weight)
-            and all(kernel_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
+            and all(cell_name(layer) is not None and not layer.directions[0].proj_size for layer in layers)
             and type(network.head) in COMPILED_HEADS
             and type(head_parts(network)[0]) in POOLINGS
         )

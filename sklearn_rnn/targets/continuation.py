@@ -22,8 +22,8 @@ from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.vocabulary import encode_tokens
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.exceptions import SequenceDataWarning
-from sklearn_rnn.networks.heads import Head, HeadSpec, StepHeadSpec
-from sklearn_rnn.networks.losses import CROSS_ENTROPY, Loss, LossSettings
+from sklearn_rnn.networks.heads import Head, HeadSpec, VocabularyHeadSpec
+from sklearn_rnn.networks.losses import NEXT_SYMBOL, Loss, LossSettings
 from sklearn_rnn.targets.base import Target
 
 END = "</s>"
@@ -76,6 +76,8 @@ class Continuation(Target):
     alignment: ClassVar[Alignment] = "step"
     continues: ClassVar[bool] = True
     scored_by_loss: ClassVar[bool] = True
+    has_probabilities: ClassVar[bool] = True
+    """Whether a step is one of classes, or features that are 0 or 1; else it has a density."""
 
     @property
     def piece(self) -> int:
@@ -193,6 +195,8 @@ class Symbols(Continuation):
 
     Attributes
     ----------
+    softmax : {"full", "adaptive"}
+    tie_weights : bool
     vocabulary : dict
         Learned: the index of each symbol, from 1 on; 0 is for all others.
     knows_unknown : bool
@@ -201,6 +205,8 @@ class Symbols(Continuation):
         Learned: the logarithm of how often each symbol was there.
     """
 
+    softmax: str = "full"
+    tie_weights: bool = False
     vocabulary: dict[Any, int] = field(default_factory=dict)
     knows_unknown: bool = False
     first_bias: tuple[float, ...] = ()
@@ -262,10 +268,16 @@ class Symbols(Continuation):
         return opened(steps, self.end), closed(steps, self.end)
 
     def head(self) -> HeadSpec:
-        return StepHeadSpec(self.end + 1, first_bias=self.first_bias)
+        return VocabularyHeadSpec(
+            self.end + 1,
+            first_bias=self.first_bias,
+            softmax=self.softmax,
+            tied=self.tie_weights,
+            counts=torch.tensor(self.first_bias, dtype=torch.float64),
+        )
 
     def criterion(self, *parts: TrainingSet) -> tuple[Loss, LossSettings]:
-        return CROSS_ENTROPY, LossSettings()
+        return NEXT_SYMBOL, LossSettings()
 
     def attributes(self) -> dict[str, Any]:
         return {"classes_": self.classes}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,6 +175,8 @@ class RealSteps(NumberSteps):
     n_mixtures: int = 10
     standard: Standard = field(default_factory=lambda: Standard(np.zeros(0), np.ones(0)))
 
+    has_probabilities: ClassVar[bool] = False
+
     def learn_numbers(self, steps: Sequences, weight: Array) -> None:
         self.standard = Standard.learn(steps.values, weight, "standardise")
 
@@ -197,15 +199,3 @@ class RealSteps(NumberSteps):
         """A head whose densities are those of numbers in the units of X."""
         log_unit = float(np.log(self.standard.scale).sum())
         return MixtureHeadSpec.of(self.n_features, self.n_mixtures, end_log_odds=self.end_log_odds, log_unit=log_unit)
-
-    def probabilities(self, outputs: Tensor, head: Head) -> Array:
-        """None: numbers have a density.
-
-        Raises
-        ------
-        ValueError
-        """
-        raise ValueError(
-            "output='gaussian_mixture' has no classes, and so no probabilities: score_steps gives the log-density of "
-            "steps, sample draws some"
-        )
