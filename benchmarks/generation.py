@@ -1,12 +1,12 @@
 """How fast networks write symbols, beside plain loops over torch and NumPy with the same weights.
 
-    python benchmarks/generation.py [--quick] [--rounds N] [--json FILE] [--write-docs]
+    python benchmarks/generation.py [--quick] [--only SECTION ...] [--rounds N] [--json FILE] [--write-docs]
 
-A stack of LSTM or GRU layers over 65 symbols writes one sequence, and 64 side by side: ours in a compiled call for many
+The section "writing": a stack of LSTM or GRU layers over 65 symbols writes one sequence, and 64 side by side: ours in a compiled call for many
 steps, ``nn.LSTM`` or ``nn.GRU`` with a linear map, a softmax and ``multinomial`` for each step in
 ``torch.inference_mode``, and the same in plain NumPy. All of them have one thread, and take turns in one process; times
-are those of its processor, so that others on the machine matter little. Prints a table, and writes all measurements to
-FILE; ``--write-docs`` also writes ``docs/generation_table.rst``. ``--quick`` takes seconds, and writes nothing.
+are those of its processor, so that others on the machine matter little. Prints a table of each section, and writes all
+measurements to FILE; ``--write-docs`` also writes ``docs/generation_SECTION_table.rst``. ``--quick`` takes seconds, and writes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def seconds_of(writer: Any, n_steps: int) -> float:
     return (time.process_time() - start) / n_steps
 
 
-def measure(writing: Writing, rounds: int, turn: float = TURN) -> dict[str, Any]:
+def measure(writing: Writing, rounds: int, turn: float) -> dict[str, Any]:
     """Seconds of a step over rounds in which each writer has a turn, and the ratios of ours to theirs."""
     writers = {name: make(writing) for name, make in WRITERS.items()}
     n_steps = {}
@@ -72,25 +73,52 @@ def table(records: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+@dataclass(frozen=True)
+class Section:
+    """Measurements that share a table.
+
+    Attributes
+    ----------
+    subjects : callable
+        Returns what is measured, by name.
+    measure : callable
+        ``measure(subject, rounds, turn)`` returns the record of one of them, `turn` being about how long it may take at
+        a time, in seconds.
+    table : callable
+        Makes rows of records, the first of them the header.
+    """
+
+    subjects: Callable[[], dict[str, Any]]
+    measure: Callable[[Any, int, float], dict[str, Any]]
+    table: Callable[[dict[str, Any]], list[list[str]]]
+
+
+SECTIONS = {"writing": Section(writings, measure, table)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few and short turns, and no file is written")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", type=Path, default=RESULTS, help="what was measured is added there")
-    parser.add_argument("--write-docs", action="store_true", help="write the table of the docs")
+    parser.add_argument("--write-docs", action="store_true", help="write the tables of the docs")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     results = {"records": {}} if arguments.quick else read_results(arguments.json)
-    with threadpool_limits(1):
-        for name, writing in writings().items():
-            record = measure(writing, 3, 0.005) if arguments.quick else measure(writing, arguments.rounds)
-            results["records"][name] = record
-            if not arguments.quick:
-                write_results(arguments.json, results)
-            print(" | ".join(table({name: record})[-1]), flush=True)
-    print("\n".join(" | ".join(row) for row in table(results["records"])))
-    if arguments.write_docs:
-        (DOCS / "generation_table.rst").write_text(as_rst(table(results["records"]), [10] * 6), encoding="utf-8")
+    rounds, turn = (3, TURN / 10) if arguments.quick else (arguments.rounds, TURN)
+    for name in arguments.only:
+        section, records = SECTIONS[name], results["records"].setdefault(name, {})
+        with threadpool_limits(1):
+            for subject_name, subject in section.subjects().items():
+                records[subject_name] = section.measure(subject, rounds, turn)
+                if not arguments.quick:
+                    write_results(arguments.json, results)
+        rows = section.table(records)
+        print("\n".join(" | ".join(row) for row in rows), flush=True)
+        if arguments.write_docs:
+            path = DOCS / f"generation_{name}_table.rst"
+            path.write_text(as_rst(rows, [10] * len(rows[0])), encoding="utf-8")
 
 
 if __name__ == "__main__":
