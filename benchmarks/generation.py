@@ -2,11 +2,13 @@
 
     python benchmarks/generation.py [--quick] [--only SECTION ...] [--rounds N] [--json FILE] [--write-docs]
 
-The section "writing": a stack of LSTM or GRU layers over 65 symbols writes one sequence, and 64 side by side: ours in a compiled call for many
-steps, ``nn.LSTM`` or ``nn.GRU`` with a linear map, a softmax and ``multinomial`` for each step in
-``torch.inference_mode``, and the same in plain NumPy. All of them have one thread, and take turns in one process; times
-are those of its processor, so that others on the machine matter little. Prints a table of each section, and writes all
-measurements to FILE; ``--write-docs`` also writes ``docs/generation_SECTION_table.rst``. ``--quick`` takes seconds, and writes nothing.
+The section "writing": a stack of LSTM or GRU layers over 65 symbols writes one sequence, and 64 side by side: ours in
+a compiled call for many steps, ``nn.LSTM`` or ``nn.GRU`` with a linear map, a softmax and ``multinomial`` for each step
+in ``torch.inference_mode``, and the same in plain NumPy. All of them have one thread, and take turns in one process;
+times are those of its processor, so that others on the machine matter little.
+
+Prints a table of each section, and writes all measurements to FILE; ``--write-docs`` also writes
+``docs/generation_SECTION_table.rst``. ``--quick`` takes a minute, and writes nothing.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ class SymbolDecoder:
         arrays = self._arrays(prompts)
         lanes = self._lanes(min(SIDE_BY_SIDE, len(arrays)))
         waiting = iter(range(len(arrays)))
-        pace = _Pace(MOST_STEPS if stop is None else MOST_STEPS // 4)
+        pace = _Pace(8, MOST_STEPS if stop is None else MOST_STEPS // 4)
         free = np.arange(len(lanes.open))
         while len(found) < len(arrays):
             self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
@@ -103,15 +103,13 @@ class SymbolDecoder:
             free = np.flatnonzero(~lanes.open)
             for row in rows[~lanes.open[rows]]:
                 found[int(lanes.numbers[row])] = lanes.new(row)
-            if draws is not None:
-                draws.forget(lanes.numbers[rows[~lanes.open[rows]]])
         return [found[k][0] for k in range(len(arrays))], [found[k][1] for k in range(len(arrays))]
 
     def iterate(
         self, prompt: Any, decoding: Decoding, draws: Draws | None = None, stop: Stop | None = None
     ) -> Iterator[int]:
         """The symbols that :meth:`sample` returns for one prompt, one at a time, as they are made."""
-        lanes, pace = self._lanes(1), _Pace(MOST_STEPS // 2)
+        lanes, pace = self._lanes(1), _Pace(1, MOST_STEPS // 2)
         self._fill(lanes, [(0, 0)], self._arrays([prompt]), decoding, {})
         given = 0
         while lanes.open[0]:
@@ -180,11 +178,12 @@ class SymbolDecoder:
         """
         arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
         K = len(self._banned)
-        for k, prompt in enumerate(arrays):
+        together = np.concatenate([np.arange(0), *arrays])
+        sound = together.min(initial=0) >= 0 and together.max(initial=0) < K and all(map(len, arrays))
+        for k, prompt in enumerate(() if sound else arrays):
             if not prompt.size or prompt.min() < 0 or prompt.max() >= K:
-                raise ValueError(
-                    f"prompt {k} is {prompt.tolist()!r:.60}, wanted one or more integers from 0 to {K - 1}"
-                )
+                given = f"{prompt.tolist()!r:.60}"
+                raise ValueError(f"prompt {k} is {given}, wanted one or more integers from 0 to {K - 1}")
         return arrays
 
     def _rules(self, decoding: Decoding) -> Rules:
@@ -240,8 +239,8 @@ class SymbolDecoder:
 class _Pace:
     """How many steps a call takes: more and more, as long as it is short."""
 
-    def __init__(self, most: int) -> None:
-        self.n_steps, self._most = 1, most
+    def __init__(self, first: int, most: int) -> None:
+        self.n_steps, self._most = first, most
 
     def __enter__(self) -> None:
         self._began = time.perf_counter()
