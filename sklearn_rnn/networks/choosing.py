@@ -118,7 +118,7 @@ class Draws:
     Examples
     --------
     >>> few, many = Draws(0, range(2)), Draws(0, range(100))
-    >>> (few.uniform([1], 3) == many.uniform([1], 3)).all()
+    >>> bool((few.uniform([1], 3) == many.uniform([1], 3)).all())
     True
     """
 
