@@ -46,12 +46,17 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
     Raises
     ------
     ValueError
-        If the network reads sequences from their end, too, or has convolutions.
+        If the network reads sequences from their end, too, or has convolutions or n-grams.
     """
     if network.convolves:
         raise ValueError(
             "a network with convolutions cannot go on step by step: they look at the steps that follow, which in a "
             "stream have not come yet. Fit the estimator with conv_branch=False and conv_stride=1"
+        )
+    if network.ngrams is not None:
+        raise ValueError(
+            "a network with n-grams cannot go on step by step: it looks at whole sequences. Fit the estimator with "
+            "ngrams=0"
         )
     if network.backbone.bidirectional:
         raise ValueError(
