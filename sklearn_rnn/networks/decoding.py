@@ -22,7 +22,7 @@ Stop = Callable[[int, Array], bool]
 SIDE_BY_SIDE = 64
 """Sequences that grow at a time: as many make products of matrices fast, and their states stay in the cache."""
 
-MOST_STEPS, LONG = 64, 0.02
+MOST_STEPS, LONG = 256, 0.02
 """Steps of a call at most, and seconds from which the next one takes fewer: a Ctrl-C and symbols wait for its end."""
 
 
@@ -93,7 +93,7 @@ class SymbolDecoder:
         arrays = self._arrays(prompts)
         lanes = self._lanes(min(SIDE_BY_SIDE, len(arrays)))
         waiting = iter(range(len(arrays)))
-        pace = _Pace(8, MOST_STEPS if stop is None else MOST_STEPS // 4)
+        pace = _Pace(8, MOST_STEPS if stop is None else MOST_STEPS // 16)
         free = np.arange(len(lanes.open))
         while len(found) < len(arrays):
             self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
@@ -109,7 +109,7 @@ class SymbolDecoder:
         self, prompt: Any, decoding: Decoding, draws: Draws | None = None, stop: Stop | None = None
     ) -> Iterator[int]:
         """The symbols that :meth:`sample` returns for one prompt, one at a time, as they are made."""
-        lanes, pace = self._lanes(1), _Pace(1, MOST_STEPS // 2)
+        lanes, pace = self._lanes(1), _Pace(1, MOST_STEPS // 8)
         self._fill(lanes, [(0, 0)], self._arrays([prompt]), decoding, {})
         given = 0
         while lanes.open[0]:
@@ -212,7 +212,7 @@ class SymbolDecoder:
         self._writer.begin(lanes, rows)
         nothing = np.empty((len(rows), 0))
         while lanes.unread(rows).any():
-            self._writer.write(lanes, rows, nothing, self._rules(decoding), MOST_STEPS)
+            self._writer.write(lanes, rows, nothing, self._rules(decoding), MOST_STEPS // 4)
 
     def _write(
         self, lanes: Lanes, rows: Array, decoding: Decoding, draws: Draws | None, stop: Stop | None, pace: _Pace
