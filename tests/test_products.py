@@ -13,7 +13,7 @@ from numba.core.errors import TypingError
 
 from sklearn_rnn.kernels import products
 from sklearn_rnn.kernels.compiling import kernel
-from sklearn_rnn.kernels.products import add_product, linear, multiply
+from sklearn_rnn.kernels.products import add_product, linear, multiply, multiply_panels
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
@@ -22,6 +22,11 @@ shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
 @kernel
 def in_order(a, b, out):
     multiply(a, b, out, True)
+
+
+@kernel
+def by_panels(a, panels, out):
+    multiply_panels(a, panels, out)
 
 
 @kernel
@@ -130,3 +135,19 @@ def test_no_function_takes_a_function():
     taken = [argument for x in compiled for signature in x.nopython_signatures for argument in signature.args]
     assert taken
     assert not [argument for argument in taken if isinstance(argument, types.Callable)]
+
+
+@every_dtype
+@settings(deadline=None, max_examples=40)
+@given(shapes, st.integers(0, 2**16))
+def test_panels_have_the_bits_of_a_product_in_order(dtype, shape, seed):
+    m, k, n = shape
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 1)
+    width = products.LONG // b.itemsize
+    padded = np.pad(b, ((0, 0), (0, -n % width)))
+    panels = np.ascontiguousarray(padded.reshape(k, -1, width).transpose(1, 0, 2))
+    found, wanted = np.empty((m, padded.shape[1]), dtype), np.empty((m, n), dtype)
+    by_panels(a, panels, found)
+    in_order(a, b, wanted)
+    np.testing.assert_array_equal(found[:, :n], wanted)
+    assert not found[:, n:].any()

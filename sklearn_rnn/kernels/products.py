@@ -15,8 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
+from llvmlite import binding, ir
 from numba import types
 from numba.core.cgutils import alloca_once, for_range, unpack_tuple
 from numba.core.errors import TypingError
@@ -31,7 +30,7 @@ ROWS = 6
 WIDE, NARROW, LONG = 64, 16, 256
 """Bytes of a row of a tile: as a rule, where there are few columns, and in a tile of one row where there are many."""
 
-LARGE_REGISTERS = bool(get_host_cpu_features().get("avx512f"))
+LARGE_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
 """Whether there are 32 registers of 64 bytes, which hold a tile of six rows of four."""
 
 SMALL_PRODUCT = 10**6
