@@ -40,27 +40,26 @@ class Task:
 
 
 CHORALES = {
-    "cell_type": "lstm",
     "hidden_size": 200,
     "dropout": 0.7,
     "recurrent_dropout": 0.3,
     "batch_size": 16,
+    "weight_decay": 0.1,
     "max_epochs": 80,
 }
 TUNES = {
     "stream": True,
     "tbptt_steps": 64,
-    "cell_type": "lstm",
-    "hidden_size": 200,
-    "dropout": 0.4,
-    "recurrent_dropout": 0.2,
+    "hidden_size": 300,
+    "dropout": 0.5,
     "batch_size": 16,
-    "max_epochs": 15,
+    "weight_decay": 0.01,
+    "max_epochs": 18,
 }
 SHARED = {
+    "cell_type": "lstm",
     "optimizer": "adamw",
     "learning_rate": 5e-3,
-    "weight_decay": 0.1,
     "clip_grad_norm": 5.0,
     "early_stopping": True,
     "n_iter_no_change": 10,
@@ -97,7 +96,7 @@ TASKS = {
         "chained",
         2.6,
         "RNN-NADE 2.31 (Boulanger-Lewandowski et al. 2012)",
-        TUNES,
+        {**TUNES, "max_epochs": 12},
     ),
 }
 
