@@ -2,8 +2,8 @@
 
     python benchmarks/language_speed.py [--only NAME ...] [--seconds S]
 
-Stacked LSTMs read a stream in 64 lanes of 100 steps, whose state goes on from piece to piece, and predict the next of 65
-symbols; Adam with clipped gradients. The peer is a loop as an expert writes it, over an embedding of the size of the
+Stacked LSTMs read a stream in 64 lanes of 100 steps, whose state goes on from piece to piece, and predict the next of
+65 symbols; Adam with clipped gradients. The peer is a loop as an expert writes it, over an embedding of the size of the
 layers and over one-hot rows. Contestants take turns in processes of their own, each at the number of threads that is
 best for it, and on one thread. Run it on a machine that does nothing else.
 """
