@@ -17,6 +17,7 @@ from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stream_order import check_stream
 from sklearn_rnn.data.targets import check_count
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import validate_groups
@@ -48,6 +49,8 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
 
     def _read_raw(self, X: Any, *, reset: bool) -> Sequences:
         X = self._in_pieces(X)
+        if self.stream:
+            check_stream(X)
         if reset:
             self.spelling_ = Spelling.learn(self.tokenizer, X)
         inputs = super()._read_raw(self.spelling_.read(X), reset=reset)
