@@ -350,7 +350,7 @@ def test_a_fit_that_fails_leaves_the_one_before(error):
         with pytest.raises((type(error), MemoryError)):
             call()
     for call in (lambda: model.fit(TEXTS), lambda: model.partial_fit([1, 2]), lambda: model.fit(TEXTS, ["q"] * 16)):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="got no y|got numbers|not there in fit|labels"):
             call()
     np.testing.assert_array_equal(model.score_samples(TEXTS, LABELS), before)
     assert model.sample(y="x", random_state=0).shape == (1,)
