@@ -349,9 +349,10 @@ def test_a_fit_that_fails_leaves_the_one_before(error):
     for call in (lambda: model.fit(TEXTS, LABELS), lambda: model.partial_fit(TEXTS, LABELS)):
         with pytest.raises((type(error), MemoryError)):
             call()
-    for call in (lambda: model.fit(TEXTS), lambda: model.partial_fit([1, 2]), lambda: model.fit(TEXTS, ["q"] * 16)):
-        with pytest.raises(ValueError, match="got no y|got numbers|not there in fit|labels"):
-            call()
+    with pytest.raises(ValueError, match="got no y"):
+        model.fit(TEXTS)
+    with pytest.raises(ValueError, match="'q', which was not there in fit"):
+        model.partial_fit(TEXTS, ["q"] * 16)
     np.testing.assert_array_equal(model.score_samples(TEXTS, LABELS), before)
     assert model.sample(y="x", random_state=0).shape == (1,)
 
