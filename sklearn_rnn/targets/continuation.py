@@ -21,7 +21,7 @@ from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.vocabulary import encode_tokens
 from sklearn_rnn.data.weights import validate_weights
-from sklearn_rnn.exceptions import SequenceDataWarning
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.networks.heads import Head, HeadSpec, VocabularyHeadSpec
 from sklearn_rnn.networks.losses import NEXT_SYMBOL, Loss, LossSettings
 from sklearn_rnn.targets.base import Target
@@ -34,6 +34,9 @@ PIECE = 100
 
 SCORED_PIECE = 1000
 """Steps of a piece of a stream that is only scored."""
+
+MANY_SYMBOLS, TOO_MANY_SYMBOLS = 100_000, 1_000_000
+"""Distinct symbols from which one is told what makes fewer, and from which they are hardly symbols at all."""
 
 LOG_NEVER = np.log(1e-9)
 """The log-probability of a symbol outside the vocabulary where training had none: finite, so that scores are."""
@@ -249,6 +252,7 @@ class Symbols(Continuation):
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         super().learn(whole, training, classes, encoding)
         self.vocabulary = encoding.vocabulary
+        self._check_vocabulary()
         codes = encode_tokens(training.sequences.values, self.vocabulary)
         weight = np.repeat(training.counts, training.sequences.lengths)
         counts = np.bincount(codes, weights=weight, minlength=self.end + 1)
@@ -261,6 +265,24 @@ class Symbols(Continuation):
             )
         logits = np.log(np.maximum(counts, 1e-9) / counts.sum())
         self.first_bias = tuple(np.where(counts > 0, logits, FIRST_OF_ABSENT).tolist())
+
+    def _check_vocabulary(self) -> None:
+        """Refuse a vocabulary that no network has an output for each symbol of, and one that holds the end."""
+        if END in self.vocabulary and not self.stream:
+            raise SequenceDataError(
+                f"X holds the symbol {END!r}, which stands for the end that each sequence gets: leave it out of X, or "
+                f"set stream=True if X is one text in pieces"
+            )
+        n_symbols = len(self.vocabulary)
+        if n_symbols <= MANY_SYMBOLS:
+            return
+        message = (
+            f"X has {n_symbols:,} distinct symbols, for each of which the network has an output. Set min_df=2 or more, "
+            f"or max_features=50_000, which make rare ones unknown, or a tokenizer that makes fewer, such as 'char'"
+        )
+        if n_symbols > TOO_MANY_SYMBOLS:
+            raise SequenceDataError(message)
+        warn(message, SequenceDataWarning)
 
     def continued(self, steps: Sequences) -> tuple[Sequences, Sequences]:
         if self.stream:
