@@ -70,9 +70,9 @@ def loss_and_gradients(
 def portions(n_rows: int, n_classes: int, device: torch.device) -> Iterator[slice]:
     """Rows whose logits are computed at once, as evenly as may be."""
     room = ROOM if device.type == "cpu" else ROOM_OF_DEVICE
-    n_parts = -(-n_rows * n_classes // room)
-    size = -(-n_rows // max(1, n_parts))
-    for start in range(0, n_rows, max(1, size)):
+    n_parts = max(1, -(-n_rows // max(1, room // n_classes)))
+    size = max(1, -(-n_rows // n_parts))
+    for start in range(0, n_rows, size):
         yield slice(start, start + size)
 
 

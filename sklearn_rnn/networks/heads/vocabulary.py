@@ -137,9 +137,9 @@ class AdaptiveVocabularyHead(VocabularyHead):
         nn.Module.__init__(self)
         self.set_dropout(dropout, tied=tied_dropout)
         self.projection = None
-        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(
-            size, n_outputs, cutoffs(n_outputs), div_value=TAIL, head_bias=True
-        )
+        starts = cutoffs(n_outputs)
+        narrowing = TAIL if size >= TAIL ** len(starts) else 1.0  # torch would make maps to nothing
+        self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(size, n_outputs, starts, div_value=narrowing, head_bias=True)
         self.register_buffer("rank", torch.arange(n_outputs))
 
     @property
