@@ -35,20 +35,42 @@ from sklearn_rnn.kernels.cells import (
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel, placed
 from sklearn_rnn.kernels.packed import active, add_up, copy_inputs, count_rows, end_of_chunk, going_on, look_up
-from sklearn_rnn.kernels.products import add_product, multiply
+from sklearn_rnn.kernels.products import PANEL, add_packed, add_product, multiply, n_panels, pack
 from sklearn_rnn.kernels.rows import add, add_rows, clear, put, read_rows, run_of, scale, write_rows
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
+LARGE = 2**16
+"""Numbers of the weights of a gate from which they are packed: rows that follow each other at a distance of some
+kilobytes leave a cache half empty."""
+
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
 """Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
 
 
 @inlined
-def _multiply_all(a, weights, out, in_order):
-    """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n)."""
-    for k in range(weights.shape[0]):
-        multiply(a, weights[k], out[k][: a.shape[0]], in_order)
+def _pack_all(weights, wanted):
+    """The `weights` (G, k, n) of each gate in panels; nothing if they are not `wanted`."""
+    G, k, n = weights.shape
+    panels = np.zeros((G if wanted else 0, n_panels(n, weights.itemsize), k, PANEL // weights.itemsize), weights.dtype)
+    for g in range(panels.shape[0]):
+        pack(weights[g], panels[g])
+    return panels
+
+
+@inlined
+def _multiply_all(a, weights, panels, out, in_order):
+    """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n).
+
+    Where there are `panels` of the weights, those are read, and the numbers are as with `in_order`.
+    """
+    for g in range(weights.shape[0]):
+        product = out[g][: a.shape[0]]
+        if panels.size:
+            clear(product.reshape(-1))
+            add_packed(a, panels[g], product)
+        else:
+            multiply(a, weights[g], product, in_order)
 
 
 @kernel
@@ -83,7 +105,7 @@ def project(x, weights, table, in_order):
     block = np.ones((x.shape[0], x.shape[1] + 1), x.dtype)
     for i in range(x.shape[0]):
         put(x[i], block[i, : x.shape[1]])
-    _multiply_all(block, weights, table, in_order)
+    _multiply_all(block, weights, _pack_all(weights, weights[0].size > LARGE), table, in_order)
 
 
 @kernel
@@ -165,6 +187,8 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
     bias = np.empty((size if cell == GRU else 0, H), x.dtype)
     for i in range(bias.shape[0]):
         put(b_n, bias[i])
+    x_panels = _pack_all(w_x, not tabled and w_x[0].size > LARGE)
+    h_panels = _pack_all(w_h, w_h[0].size > LARGE)
     h = state[0][first:last]
     c = state[1][first:last] if cell == LSTM else h
     if masked and n_steps:
@@ -180,13 +204,13 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
             look_up(table, places, offsets, first, last, low, high, bases, xs)
         elif rows:
             copy_inputs(x, places, offsets, first, last, low, high, bases, block)
-            _multiply_all(block[:rows], w_x, xs, in_order)
+            _multiply_all(block[:rows], w_x, x_panels, xs, in_order)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply_all(h[:m], w_h, products, in_order)
+            _multiply_all(h[:m], w_h, h_panels, products, in_order)
             k = bases[t - low]
             row = offsets[t] + first
             _step(cell, xs, k, products, bias, m, h, c, kept, row if keeping else 0)
@@ -262,13 +286,9 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     before = np.empty((room, H), x.dtype)
     gates = np.empty((G, room, H), x.dtype)
     candidate = np.empty((room if cell == GRU else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
-    buffers = (
-        np.empty((H, x.shape[1] + 1), x.dtype),
-        np.empty((H, H), x.dtype),
-        np.empty((room if dx.size else 0, x.shape[1]), x.dtype),
-        np.empty((room if dx.size and G > 1 else 0, x.shape[1]), x.dtype),
-    )
-    part = np.empty((size, H), x.dtype)
+    back = np.empty((room if dx.size else 0, x.shape[1]), x.dtype)
+    h_panels = _pack_all(w_h.reshape(G, H, H), True)
+    x_panels = _pack_all(weights[0].reshape(G, H, -1), dx.size > 0)
     bases = np.empty(n_steps, np.int64)
     with_bias = np.zeros((G * H, x.shape[1] + 1), x.dtype)
     clear(dw_h.reshape(-1))
@@ -308,8 +328,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
             now = run_of(d, 0, m)
             for g in range(G):
                 turned = candidate if cell == GRU and g == 2 else gates[g]
-                multiply(turned[k : k + m], w_h[g * H : (g + 1) * H], part[:m], False)
-                add(run_of(part, 0, m), now)
+                add_packed(turned[k : k + m], h_panels[g], d[:m])
             if mask.size:
                 scale(run_of(mask, first, m), now)
         if tabled:
@@ -317,11 +336,11 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
         elif rows:
             copy_inputs(x, places, offsets, first, last, low, high, bases, block)
             for g in range(G):
-                add_product(gates[g][:rows], block[:rows], buffers[0], with_bias[g * H : (g + 1) * H])
+                add_product(gates[g][:rows], block[:rows], with_bias[g * H : (g + 1) * H])
         if rows:
-            _add_of_recurrence(cell, rows, gates, candidate, before, buffers[1], dw_h, db_n)
+            _add_of_recurrence(cell, rows, gates, candidate, before, dw_h, db_n)
             if dx.size:
-                _put_of_inputs(batch, span, low, high, bases, rows, gates, weights[0], buffers, dx)
+                _put_of_inputs(batch, span, low, high, bases, rows, gates, x_panels, back, dx)
         start = stop
     if not tabled:
         _write_of_inputs(with_bias, of_weights)
@@ -353,28 +372,24 @@ def _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candi
 
 
 @inlined
-def _add_of_recurrence(cell, rows, gates, candidate, before, part, dw_h, db_n):
+def _add_of_recurrence(cell, rows, gates, candidate, before, dw_h, db_n):
     """Add what the first `rows` of a chunk give to the gradients of the recurrent weights."""
     H = gates.shape[2]
     for g in range(gates.shape[0]):
         turned = candidate if cell == GRU and g == 2 else gates[g]
-        add_product(turned[:rows], before[:rows], part, dw_h[g * H : (g + 1) * H])
+        add_product(turned[:rows], before[:rows], dw_h[g * H : (g + 1) * H])
     for i in range(rows if cell == GRU else 0):
         add(candidate[i], db_n)
 
 
 @inlined
-def _put_of_inputs(batch, span, low, high, bases, rows, gates, w_x, buffers, dx):
+def _put_of_inputs(batch, span, low, high, bases, rows, gates, panels, back, dx):
     """Put the gradients of the inputs of steps `low` to `high` where the inputs came from."""
     _, _, places, offsets = batch
     first, last = span
-    back, part = buffers[2], buffers[3]
-    H = gates.shape[2]
+    clear(run_of(back, 0, rows))
     for g in range(gates.shape[0]):
-        of_gate = part if g else back
-        multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
-        if g:
-            add(run_of(part, 0, rows), run_of(back, 0, rows))
+        add_packed(gates[g][:rows], panels[g], back[:rows])
     for t in range(low, high):
         for i in range(active(offsets, t, first, last)):
             row = offsets[t] + first + i

@@ -23,6 +23,9 @@ Array = NDArray[Any]
 CHUNK = 2**18
 """Numbers in the buffers of a kernel: what a core's cache holds of inputs, gates and states of some steps."""
 
+LEAST_ROOM = 256
+"""Rows of those buffers that there are at least: each chunk of them reads and writes the gradients of all weights."""
+
 PART = 3_000_000
 """Multiplications and additions of a part of the batch: about 0.1 ms, some times what it takes to wake a thread."""
 
@@ -148,7 +151,7 @@ class ForwardPass:
         c = h if cell != LSTM else np.zeros(shape, dtype) if c0 is None else c0.copy()
         self.first, self.last = (h0, c0), (h, c) if cell == LSTM else (h,)
         self.masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * len(weights)
-        self.room = room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
+        self.room = room = max(LEAST_ROOM, CHUNK // (7 * hidden + inputs.shape[1]))
         arranged = [_arranged(cell, *four) for four in weights]
         shape = (len(arranged[0][0]), len(inputs), hidden) if shared else (0, 0, 0)
         tables = [np.empty(shape, dtype) for _ in weights]
