@@ -31,7 +31,7 @@ def fastest(a, b, out):
 
 @kernel
 def transposed(a, b, part, total):
-    add_product(a, b, part, total)
+    add_product(a, b, total)
 
 
 def draw(shape, dtype, seed):

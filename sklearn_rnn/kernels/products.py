@@ -250,15 +250,18 @@ def add_product(a, b, total):
         _add_transposed(a[k : k + TERMS], b[k : k + TERMS], total)
 
 
-@inlined
-def n_panels(n_columns, itemsize):
-    """How many panels a matrix of so many columns is packed into."""
-    return (n_columns * itemsize + PANEL - 1) // PANEL
+def panel_shape(n_terms: int, n_columns: int, itemsize: int) -> tuple[int, int, int]:
+    """The shape of the panels of a matrix (n_terms, n_columns)."""
+    width = PANEL // itemsize
+    return -(-n_columns // width), n_terms, width
 
 
 @inlined
 def pack(b, panels):
-    """Put `b` (k, n) into `panels` (n_panels, k, columns of a panel), so that the rows of a panel follow each other."""
+    """Put `b` (k, n) into `panels` (n_panels, k, columns of a panel), in which the rows of a panel follow each other.
+
+    What the last panel has beyond the last column may be anything.
+    """
     for j in range(0, b.shape[1], panels.shape[2]):
         panel = panels[j // panels.shape[2]]
         width = min(panels.shape[2], b.shape[1] - j)
@@ -268,5 +271,5 @@ def pack(b, panels):
 
 @inlined
 def add_packed(a, panels, out):
-    """Add the product of `a` (m, k) and packed `panels` to `out` (m, n), each number from its first term to its last."""
+    """Add the product of `a` (m, k) and packed `panels` to `out` (m, n), from the first term of a number to its last."""
     _add_of_panels(a, panels, out)
