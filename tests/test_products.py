@@ -13,7 +13,7 @@ from numba.core.errors import TypingError
 
 from sklearn_rnn.kernels import products
 from sklearn_rnn.kernels.compiling import kernel
-from sklearn_rnn.kernels.products import add_product, linear, multiply
+from sklearn_rnn.kernels.products import add_packed, add_product, linear, multiply, pack, panel_shape
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
@@ -30,8 +30,14 @@ def fastest(a, b, out):
 
 
 @kernel
-def transposed(a, b, part, total):
+def transposed(a, b, total):
     add_product(a, b, total)
+
+
+@kernel
+def packed(a, b, panels, out):
+    pack(b, panels)
+    add_packed(a, panels, out)
 
 
 def draw(shape, dtype, seed):
@@ -110,10 +116,28 @@ def test_transposed_products_are_added(dtype, shape):
     k, m, n = shape
     rng = np.random.default_rng(0)
     a, b, before = (rng.normal(size=size).astype(dtype) for size in ((k, m), (k, n), (m, n)))
-    total, part = before.copy(), np.empty((m, n), dtype)
-    transposed(a, b, part, total)
+    total = before.copy()
+    transposed(a, b, total)
     tolerance = 100 * k**0.5 * np.finfo(dtype).eps
     np.testing.assert_allclose(total, before + a.T.astype(float) @ b.astype(float), rtol=0, atol=tolerance)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.integers(1, 70),
+    st.integers(0, 9),
+)
+def test_packed_products_are_those_in_order(dtype, m, k, n, seed):
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 1)
+    panels = np.full(panel_shape(k, n, b.itemsize), np.nan, dtype)
+    out, wanted = np.zeros((m, n), dtype), np.zeros((m, n), dtype)
+    packed(a, b, panels, out)
+    if k:
+        in_order(a, b, wanted)
+    np.testing.assert_array_equal(out, wanted)
 
 
 @pytest.mark.filterwarnings("ignore:.* is faster on contiguous arrays")  # what numba says of BLAS

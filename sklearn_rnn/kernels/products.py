@@ -271,5 +271,5 @@ def pack(b, panels):
 
 @inlined
 def add_packed(a, panels, out):
-    """Add the product of `a` (m, k) and packed `panels` to `out` (m, n), from the first term of a number to its last."""
+    """Add the product of `a` (m, k) and `panels` to `out` (m, n), from the first term of a number to its last."""
     _add_of_panels(a, panels, out)

@@ -14,7 +14,8 @@ Inputs are projected, and weight gradients summed, in matrix products over chunk
   ``H + j`` the compiler cannot rule out that it counts from the end.
 - Inputs have a last column of ones beside them, whose weights are the biases.
 - V: rows of a table. Where many packed rows share one row of the inputs, as steps with the same symbol do, each row is
-  projected once, by :func:`sklearn_rnn.kernels.projection.project`, and looked up at each step; gradients are added up row by row of the table.
+  projected once, by :func:`sklearn_rnn.kernels.projection.project`, and looked up at each step; gradients are added up
+  row by row of the table.
 
 What belongs together comes as a plain tuple, which numba takes in no time; one with names takes it a microsecond.
 """

@@ -297,8 +297,9 @@ def _in_panels(weights: Array, wanted: bool = True) -> Array:
     from sklearn_rnn.kernels.products import panel_shape
     from sklearn_rnn.kernels.projection import pack_all
 
-    n_gates, *shape = weights.shape
-    panels = current_engine().borrow((n_gates if wanted else 0, *panel_shape(*shape, weights.itemsize)), weights.dtype)
+    n_gates, n_terms, n_columns = weights.shape
+    shape = panel_shape(n_terms, n_columns, weights.itemsize)
+    panels = current_engine().borrow((n_gates if wanted else 0, *shape), weights.dtype)
     if wanted:
         pack_all(weights, panels)
     return panels
