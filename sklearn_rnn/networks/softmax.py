@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -99,8 +98,8 @@ def _by_kernel(
     found: dict[int, tuple[float, list[Any]]] = {}
 
     def compute(begin: int, end: int) -> None:
-        of_map = [np.zeros_like(w), np.zeros_like(b)]
-        logits = engine.borrow((min(room, end - begin), n_classes), w.dtype)
+        of_map = [weight.new_zeros(w.shape).numpy(), bias.new_zeros(b.shape).numpy()]
+        logits = engine.borrow((max(1, min(room, end - begin)), n_classes), w.dtype)
         loss = linear_cross_entropy(batch, (begin, end), b, tuple(panels), smoothing, logits, (of_rows, *of_map))
         found[begin] = loss, of_map
 
@@ -135,12 +134,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         loss, *gradients = loss_and_gradients(*arguments)
-        ctx.gradients = gradients
+        ctx.save_for_backward(*gradients)
         return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[Any, ...]:
-        gradients, ctx.gradients = ctx.gradients, None  # they are scaled in place: a second time would be wrong
-        wanted = zip(gradients, ctx.needs_input_grad, strict=False)
-        return (*(part.mul_(given) if needed else None for part, needed in wanted), None, None, None)
+        wanted = zip(ctx.saved_tensors, ctx.needs_input_grad, strict=False)
+        return (*(part * given if needed else None for part, needed in wanted), None, None, None)
