@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from measuring import Budget, Seat, exponent, geometric_mean, ratios_to_ours, read_results, rounds_within, write_results
+from peers.language import ExpertStream, OneHotStream, OurStream, StreamProblem
 from peers.problem import LONGEST, Problem
 from peers.taggers import ChainNetwork, TaggingProblem
 from peers.torch_loops import Network, Packed, Padded
@@ -190,3 +191,15 @@ def test_streams_are_measured_beside_torch():
     header, row = table_of_streams({"2": record})
     assert len(header) == len(row)
     assert row[0] == "2"
+
+
+@pytest.mark.parametrize("contestant", [OurStream, ExpertStream, OneHotStream])
+@pytest.mark.parametrize("tied", [False, True])
+def test_streams_are_trained_by_all(contestant, tied):
+    problem = StreamProblem(6, lanes=4, steps=3, symbols=5, embedding=6, tied=tied)
+    threads = torch.get_num_threads()
+    try:
+        contestant(problem, 1).fit(2)
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)
