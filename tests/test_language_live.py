@@ -59,6 +59,8 @@ def test_every_cell_and_depth(cell_type, num_layers, engine):
         {"dtype": "float64"},
         {"residual": True, "layer_norm": True, "num_layers": 2},
         {"cell_type": "lstm", "proj_size": 3},
+        {"softmax": "adaptive"},
+        {"tie_weights": True, "embedding_dim": 5},
         {"min_df": 2, "word_dropout": 0.1, "dropout": 0.2},
     ],
 )

@@ -15,6 +15,7 @@ from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Alignment, InOrder, Lanes, Order
 from sklearn_rnn.data.continuing import beside, closed, in_lanes, opened, shifted
 from sklearn_rnn.data.encoding import StepEncoding
+from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN
@@ -202,6 +203,8 @@ class Symbols(Continuation):
     tie_weights : bool
     vocabulary : dict
         Learned: the index of each symbol, from 1 on; 0 is for all others.
+    symbols : array of shape (n_indices,)
+        Learned: the symbol of each index.
     knows_unknown : bool
         Learned: whether training had symbols outside the vocabulary.
     first_bias : tuple of float
@@ -211,6 +214,7 @@ class Symbols(Continuation):
     softmax: str = "full"
     tie_weights: bool = False
     vocabulary: dict[Any, int] = field(default_factory=dict)
+    symbols: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=object), compare=False)
     knows_unknown: bool = False
     first_bias: tuple[float, ...] = ()
 
@@ -240,19 +244,13 @@ class Symbols(Continuation):
         """The symbols that may come: the unknown one if training had it, the vocabulary, the end if there is one."""
         return self.symbols[self.codes]
 
-    @property
-    def symbols(self) -> NDArray[Any]:
-        """The symbol of each index."""
-        symbols = np.empty(self.end + 1, dtype=object)
-        symbols[0], symbols[self.end] = UNKNOWN, END
-        for symbol, index in self.vocabulary.items():
-            symbols[index] = symbol
-        return symbols
-
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         super().learn(whole, training, classes, encoding)
         self.vocabulary = encoding.vocabulary
         self._check_vocabulary()
+        self.symbols = np.full(self.end + 1, UNKNOWN, dtype=object)
+        self.symbols[list(self.vocabulary.values())] = object_array(list(self.vocabulary))
+        self.symbols[self.end] = END
         codes = encode_tokens(training.sequences.values, self.vocabulary)
         weight = np.repeat(training.counts, training.sequences.lengths)
         counts = np.bincount(codes, weights=weight, minlength=self.end + 1)
