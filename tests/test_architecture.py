@@ -55,6 +55,7 @@ ALSO = {
     "networks/fused.py": {"numpy"},
     "networks/generating.py": {"numpy"},
     "networks/number_decoding.py": {"numpy"},
+    "networks/packed_weights.py": {"numpy"},
     "networks/packing.py": {"numpy"},
     "networks/layer.py": {"numpy"},
     "networks/state.py": {"numpy"},

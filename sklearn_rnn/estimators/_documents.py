@@ -36,6 +36,7 @@ class Spelling:
     @classmethod
     def learn(cls, tokenizer: Any, X: Any) -> Spelling:
         """That of X, with the parameter `tokenizer` of an estimator."""
+        _refuse_column_of_documents(X)
         if not are_documents(X):
             return cls()
         if tokenizer is None:
@@ -51,6 +52,7 @@ class Spelling:
 
     def read(self, X: Any) -> Any:
         """X with its documents, if it holds such, split into symbols."""
+        _refuse_column_of_documents(X)
         if not are_documents(X):
             return X
         if not self.documents:
@@ -72,9 +74,20 @@ class Spelling:
         return self.between.join([*([before] if before else []), *map(str, symbols)])
 
 
+def _refuse_column_of_documents(X: Any) -> None:
+    """Raise if X is a frame of one column of strings, which would be sequences of one token each."""
+    if not hasattr(X, "columns") or not hasattr(X, "iloc") or len(X.columns) != 1 or not len(X):
+        return
+    first, column = X.iloc[0, 0], X.columns[0]
+    if isinstance(first, str):
+        raise SequenceDataError(
+            f"X is a frame with one column of strings, {column!r}, wanted a collection of documents: give X[{column!r}]"
+        )
+
+
 def are_documents(X: Any) -> bool:
     """Whether X is a collection of strings, each of which is a document."""
-    if isinstance(X, Sequences) or not (hasattr(X, "__len__") or hasattr(X, "__iter__")) or isinstance(X, dict):
+    if isinstance(X, (Sequences, dict, set)) or not hasattr(X, "__len__"):
         return False
     if len(getattr(X, "shape", (0,))) != 1 or not len(X):
         return False

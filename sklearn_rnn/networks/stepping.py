@@ -21,10 +21,13 @@ from sklearn_rnn.networks.flat_weights import (
     surroundings_places,
     tables_of,
 )
-from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead
+from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead, VocabularyHead
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
+
+COMPILED_HEADS = (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead, VocabularyHead)
+"""Heads that are an affine map of what is pooled, and what follows that a step does not need."""
 
 
 def make_stepper(network: Any, n_streams: int) -> Stepper:
@@ -214,7 +217,7 @@ class CompiledStepper(Stepper):
         return (
             kernels_may_run(layers[0].weight)
             and all(cell_name(layer) is not None and not layer.directions[0].proj_size for layer in layers)
-            and type(network.head) in (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead)
+            and type(network.head) in COMPILED_HEADS
             and type(head_parts(network)[0]) in POOLINGS
         )
 
