@@ -119,6 +119,7 @@ CALLS = {
     "bytes as a prompt": ("documents", lambda m: m.sample(prompt=b"a"), "is of type bytes, wanted a string"),
     "a text as a prompt of tokens": ("tokens", lambda m: m.sample(prompt="ab"), "type str, wanted a list of tokens"),
     "a number as a prompt of tokens": ("tokens", lambda m: m.iter_sample(3), "type int, wanted a list of tokens"),
+    "a list of prompts as one": ("tokens", lambda m: m.sample(prompt=[["a"], ["b"]]), "wanted a list of tokens"),
     "numbers as a prompt of tokens": ("tokens", lambda m: m.sample(prompt=[1, 2]), "Among the prompts.*got numbers"),
     "a prompt of another width": ("frames", lambda m: m.sample(prompt=np.zeros((2, 2))), "prompts.*has 2 features"),
     "a text as prompts": ("documents", lambda m: m.generate("ab"), r"'ab' is of type str.*one is \[X\]"),

@@ -160,10 +160,6 @@ Chosen = Mapping[str, Any]
 """The parameters of an estimator, with what "auto" came to in those that are decided by now."""
 
 
-POINT_LOSSES = {"squared_error", "absolute_error", "huber"}
-"""Those of a single number: a distribution that is predicted with much dropout is wider than that of the data."""
-
-
 def _batch_size(facts: Facts, chosen: Chosen) -> int:
     if facts.continues:
         return 64 if facts.stream else 32
@@ -191,9 +187,7 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 def _dropout(facts: Facts, chosen: Chosen) -> float:
     if facts.continues:
         return 0.5 if facts.embeds and not facts.spells else 0.2
-    if facts.embeds:
-        return 0.5
-    return 0.35 if facts.of_values and chosen.get("loss") in POINT_LOSSES else 0.2
+    return 0.5 if facts.embeds else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:

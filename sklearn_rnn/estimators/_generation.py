@@ -227,7 +227,10 @@ no_repeat_ngram_size, stop_strings, return_full_text, random_state
         if prompt is None:
             return [None] * n
         documents = self.spelling_.documents
-        if documents != isinstance(prompt, str) or not hasattr(prompt, "__len__"):
+        fits = documents == isinstance(prompt, str) and hasattr(prompt, "__len__")
+        if fits and self.output_ == "symbols" and not documents:
+            fits = not any(isinstance(token, (list, tuple, np.ndarray)) for token in prompt)
+        if not fits:
             wanted = "a string" if documents else "a list of tokens or an array of steps"
             raise ValueError(f"prompt={prompt!r:.80} is of type {type(prompt).__name__}, wanted {wanted}, as in fit")
         return [prompt] * n

@@ -59,8 +59,7 @@ class BackboneParameters:
         SHARE,
         "float in [0, 1)",
         "Share of values dropped between layers and before the head [dropout]_; "
-        '``"auto"`` is 0.5 where tokens are embedded, 0.35 where sequences of numbers have numbers to be predicted '
-        "by a squared, absolute or Huber loss, else 0.2.",
+        '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
     )
     recurrent_dropout: float = parameter(
         0.0,
