@@ -26,10 +26,10 @@ from sklearn_rnn.testing import check_sequence_estimator
 SMALL = {"hidden_size": 4, "max_epochs": 3, "conv_branch": False, "random_state": 0}
 
 
-def leaky_step(x, state, weights):
+def leaky_step(x, hidden, state, weights):
     """A leaky integrator: ``h_t = 0.9 h_{t-1} + 0.1 tanh(W_ih x_t + b_ih + W_hh h_{t-1})``."""
-    (hidden,) = state
-    return (0.9 * hidden + 0.1 * torch.tanh(x + hidden @ weights.weight_hh_l0.T),)
+    (before,) = state
+    return (0.9 * before + 0.1 * torch.tanh(x + hidden @ weights.weight_hh_l0.T),)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from sklearn_rnn.networks import fused
-from sklearn_rnn.networks.dropout import set_generator
+from sklearn_rnn.networks.dropout import sample_mask, set_generator
 from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.packing import Packing, SharedRows
 from sklearn_rnn.networks.recurrent import RecurrentStack
@@ -86,9 +86,10 @@ def test_agrees_with_torch_in_float64(cell, shape):
 
 @every_cell
 @pytest.mark.parametrize("bidirectional", [False, True])
-def test_agrees_with_torch_on_a_batch_of_several_parts(cell, bidirectional):
+@pytest.mark.parametrize("recurrent_dropout", [0.0, 0.5])
+def test_agrees_with_torch_on_a_batch_of_several_parts(cell, bidirectional, recurrent_dropout):
     lengths = torch.randint(1, 60, (70,), generator=torch.Generator().manual_seed(0))
-    stack = make_stack(cell, 20, [48], bidirectional=bidirectional)
+    stack = make_stack(cell, 20, [48], bidirectional=bidirectional, recurrent_dropout=recurrent_dropout)
     with torch.no_grad():
         for parameter in stack.parameters():  # small enough that rounding does not grow from step to step
             parameter *= 0.2
@@ -109,8 +110,15 @@ def test_threads_change_no_bit(cell):
     assert all(torch.equal(*pair) for pair in zip(one, two, strict=True))
 
 
+def random_masks(masked, n_directions=2):
+    """One for each direction of three sequences with three units, or none."""
+    generator = torch.Generator().manual_seed(4)
+    return tuple(sample_mask(torch.zeros(0).double(), (3, 3), 0.4, generator) for _ in range(n_directions * masked))
+
+
+@pytest.mark.parametrize("masked", [False, True])
 @every_cell
-def test_gradients_by_finite_differences(cell):
+def test_gradients_by_finite_differences(cell, masked):
     stack = make_stack(cell, 2, [3], bidirectional=True)
     weights = [p.detach().clone().requires_grad_() for p in stack.parameters()]
     packing = Packing(torch.tensor([3, 1, 4]))
@@ -120,7 +128,8 @@ def test_gradients_by_finite_differences(cell):
     states = (h0, c0) if cell == "lstm" else (h0,)
 
     def compute(x, *rest):
-        hidden, last = fused.run(fused.Recurrence(cell, packing), x, rest[len(states) :], rest[: len(states)])
+        recurrence = fused.Recurrence(cell, packing, random_masks(masked))
+        hidden, last = fused.run(recurrence, x, rest[len(states) :], rest[: len(states)])
         return hidden, *last
 
     assert torch.autograd.gradcheck(compute, (x, *states, *weights))
@@ -246,14 +255,15 @@ def test_rows_that_steps_share_give_what_rows_of_their_own_do(cell, bidirectiona
             torch.testing.assert_close(ours, other, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("masked", [False, True])
 @every_cell
-def test_gradients_of_shared_rows_by_finite_differences(cell):
+def test_gradients_of_shared_rows_by_finite_differences(cell, masked):
     stack = make_stack(cell, 2, [3])
     weights = [p.detach().clone().requires_grad_() for p in stack.parameters()]
     packing = Packing(torch.tensor([3, 1, 4]))
     places = np.array([0, 1, 1, 2, 0, 1, 0, 2])
     rows = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    recurrence = fused.Recurrence(cell, packing, (), places, shared=True)
+    recurrence = fused.Recurrence(cell, packing, random_masks(masked, 1), places, shared=True)
     assert torch.autograd.gradcheck(lambda x, *w: fused.run(recurrence, x, w, last=False)[0], [rows, *weights])
 
 

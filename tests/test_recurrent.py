@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import oracles
 import pytest
 import torch
@@ -10,9 +11,13 @@ from hypothesis import strategies as st
 from test_layer import N_IN, draw, every_cell, random_batch
 from torch.nn import functional as F
 
-from sklearn_rnn.networks.dropout import set_generator
-from sklearn_rnn.networks.engines import Engine, using_engine
+from sklearn_rnn.networks.dropout import hold_masks, sample_mask, set_generator
+from sklearn_rnn.networks.engines import Engine, kernels_installed, using_engine
 from sklearn_rnn.networks.recurrent import RecurrentStack
+from sklearn_rnn.networks.state import State
+
+ENGINES = ["torch", "fused"] if kernels_installed() else ["torch"]
+every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 stacks = st.fixed_dictionaries(
     {
@@ -68,6 +73,111 @@ def test_dropout_is_inactive_in_evaluation(cell):
     set_generator(with_dropout, torch.Generator().manual_seed(0))
     torch.testing.assert_close(with_dropout.eval()(x, lengths)[:2], without.eval()(x, lengths)[:2])
     assert not torch.allclose(with_dropout.train()(x, lengths)[:2], without(x, lengths)[:2])
+
+
+class GivenMasks:
+    """Masks that are handed in, one for each direction, in the place of those that are drawn."""
+
+    def __init__(self, masks):
+        self._masks = masks
+
+    def mask(self, key, like, shape, p):
+        _, (kind, direction) = key
+        mask = self._masks[direction]
+        assert (kind, shape) == ("states", tuple(mask.shape))
+        return mask.to(like)
+
+
+def with_given_masks(cell, n_sequences, **options):
+    """A stack of one layer with recurrent dropout, and the masks (batch, units) of its directions."""
+    stack = make_stack(cell, [3], recurrent_dropout=0.4, **options)
+    shape = (n_sequences, stack.layers[0].direction_size)
+    generator = torch.Generator().manual_seed(5)
+    masks = [sample_mask(torch.zeros(0).double(), shape, 0.4, generator) for _ in stack.layers[0].directions]
+    hold_masks(stack, GivenMasks(masks))
+    return stack, [mask.numpy() for mask in masks]
+
+
+def arrays_of(weights):
+    return {name: parameter.detach().numpy() for name, parameter in weights.named_parameters()}
+
+
+@every_cell
+@every_engine
+@given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(any), bidirectional=st.booleans())
+@settings(deadline=None, max_examples=15)
+def test_recurrent_dropout_is_that_of_the_published_equations(cell, engine, lengths, bidirectional):
+    """The weights read the masked state; what is copied, and what is returned, is the state as it is."""
+    stack, masks = with_given_masks(cell, len(lengths), bidirectional=bidirectional)
+    x, _ = random_batch([max(length, 1) for length in lengths])
+    with using_engine(Engine(engine)), torch.no_grad():
+        states, end = stack.advance(x, torch.tensor(lengths))
+    for direction, weights in enumerate(stack.layers[0].directions):
+        columns = slice(direction * masks[0].shape[1], (direction + 1) * masks[0].shape[1])
+        turn = -1 if direction else 1
+        for b, length in enumerate(lengths):
+            if not length:
+                continue
+            steps, mask = x[:length, b].numpy()[::turn], masks[direction][b]
+            wanted, last = oracles.states(cell, steps, arrays_of(weights), mask=mask)
+            np.testing.assert_allclose(states[:length, b, columns].numpy()[::turn], wanted, atol=1e-12)
+            for part, exact in zip(end.layers[0], last if isinstance(last, tuple) else (last,), strict=True):
+                np.testing.assert_allclose(part[direction, b], exact, atol=1e-12)
+
+
+@every_cell
+@every_engine
+def test_gradients_through_recurrent_dropout_by_finite_differences(cell, engine):
+    """Those of inputs, weights and first state, given those of all hidden states and of the last state."""
+    lengths = [4, 1, 3]
+    stack, (masks,) = with_given_masks(cell, len(lengths))
+    rng = np.random.default_rng(0)
+    x, tensor = random_batch(lengths)
+    first = tuple(rng.normal(size=(1, len(lengths), units)) for units in stack.layers[0].state_sizes)
+    given_states = rng.normal(size=(4, len(lengths), masks.shape[1]))
+    given_last = tuple(rng.normal(size=part.shape) for part in first)
+    starts = {f"state_{k}": part for k, part in enumerate(first)}
+
+    def loss(numbers):
+        numbers = dict(numbers)
+        x = numbers.pop("x")
+        start = [numbers.pop(name) for name in starts]
+        total = 0.0
+        for b, length in enumerate(lengths):
+            state = tuple(part[0, b] for part in start)
+            state = state if cell.startswith("lstm") else state[0]
+            states, last = oracles.states(cell, x[:length, b], numbers, state, masks[b])
+            total += (states * given_states[:length, b]).sum()
+            last = last if isinstance(last, tuple) else (last,)
+            total += sum(float((part * of_part[0, b]).sum()) for part, of_part in zip(last, given_last, strict=True))
+        return total
+
+    wanted = oracles.finite_differences(loss, {"x": x.numpy(), **starts, **arrays_of(stack.layers[0].directions[0])})
+    x.requires_grad_()
+    state = tuple(torch.from_numpy(part).requires_grad_() for part in first)
+    with using_engine(Engine(engine)):
+        states, end = stack.advance(x, tensor, State((state,)))
+    inside = (torch.arange(len(states))[:, None] < tensor)[:, :, None]
+    total = (torch.where(inside, states, 0) * torch.from_numpy(given_states)).sum()
+    for part, of_part in zip(end.layers[0], given_last, strict=True):
+        total += (part * torch.from_numpy(of_part)).sum()
+    total.backward()
+    found = {"x": x, **dict(zip(starts, state, strict=True)), **dict(stack.layers[0].directions[0].named_parameters())}
+    for name, exact in wanted.items():
+        np.testing.assert_allclose(found[name].grad.numpy(), exact, atol=1e-7, err_msg=name)
+
+
+@every_engine
+@pytest.mark.parametrize("cell", ["gru", "mgu"])
+def test_what_is_copied_does_not_grow_under_recurrent_dropout(cell, engine):
+    """A state between candidates is one of at most 1, however many steps it is carried over."""
+    stack = make_stack(cell, [8], recurrent_dropout=0.5)
+    x, lengths = random_batch([3000, 3000])
+    set_generator(stack, torch.Generator().manual_seed(0))
+    with using_engine(Engine(engine)), torch.no_grad():
+        states, end = stack.advance(x, lengths)
+        again, _ = stack.advance(x, lengths, end)
+    assert max(float(part.abs().max()) for part in (states, again)) <= 1
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -38,7 +38,18 @@ from sklearn_rnn.kernels.compiling import inlined, kernel, placed
 from sklearn_rnn.kernels.packed import active, add_up, copy_inputs, count_rows, end_of_chunk, going_on, look_up
 from sklearn_rnn.kernels.products import add_packed, add_product
 from sklearn_rnn.kernels.projection import multiply_all
-from sklearn_rnn.kernels.rows import add, add_rows, clear, put, read_rows, run_of, scale, write_rows
+from sklearn_rnn.kernels.rows import (
+    add,
+    add_rows,
+    add_scaled,
+    clear,
+    put,
+    put_scaled,
+    read_rows,
+    run_of,
+    scale,
+    write_rows,
+)
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
@@ -90,7 +101,7 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
         Arrays (B, H): the states before the first step; they take those after each sequence's last. `c` is that of an
         LSTM, of another cell anything.
     mask : array (B, H) or (0, 0)
-        What the hidden state is multiplied with on its way to the next step.
+        What the hidden state is multiplied with on its way to the recurrent weights.
     reverse : bool
         Whether each sequence is read from its last step.
     room : int
@@ -124,9 +135,7 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
         put(b_n, bias[i])
     h = state[0][first:last]
     c = state[1][first:last] if cell == LSTM else h
-    if masked and n_steps:
-        m = active(offsets, 0, first, last)
-        scale(run_of(mask, first, m), run_of(h, 0, m))
+    entering = np.empty((size, H), x.dtype) if masked else h
     start = 0
     while start < n_steps:
         stop = end_of_chunk(offsets, first, last, reverse, start, room)
@@ -143,14 +152,13 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
             m = active(offsets, t, first, last)
             if m == 0:
                 continue
-            multiply_all(h[:m], w_h, h_panels, products, in_order)
+            if masked:
+                put_scaled(run_of(mask, first, m), run_of(h, 0, m), run_of(entering, 0, m))
+            multiply_all(entering[:m], w_h, h_panels, products, in_order)
             k = bases[t - low]
             row = offsets[t] + first
             _step(cell, xs, k, products, bias, m, h, c, kept, row if keeping else 0)
             write_rows(h, m, out, row, column)
-            if masked:
-                going = going_on(offsets, t + (-1 if reverse else 1), first, last, m)
-                scale(run_of(mask, first, going), run_of(h, 0, going))
         start = stop
 
 
@@ -213,6 +221,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     dw_h = of_weights[1]
     G, H = h_panels.shape[0], h_panels.shape[2]
     n_steps = offsets.size - 1
+    masked = mask.size > 0
     size = last - first
     room = max(room, size)
     block = np.ones((0 if tabled else room, x.shape[1] + 1), x.dtype)
@@ -225,6 +234,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     clear(dw_h.reshape(-1))
     db_n = np.zeros(H, x.dtype)
     d = dh[first:last]
+    dentering = np.empty((size, H), x.dtype) if masked else d  # what reaches the state through the recurrent weights
     cells = np.empty((size, H), x.dtype)  # of an LSTM those before this step; of a vanilla cell the states after it
     dcells = dc[first:last] if cell == LSTM else d
     start = 0
@@ -247,8 +257,6 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
             behind = before[k : k + m]
             read_rows(out, row_before, going, column, behind)
             put(run_of(h0, first + going, m - going), run_of(behind, going, m - going))
-            if mask.size:
-                scale(run_of(mask, first, m), run_of(behind, 0, m))
             add_rows(dout, row, m, column, d)
             if cell == LSTM:
                 put(run_of(saved[4], row_before, going), run_of(cells, 0, going))
@@ -256,12 +264,14 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
             elif cell != GRU:
                 read_rows(out, row, m, column, cells)
             _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candidate)
-            now = run_of(d, 0, m)
+            if masked:
+                scale(run_of(mask, first, m), run_of(behind, 0, m))
+                clear(run_of(dentering, 0, m))
             for g in range(G):
                 turned = candidate if cell == GRU and g == 2 else gates[g]
-                add_packed(turned[k : k + m], h_panels[g], d[:m])
-            if mask.size:
-                scale(run_of(mask, first, m), now)
+                add_packed(turned[k : k + m], h_panels[g], dentering[:m])
+            if masked:
+                add_scaled(run_of(mask, first, m), run_of(dentering, 0, m), run_of(d, 0, m))
         if tabled:
             add_up(gates, places, offsets, first, last, low, high, bases, dtable)
         elif rows:

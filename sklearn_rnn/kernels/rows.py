@@ -39,6 +39,20 @@ def scale(factors: Any, target: Any) -> None:
 
 
 @inlined
+def put_scaled(factors: Any, source: Any, target: Any) -> None:
+    """Copy the product of two runs into a third."""
+    for j in range(target.size):
+        target[j] = factors[j] * source[j]
+
+
+@inlined
+def add_scaled(factors: Any, source: Any, target: Any) -> None:
+    """Add the product of two runs to a third."""
+    for j in range(target.size):
+        target[j] += factors[j] * source[j]
+
+
+@inlined
 def run_of(x: Any, begin: int, n: int) -> Any:
     """Rows `begin` to ``begin + n`` of `x` (rows, columns) as one run, (n * columns,)."""
     return x[begin : begin + n].reshape(-1)

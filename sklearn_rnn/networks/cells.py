@@ -1,8 +1,10 @@
 """The cells: their published equations, one line a gate, and all else that the package has to know of each.
 
-A step takes the projected input, ``x = W_ih x_t + b_ih`` of shape (batch, gates * hidden), the state before it, and the
-weights of a layer; it returns the new state, whose first item is the hidden state of shape (batch, hidden) or,
-projected, (batch, proj_size).
+A step takes the projected input, ``x = W_ih x_t + b_ih`` of shape (batch, gates * hidden), the hidden state that the
+weights multiply, the state before it, and the weights of a layer; it returns the new state, whose first item is the
+hidden state of shape (batch, hidden) or, projected, (batch, proj_size). With recurrent dropout some units of what the
+weights multiply are 0, and the others are scaled; what a cell copies it takes from the state before it. Copied units
+that were scaled at each step would grow without bound.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from torch.nn.functional import linear
 from sklearn_rnn.networks.state import Parts
 
 Weights = Any  # a module of one layer and one direction; mypy does not see the types of its parameters
-Step = Callable[[Tensor, Parts, Weights], Parts]
+Step = Callable[[Tensor, Tensor, Parts, Weights], Parts]
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -67,15 +69,15 @@ def gated_shapes(n_gates: int, input_size: int, hidden_size: int) -> Shapes:
     return {"weight_ih_l0": (rows, input_size), "weight_hh_l0": (rows, hidden_size), "bias_ih_l0": (rows,)}
 
 
-def rnn_step(x: Tensor, state: Parts, weights: Weights) -> Parts:
+def rnn_step(x: Tensor, hidden: Tensor, state: Parts, weights: Weights) -> Parts:
     """Elman (1990): ``h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` with f = tanh or relu."""
     activation = torch.tanh if weights.nonlinearity == "tanh" else torch.relu
-    return (activation(x + linear(state[0], weights.weight_hh_l0, weights.bias_hh_l0)),)
+    return (activation(x + linear(hidden, weights.weight_hh_l0, weights.bias_hh_l0)),)
 
 
-def lstm_step(x: Tensor, state: Parts, weights: Weights) -> Parts:
+def lstm_step(x: Tensor, hidden: Tensor, state: Parts, weights: Weights) -> Parts:
     """Hochreiter and Schmidhuber (1997) with the forget gate of Gers et al. (2000)."""
-    hidden, cell = state
+    _, cell = state
     i, f, g, o = (x + linear(hidden, weights.weight_hh_l0, weights.bias_hh_l0)).chunk(4, dim=1)
     input_gate = torch.sigmoid(i)
     forget_gate = torch.sigmoid(f)
@@ -88,25 +90,25 @@ def lstm_step(x: Tensor, state: Parts, weights: Weights) -> Parts:
     return hidden, cell
 
 
-def gru_step(x: Tensor, state: Parts, weights: Weights) -> Parts:
+def gru_step(x: Tensor, hidden: Tensor, state: Parts, weights: Weights) -> Parts:
     """Cho et al. (2014), the reset gate applied to the recurrent product, as cuDNN and torch have it."""
-    (hidden,) = state
+    (before,) = state
     x_r, x_z, x_n = x.chunk(3, dim=1)
     h_r, h_z, h_n = linear(hidden, weights.weight_hh_l0, weights.bias_hh_l0).chunk(3, dim=1)
     reset_gate = torch.sigmoid(x_r + h_r)
     update_gate = torch.sigmoid(x_z + h_z)
     candidate = torch.tanh(x_n + reset_gate * h_n)
-    return ((1 - update_gate) * candidate + update_gate * hidden,)
+    return ((1 - update_gate) * candidate + update_gate * before,)
 
 
-def mgu_step(x: Tensor, state: Parts, weights: Weights) -> Parts:
+def mgu_step(x: Tensor, hidden: Tensor, state: Parts, weights: Weights) -> Parts:
     """Zhou et al. (2016): a GRU whose only gate both forgets and updates."""
-    (hidden,) = state
+    (before,) = state
     x_f, x_n = x.chunk(2, dim=1)
     w_f, w_n = weights.weight_hh_l0.chunk(2)
     forget_gate = torch.sigmoid(x_f + linear(hidden, w_f))
     candidate = torch.tanh(x_n + linear(forget_gate * hidden, w_n))
-    return ((1 - forget_gate) * hidden + forget_gate * candidate,)
+    return ((1 - forget_gate) * before + forget_gate * candidate,)
 
 
 CELLS: dict[str, Cell] = {
@@ -202,7 +204,7 @@ def scan(
     weights : module
         A single layer of one direction.
     mask : tensor of shape (batch, hidden), optional
-        Multiplies the hidden state that enters each step, the same at all steps (Gal and Ghahramani 2016).
+        Multiplies the hidden state that the weights of each step read, the same at all steps (Gal and Ghahramani 2016).
     state : tuple of tensors of shape (batch, hidden), optional
         The state before the first step; zero by default.
     lengths : tensor of int, shape (batch,), optional
@@ -220,8 +222,8 @@ def scan(
         state = tuple(x.new_zeros(x.shape[1], size) for size in sizes_of(cell, weights))
     hidden = []
     for t, x_t in enumerate(projected):
-        entering = state if mask is None else (state[0] * mask, *state[1:])
-        before, state = state, cell.step(x_t, entering, weights)
+        entering = state[0] if mask is None else state[0] * mask
+        before, state = state, cell.step(x_t, entering, state, weights)
         if lengths is not None:
             goes_on = (t < lengths)[:, None]
             state = tuple(torch.where(goes_on, new, old) for new, old in zip(state, before, strict=True))

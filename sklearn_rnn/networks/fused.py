@@ -50,7 +50,7 @@ class Recurrence:
     packing : Packing
     masks : tuple of Tensor
         One for each direction, (batch, hidden) in the order of the packing, which multiplies the hidden state on its
-        way to the next step; empty for none.
+        way to the recurrent weights; empty for none.
     places : array of int64, shape (n_rows,) or (0,)
         The row of the inputs that each packed row is; by default they are packed too.
     shared : bool

@@ -76,7 +76,7 @@ class RecurrentLayer(Drawing):
     proj_size : int
         Size of the LSTM's projected hidden state; 0 for none.
     recurrent_dropout : float
-        Share of the hidden state's units dropped on the way to the next step, the same at all steps of a sequence.
+        Share of the hidden state's units that the recurrent weights do not read, the same at all steps of a sequence.
     weight_dropout : float
         Share of the recurrent weights dropped, the same for all steps of a batch (Merity et al. 2018).
     """
@@ -221,7 +221,7 @@ class RecurrentLayer(Drawing):
                 yield layer
 
     def _mask_of_states(self, like: Tensor, n_sequences: int, direction: int) -> Tensor:
-        """What multiplies the hidden state on its way to the next step, (batch, units)."""
+        """What multiplies the hidden state on its way to the recurrent weights, (batch, units)."""
         shape = (n_sequences, self.direction_size)
         return self.lasting_mask(("states", direction), like, shape, self.recurrent_dropout)
 
