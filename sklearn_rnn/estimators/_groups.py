@@ -65,8 +65,9 @@ class BackboneParameters:
         0.0,
         [SHARE],
         "float in [0, 1)",
-        "Share of the hidden state dropped on its way to the next step, with one mask for all steps of a sequence "
-        "[tied]_. With the torch engine it runs step by step, and is several times slower.",
+        "Share of the hidden state dropped on its way to the recurrent weights, with one mask for all steps of a "
+        "sequence [tied]_; what a GRU or MGU copies of its state is copied whole. With the torch engine it runs step "
+        "by step, and is several times slower.",
     )
     weight_dropout: float = parameter(
         0.0,
