@@ -99,7 +99,7 @@ class Grades(Target):
 
     grades: np.ndarray = field(default_factory=lambda: np.empty(0))
 
-    def learn(self, whole, training, classes):
+    def learn(self, whole, training, classes, encoding):
         self.grades = np.unique(whole.target)
 
     def encode(self, labels, *, training):
