@@ -2,6 +2,8 @@
 
 import torch
 
+from sklearn_rnn.networks.heads import Below
+
 
 def normal(*shape, seed=0, scale=1.0):
     return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -13,7 +15,7 @@ def uniforms(*shape, seed=0):
 
 def built(spec, size=4, *, seed=0, scale=0.7):
     """The head of a record in float64, all of its weights drawn."""
-    head = spec.build(size, size, dropout=0.0, tied_dropout=False).double()
+    head = spec.build(Below(size, size)).double()
     with torch.no_grad():
         for k, parameter in enumerate(head.parameters()):
             parameter.copy_(normal(*parameter.shape, seed=seed + k, scale=scale))

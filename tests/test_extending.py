@@ -89,8 +89,8 @@ class TwoLayerHead(Head):
 
 @dataclass(frozen=True)
 class TwoLayerHeadSpec(HeadSpec):
-    def build(self, size, direction_size, *, dropout, tied_dropout, convolved=0):
-        return TwoLayerHead(size, direction_size, convolved, self.n_outputs)
+    def build(self, below):
+        return TwoLayerHead(below.size, below.direction_size, below.convolved, self.n_outputs)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from test_label_chain import ALLOWED, path_scores
 
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.heads import (
+    Below,
     ChainHead,
     ChainHeadSpec,
     PooledHead,
@@ -31,7 +32,7 @@ def random_states(seed=0, dtype=torch.float64):
 
 def built(spec, *, dropout=0.0, tied_dropout=False, direction_size=SIZE, seed=0):
     """The head of a record in float64, all of its weights drawn."""
-    head = spec.build(SIZE, direction_size, dropout=dropout, tied_dropout=tied_dropout).double()
+    head = spec.build(Below(SIZE, direction_size, dropout=dropout, tied_dropout=tied_dropout)).double()
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(seed))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sklearn_rnn.networks.convolutions import ConvolutionBranch, StridedFront
 from sklearn_rnn.networks.first_state import FirstState
-from sklearn_rnn.networks.heads import Head
+from sklearn_rnn.networks.heads import Below, Head
 from sklearn_rnn.networks.initialization import initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, StepInputs
 from sklearn_rnn.networks.ngrams import NgramBranch
@@ -204,14 +204,15 @@ def build_network(spec: NetworkSpec) -> RecurrentNetwork:
         if spec.convolutions is not None:
             own = spec.convolutions
             convolutions = ConvolutionBranch(size, own.channels, own.kernel_sizes, own.dilations)
-        head = spec.head.build(
+        below = Below(
             backbone.output_size,
             backbone.direction_size,
-            dropout=spec.dropout.dropout,
-            tied_dropout=spec.dropout.tied_dropout,
             convolved=0 if convolutions is None else convolutions.output_size,
             inputs=inputs,
+            dropout=spec.dropout.dropout,
+            tied_dropout=spec.dropout.tied_dropout,
         )
+        head = spec.head.build(below)
         first, ngrams = None, None
         if spec.first_state is not None:
             first = FirstState(spec.first_state, [layer.state_sizes for layer in backbone.layers])

@@ -1,6 +1,6 @@
 """What lies between hidden states and outputs, and how outputs are decoded: one module for each kind of head."""
 
-from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.heads.chain import ChainHead, ChainHeadSpec
 from sklearn_rnn.networks.heads.frames import FrameHead, FrameHeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
@@ -11,6 +11,7 @@ from sklearn_rnn.networks.heads.vocabulary import AdaptiveVocabularyHead, Vocabu
 
 __all__ = [
     "AdaptiveVocabularyHead",
+    "Below",
     "ChainHead",
     "ChainHeadSpec",
     "FrameHead",

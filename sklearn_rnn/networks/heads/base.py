@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,44 @@ class Head(nn.Module, ABC):
 
 
 @dataclass(frozen=True)
+class Below:
+    """What a head stands on, and what is dropped between the two.
+
+    Attributes
+    ----------
+    size : int
+        Units of a hidden state of the recurrence.
+    direction_size : int
+        Units of one direction.
+    convolved : int
+        Features of convolutions behind the units of each hidden state.
+    inputs : StepInputs or None
+        What the network embeds.
+    dropout : float
+        Share of what the linear map reads that is dropped.
+    tied_dropout : bool
+        Whether what is dropped is the same at all steps of a sequence.
+    """
+
+    size: int
+    direction_size: int
+    convolved: int = 0
+    inputs: StepInputs | None = None
+    dropout: float = 0.0
+    tied_dropout: bool = False
+
+    @property
+    def width(self) -> int:
+        """Numbers of a hidden state, with the features of convolutions."""
+        return self.size + self.convolved
+
+    @property
+    def dropped(self) -> dict[str, Any]:
+        """What heads are told of dropout."""
+        return {"dropout": self.dropout, "tied_dropout": self.tied_dropout}
+
+
+@dataclass(frozen=True)
 class HeadSpec(ABC):
     """What a head is built from.
 
@@ -60,33 +99,8 @@ class HeadSpec(ABC):
     first_bias: tuple[float, ...] | None = None
 
     @abstractmethod
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> Head:
-        """The head.
-
-        Parameters
-        ----------
-        size : int
-            Units of a hidden state.
-        direction_size : int
-            Units of one direction.
-        dropout : float
-            Share of what the linear map reads that is dropped.
-        tied_dropout : bool
-            Whether what is dropped is the same at all steps of a sequence.
-        convolved : int
-            Features of convolutions behind the units of each hidden state.
-        inputs : StepInputs, optional
-            What the network embeds.
-        """
+    def build(self, below: Below) -> Head:
+        """The head that stands on what is `below`."""
 
     def n_weights(self, size: int) -> int:
         """Weights of the head on hidden states of `size`, but for what is small beside them."""

@@ -18,7 +18,7 @@ from sklearn_rnn.networks.chain import (
     segment_log_probability,
     viterbi,
 )
-from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.heads.step import StepHead
 from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.label_chain import LabelChain
@@ -108,18 +108,9 @@ class ChainHeadSpec(HeadSpec):
     learned: bool = True
     allowed: Tensor | None = field(default=None, compare=False)  # tensors are equal number by number
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> ChainHead:
+    def build(self, below: Below) -> ChainHead:
         chain = LabelChain(self.n_outputs, learned=self.learned, constrained=self.allowed is not None)
-        return ChainHead(size + convolved, self.n_outputs, chain, dropout=dropout, tied_dropout=tied_dropout)
+        return ChainHead(below.width, self.n_outputs, chain, **below.dropped)
 
     def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
         super().settle(head, inputs)

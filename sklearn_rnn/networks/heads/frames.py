@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_rnn.networks.heads.base import HeadSpec
+from sklearn_rnn.networks.heads.base import Below, HeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead, wide
-from sklearn_rnn.networks.inputs import StepInputs
 
 N_UNITS = 150
 """Hidden units that join the notes of a frame, as many as Boulanger-Lewandowski et al. (2012) took."""
@@ -189,21 +188,11 @@ class FrameHeadSpec(HeadSpec):
         """Hidden units that join notes."""
         return self.n_outputs - self.n_features - self.ends
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> FrameHead:
+    def build(self, below: Below) -> FrameHead:
         return FrameHead(
-            size + convolved,
+            below.width,
             self.n_features,
             n_units=self.n_units,
             ends=self.ends,
-            dropout=dropout,
-            tied_dropout=tied_dropout,
+            **below.dropped,
         )

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_rnn.networks.heads.base import HeadSpec
+from sklearn_rnn.networks.heads.base import Below, HeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
-from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.number_losses import MIN_SCALE
 
 MOST_CORRELATED = 3
@@ -165,24 +164,14 @@ class MixtureHeadSpec(HeadSpec):
         bias = (*[0.0] * n_mixtures, *locations, *[scale] * len(locations), *[0.0] * n_joins, *of_end)
         return cls(len(bias), bias, n_features, n_mixtures, end_log_odds is not None, log_unit)
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> MixtureHead:
+    def build(self, below: Below) -> MixtureHead:
         return MixtureHead(
-            size + convolved,
+            below.width,
             self.n_features,
             n_mixtures=self.n_mixtures,
             log_unit=self.log_unit,
             ends=self.ends,
-            dropout=dropout,
-            tied_dropout=tied_dropout,
+            **below.dropped,
         )
 
 

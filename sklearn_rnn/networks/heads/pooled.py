@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.dropout import Dropout
-from sklearn_rnn.networks.heads.base import Head, HeadSpec
-from sklearn_rnn.networks.inputs import StepInputs
+from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.pooling import make_pooling
 
 
@@ -72,14 +71,6 @@ class PooledHeadSpec(HeadSpec):
 
     pooling: str = "last"
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> PooledHead:
-        return PooledHead(self.pooling, size, direction_size, self.n_outputs, dropout=dropout, convolved=convolved)
+    def build(self, below: Below) -> PooledHead:
+        own = (below.size, below.direction_size, self.n_outputs)
+        return PooledHead(self.pooling, *own, dropout=below.dropout, convolved=below.convolved)

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.dropout import Dropout
-from sklearn_rnn.networks.heads.base import Head, HeadSpec
-from sklearn_rnn.networks.inputs import StepInputs
+from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.pooling import step_mask
 
 
@@ -54,14 +53,5 @@ class StepHead(Head):
 class StepHeadSpec(HeadSpec):
     """What a :class:`StepHead` is built from."""
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> StepHead:
-        return StepHead(size + convolved, self.n_outputs, dropout=dropout, tied_dropout=tied_dropout)
+    def build(self, below: Below) -> StepHead:
+        return StepHead(below.width, self.n_outputs, **below.dropped)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.heads.step import StepHead
 from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.softmax import linear_cross_entropy, portions
@@ -216,30 +216,21 @@ class VocabularyHeadSpec(HeadSpec):
     tied: bool = False
     counts: Tensor | None = field(default=None, compare=False)  # tensors are equal number by number
 
-    def build(
-        self,
-        size: int,
-        direction_size: int,
-        *,
-        dropout: float,
-        tied_dropout: bool,
-        convolved: int = 0,
-        inputs: StepInputs | None = None,
-    ) -> VocabularyHead:
-        size += convolved
+    def build(self, below: Below) -> VocabularyHead:
         if self.softmax == "adaptive":
             if self.tied:
                 raise ValueError(
                     "an adaptive softmax has no vector for each symbol that it could share with the inputs: set "
                     "softmax='full' or tie_weights=False"
                 )
-            return AdaptiveVocabularyHead(size, self.n_outputs, dropout=dropout, tied_dropout=tied_dropout)
+            return AdaptiveVocabularyHead(below.width, self.n_outputs, **below.dropped)
         tied_size = None
         if self.tied:
+            inputs = below.inputs
             if inputs is None or inputs.token_embedding.num_embeddings != self.n_outputs:
                 raise ValueError("weights can be tied only to the vectors of the same symbols: set tie_weights=False")
             tied_size = inputs.token_embedding.embedding_dim
-        return VocabularyHead(size, self.n_outputs, tied_size=tied_size, dropout=dropout, tied_dropout=tied_dropout)
+        return VocabularyHead(below.width, self.n_outputs, tied_size=tied_size, **below.dropped)
 
     def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
         if isinstance(head, AdaptiveVocabularyHead):
