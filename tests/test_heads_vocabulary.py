@@ -74,7 +74,11 @@ def options_of(**parameters):
 
 def net_of(kind, **parameters):
     return build_net(
-        spec_of(kind, **parameters), (NEXT_SYMBOL, LossSettings()), options_of(), n_batches=6, order=Lanes(4, InOrder())
+        spec_of(kind, **parameters),
+        (NEXT_SYMBOL, LossSettings()),
+        options_of(),
+        training=dataset(),
+        order=Lanes(4, InOrder()),
     )
 
 
@@ -197,7 +201,7 @@ def test_training_makes_the_loss_small_and_predicts(kind):
     options = options_of(max_epochs=30, learning_rate=0.05)
     spec = spec_of(kind, dtype=torch.float32, dropout=0.1, hidden=16)
     data = dataset(dtype=torch.float32)
-    net = build_net(spec, (NEXT_SYMBOL, LossSettings()), options, n_batches=6, order=Lanes(4, InOrder()))
+    net = build_net(spec, (NEXT_SYMBOL, LossSettings()), options, training=data, order=Lanes(4, InOrder()))
     result = train(net, data, options, validated=False, run_epoch=lambda net, work: bool(work()))
     assert result.loss_curve[-1] < 0.7 * result.loss_curve[0]
     network = evaluation_copy(net.module_)
