@@ -6,7 +6,7 @@ What is packed, and how, and what the letters stand for, is said in :mod:`sklear
 from __future__ import annotations
 
 from sklearn_rnn.kernels.compiling import inlined
-from sklearn_rnn.kernels.rows import put
+from sklearn_rnn.kernels.rows import add, put
 
 
 @inlined
@@ -38,14 +38,39 @@ def end_of_chunk(offsets, first, last, reverse, start, room):
 
 
 @inlined
-def copy_inputs(x, places, offsets, first, last, low, high, bases, block):
-    """Put the rows of steps `low` to `high` one after the other; returns how many, and where each step begins."""
+def count_rows(offsets, first, last, low, high, bases):
+    """How many rows steps `low` to `high` have, and where each step begins among them."""
     rows = 0
     for t in range(low, high):
         bases[t - low] = rows
-        m = active(offsets, t, first, last)
-        for i in range(m):
-            row = offsets[t] + first + i
-            put(x[places[row] if places.size else row], block[rows + i, : x.shape[1]])
-        rows += m
+        rows += active(offsets, t, first, last)
     return rows
+
+
+@inlined
+def copy_inputs(x, places, offsets, first, last, low, high, bases, block):
+    """Put the rows of steps `low` to `high` one after the other, each step where `bases` says."""
+    for t in range(low, high):
+        for i in range(active(offsets, t, first, last)):
+            row = offsets[t] + first + i
+            put(x[places[row] if places.size else row], block[bases[t - low] + i, : x.shape[1]])
+
+
+@inlined
+def look_up(table, places, offsets, first, last, low, high, bases, xs):
+    """Put what the `table` (G, V, H) has for the rows of steps `low` to `high` into `xs` (G, rows, H)."""
+    for t in range(low, high):
+        begin = offsets[t] + first
+        for i in range(active(offsets, t, first, last)):
+            for g in range(table.shape[0]):
+                put(table[g, places[begin + i]], xs[g, bases[t - low] + i])
+
+
+@inlined
+def add_up(gates, places, offsets, first, last, low, high, bases, table):
+    """Add the rows of `gates` (G, rows, H), of steps `low` to `high`, to those of the `table` that they belong to."""
+    for t in range(low, high):
+        begin = offsets[t] + first
+        for i in range(active(offsets, t, first, last)):
+            for g in range(table.shape[0]):
+                add(gates[g, bases[t - low] + i], table[g, places[begin + i]])

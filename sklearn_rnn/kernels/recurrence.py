@@ -13,6 +13,8 @@ Inputs are projected, and weight gradients summed, in matrix products over chunk
   such runs make fast loops: a row of few units is over before its vector instructions pay, and of an index such as
   ``H + j`` the compiler cannot rule out that it counts from the end.
 - Inputs have a last column of ones beside them, whose weights are the biases.
+- V: rows of a table. Where many packed rows share one row of the inputs, as steps with the same symbol do, each row is
+  projected once, by :func:`project`, and looked up at each step; gradients are added up row by row of the table.
 
 What belongs together comes as a plain tuple, which numba takes in no time; one with names takes it a microsecond.
 """
@@ -32,7 +34,7 @@ from sklearn_rnn.kernels.cells import (
     rnn_step,
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel, placed
-from sklearn_rnn.kernels.packed import active, copy_inputs, end_of_chunk, going_on
+from sklearn_rnn.kernels.packed import active, add_up, copy_inputs, count_rows, end_of_chunk, going_on, look_up
 from sklearn_rnn.kernels.products import add_product, multiply
 from sklearn_rnn.kernels.rows import add, add_rows, clear, put, read_rows, run_of, scale, write_rows
 
@@ -76,15 +78,53 @@ def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
 
 
 @kernel
+def project(x, weights, table, in_order):
+    """Put the products of the inputs `x` (V, I) with the weights of :func:`arrange` into the `table` (G, V, H)."""
+    block = np.ones((x.shape[0], x.shape[1] + 1), x.dtype)
+    for i in range(x.shape[0]):
+        put(x[i], block[i, : x.shape[1]])
+    _multiply_all(block, weights, table, in_order)
+
+
+@kernel
+def project_back(cell, x, w_x, dtable, of_weights, dx):
+    """Gradients of everything that :func:`project` read, given that of the table, `dtable` (G, V, H).
+
+    Parameters
+    ----------
+    of_weights : dw_x, db_x, db_h
+        Arrays (G * H, I), (G * H,), (G * H,) that take the gradients; the candidate's recurrent bias of a GRU stays.
+    dx : array (V, I) or (0, 0)
+        Takes the gradient of the inputs.
+    """
+    dw_x, db_x, db_h = of_weights
+    G, H = dtable.shape[0], dtable.shape[2]
+    part = np.empty(dx.shape, x.dtype)
+    clear(db_x)
+    for g in range(G):
+        span = slice(g * H, (g + 1) * H)
+        np.dot(dtable[g].T, x, dw_x[span])
+        for i in range(x.shape[0]):
+            add(dtable[g, i], db_x[span])
+        if not (cell == GRU and g == 2):
+            put(db_x[span], db_h[span])
+        if dx.size and g == 0:
+            np.dot(dtable[g], w_x[span], dx)
+        elif dx.size:
+            np.dot(dtable[g], w_x[span], part)
+            add(part.reshape(-1), dx.reshape(-1))
+
+
+@kernel
 def forward(cell, batch, span, weights, state, mask, reverse, room, states, saved, in_order):
     """Hidden states of some sequences.
 
     Parameters
     ----------
     cell : int
-    batch : x, places, offsets
-        Arrays (R, I), (R,) or (0,), (n_steps + 1,): with `places`, `x` has any number of rows, and those are the rows
-        that belong to the packed ones.
+    batch : x, table, places, offsets
+        Arrays (R, I), (0, 0, 0), (R,) or (0,), (n_steps + 1,): with `places`, `x` has any number of rows, and those are
+        the rows that belong to the packed ones. Or `x` is of size 0, and `places` are rows of the table (G, V, H).
     span : first, last
         The sequences from `first` to before `last`.
     weights : w_x, w_h, b_n
@@ -105,9 +145,10 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
     in_order : bool
         Whether a sequence gets the same bits whatever is beside it; BLAS is a little faster.
     """
-    x, places, offsets = batch
+    x, table, places, offsets = batch
     first, last = span
     w_x, w_h, b_n = weights
+    tabled = table.size > 0
     out, column = states
     G, H = w_h.shape[0], w_h.shape[1]
     n_steps = offsets.size - 1
@@ -115,7 +156,7 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
     masked = mask.size > 0
     size = last - first
     room = max(room, size)
-    block = np.ones((room, x.shape[1] + 1), x.dtype)
+    block = np.ones((0 if tabled else room, x.shape[1] + 1), x.dtype)
     xs = np.empty((G, room, H), x.dtype)
     products = np.empty((G, size, H), x.dtype)
     scratch = np.empty((0 if keeping else 5, size, H), x.dtype)
@@ -133,8 +174,12 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
     while start < n_steps:
         stop = end_of_chunk(offsets, first, last, reverse, start, room)
         low = n_steps - stop if reverse else start
-        rows = copy_inputs(x, places, offsets, first, last, low, low + stop - start, bases, block)
-        if rows:
+        high = low + stop - start
+        rows = count_rows(offsets, first, last, low, high, bases)
+        if tabled:
+            look_up(table, places, offsets, first, last, low, high, bases, xs)
+        elif rows:
+            copy_inputs(x, places, offsets, first, last, low, high, bases, block)
             _multiply_all(block[:rows], w_x, xs, in_order)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
@@ -179,7 +224,7 @@ def _step(cell, xs, k, products, bias, m, h, c, kept, row):
 
 
 @kernel
-def backward(cell, batch, span, weights, state, mask, reverse, room, states, saved, given, of_weights, dx):
+def backward(cell, batch, span, weights, state, mask, reverse, room, states, saved, given, of_weights, dx, dtable):
     """Gradients of everything that :func:`forward` read, given those of what it wrote.
 
     Parameters
@@ -192,14 +237,18 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
         The gradients of the hidden states (R, n_directions * H), and of the states after each sequence's last step, of
         which `dh` and `dc` then take those of the states before the first.
     of_weights : dw_x, dw_h, db_x, db_h
-        Arrays (G * H, I), (G * H, H), (G * H,), (G * H,) that take the gradients summed over these sequences.
+        Arrays (G * H, I), (G * H, H), (G * H,), (G * H,) that take the gradients summed over these sequences; with a
+        table `dw_x` and `db_x` stay, and of `db_h` all but that of the candidate of a GRU.
     dx : array of the shape of `x`, or (0, 0)
         Takes the gradient of the inputs; rows that are read by nobody stay as they are.
+    dtable : array of the shape of the table
+        The gradient of the table is added to it.
 
     The other parameters are those of :func:`forward`.
     """
-    x, places, offsets = batch
+    x, table, places, offsets = batch
     first, last = span
+    tabled = table.size > 0
     h0, c0 = state
     out, column = states
     dout, dh, dc = given
@@ -209,7 +258,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     n_steps = offsets.size - 1
     size = last - first
     room = max(room, size)
-    block = np.ones((room, x.shape[1] + 1), x.dtype)
+    block = np.ones((0 if tabled else room, x.shape[1] + 1), x.dtype)
     before = np.empty((room, H), x.dtype)
     gates = np.empty((G, room, H), x.dtype)
     candidate = np.empty((room if cell == GRU else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
@@ -233,7 +282,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
         stop = end_of_chunk(offsets, first, last, not reverse, start, room)
         low = start if reverse else n_steps - stop
         high = low + stop - start
-        rows = copy_inputs(x, places, offsets, first, last, low, high, bases, block)
+        rows = count_rows(offsets, first, last, low, high, bases)
         for s in range(start, stop):
             t = s if reverse else n_steps - 1 - s
             m = active(offsets, t, first, last)
@@ -263,12 +312,21 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
                 add(run_of(part, 0, m), now)
             if mask.size:
                 scale(run_of(mask, first, m), now)
+        if tabled:
+            add_up(gates, places, offsets, first, last, low, high, bases, dtable)
+        elif rows:
+            copy_inputs(x, places, offsets, first, last, low, high, bases, block)
+            for g in range(G):
+                add_product(gates[g][:rows], block[:rows], buffers[0], with_bias[g * H : (g + 1) * H])
         if rows:
-            _add_of_weights(cell, rows, gates, candidate, block, before, buffers, with_bias, dw_h, db_n)
+            _add_of_recurrence(cell, rows, gates, candidate, before, buffers[1], dw_h, db_n)
             if dx.size:
                 _put_of_inputs(batch, span, low, high, bases, rows, gates, weights[0], buffers, dx)
         start = stop
-    _write_of_weights(cell, with_bias, db_n, of_weights)
+    if not tabled:
+        _write_of_inputs(with_bias, of_weights)
+    if cell == GRU:
+        put(db_n, of_weights[3][2 * H :])
 
 
 @placed
@@ -295,13 +353,12 @@ def _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candi
 
 
 @inlined
-def _add_of_weights(cell, rows, gates, candidate, block, before, buffers, with_bias, dw_h, db_n):
-    """Add what the first `rows` of a chunk give to the gradients of the weights."""
+def _add_of_recurrence(cell, rows, gates, candidate, before, part, dw_h, db_n):
+    """Add what the first `rows` of a chunk give to the gradients of the recurrent weights."""
     H = gates.shape[2]
     for g in range(gates.shape[0]):
         turned = candidate if cell == GRU and g == 2 else gates[g]
-        add_product(gates[g][:rows], block[:rows], buffers[0], with_bias[g * H : (g + 1) * H])
-        add_product(turned[:rows], before[:rows], buffers[1], dw_h[g * H : (g + 1) * H])
+        add_product(turned[:rows], before[:rows], part, dw_h[g * H : (g + 1) * H])
     for i in range(rows if cell == GRU else 0):
         add(candidate[i], db_n)
 
@@ -309,7 +366,7 @@ def _add_of_weights(cell, rows, gates, candidate, block, before, buffers, with_b
 @inlined
 def _put_of_inputs(batch, span, low, high, bases, rows, gates, w_x, buffers, dx):
     """Put the gradients of the inputs of steps `low` to `high` where the inputs came from."""
-    _, places, offsets = batch
+    _, _, places, offsets = batch
     first, last = span
     back, part = buffers[2], buffers[3]
     H = gates.shape[2]
@@ -325,12 +382,10 @@ def _put_of_inputs(batch, span, low, high, bases, rows, gates, w_x, buffers, dx)
 
 
 @inlined
-def _write_of_weights(cell, with_bias, db_n, of_weights):
+def _write_of_inputs(with_bias, of_weights):
     """Write the gradients of the weights of inputs and of the biases as torch lays them out."""
     dw_x, _, db_x, db_h = of_weights
     n_inputs = dw_x.shape[1]
     for j in range(dw_x.shape[0]):
         put(with_bias[j, :n_inputs], dw_x[j])
         db_x[j] = db_h[j] = with_bias[j, n_inputs]
-    if cell == GRU:
-        put(db_n, db_h[2 * db_n.size :])

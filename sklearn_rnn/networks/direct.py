@@ -95,14 +95,23 @@ class DirectPass:
         state : State
             Only with `last`.
         """
-        entering, lengths = self.network.read(batch.values, batch.lengths)
-        backbone, packing = self.network.backbone, Packing(lengths)
-        rows, places = entering.detach().flatten(0, 1), packing.places(entering.shape[1])
+        shared, lengths = self.network.shared(batch.values), batch.lengths
+        if shared is None:
+            entering, lengths = self.network.read(batch.values, batch.lengths)
+            backbone, packing = self.network.backbone, Packing(lengths)
+            rows, places = entering.detach().flatten(0, 1), packing.places(entering.shape[1])
+        else:
+            backbone, packing = self.network.backbone, Packing(lengths)
+            entering = shared.rows
+            rows, places = entering.detach(), shared.places(packing)
         passes, masks = [], []
         for k, layer in enumerate(self.layers):
             mask = backbone.dropout.mask(rows, packing) if k else None
             rows = (rows if mask is None else rows * mask).contiguous()
-            recurrence = layer.recurrence(rows, packing, places if k == 0 else PACKED)
+            of_inputs = k == 0
+            recurrence = layer.recurrence(
+                rows, packing, places if of_inputs else PACKED, shared=of_inputs and shared is not None
+            )
             initial = () if state is None else [packing.arrange(part).numpy() for part in state.layers[k]]
             passes.append(ForwardPass(recurrence, rows.numpy(), self.weights[k], *initial, keeping=True))
             masks.append(mask)

@@ -50,12 +50,15 @@ class Recurrence:
         way to the next step; empty for none.
     places : array of int64, shape (n_rows,) or (0,)
         The row of the inputs that each packed row is; by default they are packed too.
+    shared : bool
+        Whether many packed rows are one row of the inputs. Each of those is then projected once.
     """
 
     cell: str
     packing: Packing
     masks: tuple[Tensor, ...] = ()
     places: NDArray[np.int64] = field(default_factory=lambda: PACKED)
+    shared: bool = False
 
 
 def run(
@@ -130,12 +133,12 @@ class ForwardPass:
         *,
         keeping: bool,
     ) -> None:
-        from sklearn_rnn.kernels.recurrence import CELLS, LSTM, N_SAVED, forward
+        from sklearn_rnn.kernels.recurrence import CELLS, LSTM, N_SAVED, forward, project
 
         packing, dtype, hidden = recurrence.packing, inputs.dtype, weights[0][1].shape[1]
         self.recurrence, self.weights = recurrence, weights
         self.cell = cell = CELLS[recurrence.cell]
-        self.batch = batch = (inputs, recurrence.places, packing.offsets)
+        self.inputs, shared = inputs, recurrence.shared
         self.states = np.empty((packing.n_rows, len(weights) * hidden), dtype)
         self.columns = [(self.states, direction * hidden) for direction in range(len(weights))]
         shape = (N_SAVED[cell] if keeping else 0, packing.n_rows, hidden)
@@ -147,15 +150,22 @@ class ForwardPass:
         self.masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * len(weights)
         self.room = room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
         arranged = [_arranged(cell, *four) for four in weights]
+        shape = (len(arranged[0][0]), len(inputs), hidden) if shared else (0, 0, 0)
+        tables = [np.empty(shape, dtype) for _ in weights]
+        if shared:
+            for (of_inputs, *_), table in zip(arranged, tables, strict=True):
+                project(inputs, of_inputs, table, not keeping)
+        x = np.empty((0, 0), dtype) if shared else inputs
+        self.batches = batches = [(x, table, recurrence.places, packing.offsets) for table in tables]
 
         def compute(direction: int, *span: int) -> None:
             forward(
-                *(cell, batch, span, arranged[direction]),
+                *(cell, batches[direction], span, arranged[direction]),
                 *((h[direction], c[direction]), self.masks[direction], direction == 1, room),
                 *(self.columns[direction], self.saved[direction], not keeping),
             )
 
-        work = packing.n_rows * (inputs.shape[1] + hidden) * len(weights[0][1])
+        work = packing.n_rows * ((0 if shared else inputs.shape[1]) + hidden) * len(weights[0][1])
         self.parts, self.small = _parts(packing, len(weights), work), work < PART
         current_engine().share(compute, self.parts, small=self.small)
 
@@ -165,8 +175,8 @@ class ForwardPass:
         """The gradients of all that the states were computed from, given those of the states and of the last ones."""
         from sklearn_rnn.kernels.recurrence import backward
 
-        weights, inputs = self.weights, self.batch[0]
-        make = np.empty if len(inputs) == self.recurrence.packing.n_rows else np.zeros  # some rows may be padding
+        weights, inputs, shared = self.weights, self.inputs, self.recurrence.shared
+        make = np.empty if shared or len(inputs) == self.recurrence.packing.n_rows else np.zeros  # some may be padding
         dx = [make(inputs.shape if of_inputs else (0, 0), inputs.dtype) for _ in weights]
         nothing, (h0, c0) = np.zeros(self.last[0].shape, inputs.dtype), self.first
         h0 = nothing if h0 is None else h0
@@ -174,29 +184,42 @@ class ForwardPass:
         dh0 = nothing.copy() if dh is None else dh.copy()
         dc0 = dh0 if len(self.last) == 1 else nothing.copy() if dc is None else dc.copy()
         of_parts: dict[tuple[int, int], list[Array]] = {}
+        none = np.empty((0, 0), inputs.dtype)
 
         def compute(direction: int, *span: int) -> None:
             w_x, w_h, *_ = weights[direction]
-            of_weights = [np.empty_like(weight) for weight in weights[direction]]
+            of_weights = [(np.zeros_like if shared else np.empty_like)(weight) for weight in weights[direction]]
+            dtable = np.zeros_like(self.batches[direction][1])
             backward(
-                *(self.cell, self.batch, span, (w_x, w_h)),
+                *(self.cell, self.batches[direction], span, (w_x, w_h)),
                 *((h0[direction], c0[direction]), self.masks[direction], direction == 1, self.room),
                 *(self.columns[direction], self.saved[direction]),
-                *((dstates, dh0[direction], dc0[direction]), tuple(of_weights), dx[direction]),
+                *((dstates, dh0[direction], dc0[direction]), tuple(of_weights)),
+                *(none if shared else dx[direction], dtable),
             )
-            of_parts[direction, span[0]] = of_weights
+            of_parts[direction, span[0]] = [*of_weights, dtable]
 
         current_engine().share(compute, self.parts, small=self.small)
         sums: list[Array] = []
         for direction in range(len(weights)):
             totals, *others = (of_parts[d, begin] for d, begin, _ in self.parts if d == direction)
-            for other in others:
-                for total, part in zip(totals, other, strict=True):
+            for total, *rest in zip(totals, *others, strict=True):
+                for part in rest:
                     total += part
-            sums += totals
+            *of_weights, dtable = totals
+            if shared:
+                self._project_back(direction, dtable, of_weights, dx[direction])
+            sums += of_weights
         for of_direction in dx[1:]:
             dx[0] += of_direction
         return Gradients(dx[0] if of_inputs else None, dh0, dc0, sums)
+
+    def _project_back(self, direction: int, dtable: Array, of_weights: list[Array], dx: Array) -> None:
+        """Put what comes back through the table of projected inputs into the gradients of weights and inputs."""
+        from sklearn_rnn.kernels.recurrence import project_back
+
+        dw_x, _, *biases = of_weights
+        project_back(self.cell, self.inputs, self.weights[direction][0], dtable, (dw_x, *biases), dx)
 
 
 class Gradients(NamedTuple):

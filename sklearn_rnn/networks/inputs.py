@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from sklearn_rnn.networks.dropout import Drawing, Dropout, sample_mask
 from sklearn_rnn.networks.initialization import EMBEDDING_STD
 from sklearn_rnn.networks.layer import RecurrentLayer
+from sklearn_rnn.networks.packing import SharedRows
 from sklearn_rnn.networks.pooling import LastPooling, step_mask
 
 
@@ -80,18 +81,35 @@ class StepInputs(Drawing):
         parts = []
         for k, embedding in enumerate(self.embeddings):
             index = indices[:, :, k]
-            if k == 0 and self.training and self.word_dropout:
-                kept = sample_mask(
-                    torch.empty(0, device=index.device), tuple(index.shape), self.word_dropout, self.generator
-                )
-                index = index * (kept > 0)
-            parts.append(embedding(index))
+            parts.append(embedding(index if k else self._read_tokens(index)))
         if self.character_encoder is not None:
             forms, characters = indices[:, :, n_embedded], indices[:, :, n_embedded + 1 :]
             parts.append(self._encode_forms(forms.flatten(), characters.flatten(0, 1)).view(*forms.shape, -1))
         if self.layout.n_numeric:
             parts.append(values[:, :, n_indices:])
         return self.dropout(torch.cat(parts, dim=2) if len(parts) > 1 else parts[0])
+
+    def shared(self, values: Tensor) -> SharedRows | None:
+        """What :meth:`forward` returns as rows that many steps share; None where it is not rows of few tokens."""
+        layout = self.layout
+        tokens_alone = len(layout.embedded) == 1 and not layout.n_numeric and self.character_encoder is None
+        if not tokens_alone or (self.training and self.dropout.p):
+            return None
+        index, weight = values.reshape(values.shape[:2]).long(), self.token_embedding.weight
+        if 2 * len(weight) > index.numel() and 2 * len(index.unique()) > index.numel():
+            return None
+        index = self._read_tokens(index)
+        if 2 * len(weight) <= index.numel():
+            return SharedRows(weight, index)
+        distinct, index = index.unique(return_inverse=True)
+        return SharedRows(self.token_embedding(distinct), index)
+
+    def _read_tokens(self, index: Tensor) -> Tensor:
+        """The tokens `index` (batch, n_steps), in training some of them as unknown."""
+        if not self.training or not self.word_dropout:
+            return index
+        kept = sample_mask(torch.empty(0, device=index.device), tuple(index.shape), self.word_dropout, self.generator)
+        return index * (kept > 0)
 
     def set_vectors(self, vectors: Tensor, covered: Tensor) -> None:
         """Give tokens their pretrained vectors.

@@ -18,7 +18,7 @@ from sklearn_rnn.networks import fused
 from sklearn_rnn.networks.cells import CELLS, Cell, Weights, make_weights, run_module, scan, sizes_of
 from sklearn_rnn.networks.dropout import Drawing
 from sklearn_rnn.networks.engines import current_engine, kernels_may_run
-from sklearn_rnn.networks.packing import Packing
+from sklearn_rnn.networks.packing import Packing, SharedRows
 from sklearn_rnn.networks.state import Parts
 
 
@@ -124,16 +124,18 @@ class RecurrentLayer(Drawing):
         first: Weights = self.directions[0]
         return first.weight_ih_l0
 
-    def forward(self, x: Tensor, lengths: Tensor | Packing, state: Parts | None = None) -> Tensor:
+    def forward(self, x: Tensor | SharedRows, lengths: Tensor | Packing, state: Parts | None = None) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to hidden states (n_steps, batch, output_size).
 
-        With a packing in the place of the lengths, `x` is (n_rows, input_size) or (batch, n_steps, input_size), the
-        hidden states are (n_rows, output_size), and the kernels compute them. A `state` that is given is that before
-        the first step, (n_directions, batch, units) each.
+        With a packing in the place of the lengths, `x` is (n_rows, input_size), (batch, n_steps, input_size) or shared
+        rows, the hidden states are (n_rows, output_size), and the kernels compute them. A `state` that is given is that
+        before the first step, (n_directions, batch, units) each.
         """
         return self._run_all(x, lengths, state, last=False)[0]
 
-    def advance(self, x: Tensor, lengths: Tensor | Packing, state: Parts | None = None) -> tuple[Tensor, Parts]:
+    def advance(
+        self, x: Tensor | SharedRows, lengths: Tensor | Packing, state: Parts | None = None
+    ) -> tuple[Tensor, Parts]:
         """As :meth:`forward`, and the state after the last step of each sequence."""
         return self._run_all(x, lengths, state, last=True)
 
@@ -150,7 +152,9 @@ class RecurrentLayer(Drawing):
             return True
         return engine != "fused" and not fused.is_faster(self.direction_size)
 
-    def recurrence(self, x: Tensor, packing: Packing, places: NDArray[np.int64]) -> fused.Recurrence:
+    def recurrence(
+        self, x: Tensor, packing: Packing, places: NDArray[np.int64], *, shared: bool = False
+    ) -> fused.Recurrence:
         """What the kernels are to compute: all about it but weights, inputs and first states.
 
         Parameters
@@ -159,6 +163,8 @@ class RecurrentLayer(Drawing):
             Of the type, and on the device, of the inputs.
         packing : Packing
         places : array of int64, shape (n_rows,) or (0,)
+        shared : bool
+            Whether several of the places may be the same.
         """
         masks: list[Tensor] = []
         if self.training and self.recurrent_dropout:
@@ -166,15 +172,16 @@ class RecurrentLayer(Drawing):
             masks = [self._mask_of_states(x, packing.n_sequences, k)[order] for k in range(len(self.directions))]
         cell = "relu" if self.unbounded else self.cell.kernel
         assert cell is not None
-        return fused.Recurrence(cell, packing, tuple(masks), places)
+        return fused.Recurrence(cell, packing, tuple(masks), places, shared)
 
     def _run_all(
-        self, x: Tensor, lengths: Tensor | Packing, state: Parts | None, *, last: bool
+        self, x: Tensor | SharedRows, lengths: Tensor | Packing, state: Parts | None, *, last: bool
     ) -> tuple[Tensor, Parts]:
         """Hidden states of all directions and, if the `last` state is wanted, that; else anything."""
         x = x.to(self.weight.dtype)
         if isinstance(lengths, Packing):
             return self._run_packed(x, lengths, state, last=last)
+        assert isinstance(x, Tensor)
         of_directions, ends = [], []
         for direction, weights in enumerate(self._weights()):
             start = None if state is None else tuple(part[direction] for part in state)
@@ -185,10 +192,15 @@ class RecurrentLayer(Drawing):
         hidden = torch.cat(of_directions, dim=2) if len(of_directions) > 1 else of_directions[0]
         return hidden, tuple(torch.stack(part) for part in zip(*ends, strict=True)) if last else ()
 
-    def _run_packed(self, x: Tensor, packing: Packing, state: Parts | None, *, last: bool) -> tuple[Tensor, Parts]:
-        """All directions over packed rows `x` (n_rows, input_size), or a whole batch (batch, n_steps, input_size)."""
-        places = fused.PACKED if x.ndim == 2 else packing.places(x.shape[1])
-        recurrence = self.recurrence(x, packing, places)
+    def _run_packed(
+        self, x: Tensor | SharedRows, packing: Packing, state: Parts | None, *, last: bool
+    ) -> tuple[Tensor, Parts]:
+        """All directions over packed rows (n_rows, input_size), a batch (batch, n_steps, input_size) or shared rows."""
+        if shared := isinstance(x, SharedRows):
+            x, places = x.rows, x.places(packing)
+        else:
+            places = fused.PACKED if x.ndim == 2 else packing.places(x.shape[1])
+        recurrence = self.recurrence(x, packing, places, shared=shared)
         parameters = [weight for weights in self._weights() for weight in fused.weights_of(weights)]
         initial = () if state is None else tuple(packing.arrange(part) for part in state)
         hidden, end = fused.run(recurrence, x.flatten(0, -2), parameters, initial, last=last)

@@ -7,7 +7,8 @@ anything is computed: what is not there cannot turn into NaN.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from sklearn_rnn.networks.chain import (
     path_log_probability,
     prefix_log_probabilities,
 )
-from sklearn_rnn.networks.heads import ChainHead, Head, LikelihoodHead
+from sklearn_rnn.networks.heads import ChainHead, Head, LikelihoodHead, VocabularyHead
 
 
 class BatchLike(Protocol):
@@ -49,12 +50,15 @@ class Loss:
         What a score needs of outputs (..., n_outputs): the code of a class, or the outputs themselves.
     kernel : str or None
         The function of :mod:`sklearn_rnn.kernels.heads` that computes the loss of a batch and its gradient.
+    maps : bool
+        Whether it computes outputs by itself, some rows at a time, from what the last map of the head reads.
     """
 
     name: str
     of_batch: Callable[[Tensor, BatchLike, Any, LossSettings], Tensor]
     decide: Callable[[Tensor], Tensor]
     kernel: str | None = None
+    maps: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,15 @@ class WeightedLoss(nn.Module):
         loss : tensor of shape ()
         """
         return self.loss.of_batch(outputs, batch, head, self._settings) / len(batch.weight)
+
+    @contextmanager
+    def serving(self, head: Head) -> Iterator[None]:
+        """Inside, let `head` leave its outputs to this loss, if it computes them by itself."""
+        before, head.unmapped = head.unmapped, self.loss.maps
+        try:
+            yield
+        finally:
+            head.unmapped = before
 
     def decide(self, outputs: Tensor, lengths: Tensor, head: Head) -> Tensor:
         """What a score needs of `outputs`: the best labels of a chain, the code of a class, or numbers."""
@@ -261,11 +274,23 @@ def _of_likelihood(outputs: Tensor, batch: BatchLike, head: LikelihoodHead, sett
     return _of_rows(lambda rows, target, _: -head.log_likelihood(rows, target), outputs, batch, head, settings)
 
 
+def _of_vocabulary(outputs: Tensor, batch: BatchLike, head: VocabularyHead | None, settings: LossSettings) -> Tensor:
+    """The sum of the weighted cross-entropies of all symbols; steps of weight 0 are mapped to no logits."""
+    if head is None or not head.unmapped:
+        return _of_rows(_cross_entropy, outputs, batch, head, settings)
+    rows, target, weight = outputs.flatten(0, -2), batch.target.flatten(), batch.weight.flatten()
+    kept = weight > 0
+    if not bool(kept.all()):
+        rows, target, weight = rows[kept], target[kept], weight[kept]
+    return head.loss(rows, target, weight.to(rows.dtype), settings.label_smoothing)
+
+
 CROSS_ENTROPY = Loss("cross_entropy", partial(_of_rows, _cross_entropy), _greatest, "cross_entropy")
 BINARY_CROSS_ENTROPY = Loss(
     "binary_cross_entropy", partial(_of_rows, _binary_cross_entropy), _positive, "binary_cross_entropy"
 )
 CHAIN = Loss("chain", _of_chain, _greatest)
 LIKELIHOOD = Loss("likelihood", _of_likelihood, _as_they_are)
+NEXT_SYMBOL = Loss("next_symbol", _of_vocabulary, _greatest, maps=True)
 
 SQUARED_ERROR = loss_of_numbers("squared_error", number_losses.squared_error, kernel="squared_error")

@@ -11,6 +11,7 @@ from sklearn_rnn.networks.convolutions import ConvolutionBranch, StridedFront
 from sklearn_rnn.networks.heads import Head
 from sklearn_rnn.networks.initialization import initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, StepInputs
+from sklearn_rnn.networks.packing import SharedRows
 from sklearn_rnn.networks.recurrent import RecurrentStack
 from sklearn_rnn.networks.specs import DropoutSpec, InputsSpec, NetworkSpec
 from sklearn_rnn.networks.state import State
@@ -122,8 +123,9 @@ class RecurrentNetwork(nn.Module):
                 "A network with convolutions cannot go on from a state: they look at the steps before and after. Set "
                 "conv_branch=False and conv_stride=1"
             )
-        x = values if self.inputs is None else self.inputs(values)
-        hidden, last = self.backbone.advance(x.transpose(0, 1), lengths, state)
+        shared = self.shared(values)
+        x = self.read(values, lengths)[0].transpose(0, 1) if shared is None else shared
+        hidden, last = self.backbone.advance(x, lengths, state)
         return hidden.transpose(0, 1), last
 
     def representation(self, values: Tensor, lengths: Tensor) -> Tensor:
@@ -143,8 +145,17 @@ class RecurrentNetwork(nn.Module):
         x = values if self.inputs is None else self.inputs(values)
         return (x, lengths) if self.front is None else self.front(x, lengths)
 
+    def shared(self, values: Tensor) -> SharedRows | None:
+        """What the backbone reads as rows that many steps share, where there are such and it takes them."""
+        if self.inputs is None or self.convolves or not self.backbone.may_share():
+            return None
+        return self.inputs.shared(values)
+
     def _states(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The hidden states that the head sees, and how many of each sequence."""
+        shared = self.shared(values)
+        if shared is not None:
+            return self.backbone(shared, lengths).transpose(0, 1), lengths
         x, lengths = self.read(values, lengths)
         hidden = self.backbone(x.transpose(0, 1), lengths).transpose(0, 1)
         if self.convolutions is None:
@@ -170,11 +181,12 @@ def build_network(spec: NetworkSpec) -> RecurrentNetwork:
             dropout=spec.dropout.dropout,
             tied_dropout=spec.dropout.tied_dropout,
             convolved=0 if convolutions is None else convolutions.output_size,
+            inputs=inputs,
         )
         network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions)
     network = network.to_empty(device="cpu").to(spec.dtype)
     initialize(network, spec.weight_init, torch.Generator().manual_seed(spec.seed))
-    spec.head.settle(network.head)
+    spec.head.settle(network.head, network.inputs)
     return network
 
 

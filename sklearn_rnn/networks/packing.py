@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,30 @@ def _even(n_sequences: int, n_steps: int) -> tuple[NDArray[np.int64], NDArray[np
 @functools.lru_cache(maxsize=64)
 def _even_places(n_sequences: int, longest: int, n_steps: int) -> NDArray[np.int64]:
     return (np.arange(n_sequences) * n_steps + np.arange(longest)[:, None]).ravel()
+
+
+@dataclass(frozen=True)
+class SharedRows:
+    """Steps of which many are one and the same row, such as those with the same symbol.
+
+    Attributes
+    ----------
+    rows : tensor of shape (n_rows, size)
+    index : tensor of int64, shape (batch, n_steps)
+        The row of each step; of padding any.
+    """
+
+    rows: Tensor
+    index: Tensor
+
+    def to(self, dtype: torch.dtype) -> SharedRows:
+        """The same in another type."""
+        return SharedRows(self.rows.to(dtype), self.index)
+
+    def places(self, packing: Packing) -> NDArray[np.int64]:
+        """The row that each step of a packed batch is, (packing.n_rows,)."""
+        places: NDArray[np.int64] = self.index.flatten().numpy()[packing.places(self.index.shape[1])]
+        return places
 
 
 class _Gather(torch.autograd.Function):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from sklearn_rnn.networks.dropout import Dropout
 from sklearn_rnn.networks.layer import RecurrentLayer
-from sklearn_rnn.networks.packing import Packing
+from sklearn_rnn.networks.packing import Packing, SharedRows
 from sklearn_rnn.networks.state import Parts, State
 
 
@@ -121,15 +121,19 @@ class RecurrentStack(nn.Module):
         parts = [part for part in (self.layers, self.skips, self.norms) if len(part)]
         return [nn.ModuleList(group) for group in zip(*parts, strict=True)]
 
-    def forward(self, x: Tensor, lengths: Tensor, state: State | None = None) -> Tensor:
+    def may_share(self) -> bool:
+        """Whether inputs may come as rows that many steps share: all layers are computed by kernels, and no others."""
+        return not len(self.skips) and self.may_fuse()
+
+    def forward(self, x: Tensor | SharedRows, lengths: Tensor, state: State | None = None) -> Tensor:
         """Map `x` (n_steps, batch, input_size) to the last layer's hidden states (n_steps, batch, output_size).
 
-        A `state` that is given is that before the first step.
+        A `state` that is given is that before the first step. Where :meth:`may_share` says so `x` may be shared rows.
         """
         self._check_goes_on(state)
         return self._run(x, lengths, state, len(self.layers), last=False)[0]
 
-    def advance(self, x: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def advance(self, x: Tensor | SharedRows, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As :meth:`forward`, and the state after the last step of each sequence.
 
         That of a sequence without steps is the one that was given. The second direction of a layer comes to the first
@@ -144,7 +148,7 @@ class RecurrentStack(nn.Module):
         return self.between(x, lengths, state)
 
     def between(
-        self, x: Tensor, lengths: Tensor, state: State | None = None, *, depth: int | None = None
+        self, x: Tensor | SharedRows, lengths: Tensor, state: State | None = None, *, depth: int | None = None
     ) -> tuple[Tensor, State]:
         """As :meth:`advance`, for a stretch of longer sequences; `depth` is the number of layers to compute.
 
@@ -160,12 +164,12 @@ class RecurrentStack(nn.Module):
         return State.zeros(sizes, len(first.directions), batch_size, first.weight.detach())
 
     def _run(
-        self, x: Tensor, lengths: Tensor, state: State | None, depth: int, *, last: bool
+        self, x: Tensor | SharedRows, lengths: Tensor, state: State | None, depth: int, *, last: bool
     ) -> tuple[Tensor, list[Parts]]:
         packing = Packing(lengths) if self.may_fuse() else None
         where = lengths if packing is None else packing
-        n_steps = x.shape[0]
-        if packing is not None:
+        n_steps = x.index.shape[1] if isinstance(x, SharedRows) else x.shape[0]
+        if packing is not None and isinstance(x, Tensor):
             x = packing.pack(x) if len(self.skips) else x.transpose(0, 1)
         ends = []
         for k, layer in zip(range(depth), self.layers, strict=False):

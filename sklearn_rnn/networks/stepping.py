@@ -96,14 +96,14 @@ class Stepper(ABC):
     pooling: str | None
 
     def __init__(self, network: Any, n_streams: int) -> None:
-        pooling, linear, self.chain = head_parts(network)
+        pooling, _, self.chain = head_parts(network)
         self.pooling = POOLINGS[type(pooling)]
         self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
         units = network.backbone.output_size
         n_sums = {"mean": units, "max": units, "concat": 2 * units, "attention": units + 2}
         self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
         self.n_steps = np.zeros(n_streams, np.int64)
-        self.outputs = np.zeros((n_streams, linear.out_features))
+        self.outputs = np.zeros((n_streams, network.head.n_outputs))
 
     @abstractmethod
     def advance(self, values: Array, rows: Array) -> int:
@@ -249,7 +249,7 @@ class TorchStepper(Stepper):
     def __init__(self, network: Any, n_streams: int) -> None:
         super().__init__(network, n_streams)
         self.network = network
-        self._pooling, self._linear, _ = head_parts(network)
+        self._pooling, *_ = head_parts(network)
         self.state = network.backbone.zero_state(n_streams)
 
     def advance(self, values: Array, rows: Array) -> int:
@@ -265,7 +265,7 @@ class TorchStepper(Stepper):
             hidden, state = self.network.advance(steps[:, None], lengths, self.state.take(index))
             # shape: (n, 1, units)
             pooled, sums = self._pool(hidden[:, 0], rows)
-            outputs = self._linear(pooled).double().cpu().numpy()
+            outputs = self.network.head.outputs_of(pooled).double().cpu().numpy()
             self._keep(state, index)
         self.sums[rows], self.outputs[rows] = sums, outputs
         self.n_steps[rows] += 1

@@ -16,7 +16,7 @@ from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Batch, SequenceDataset
 from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.exceptions import NothingLearnedWarning
-from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, LIKELIHOOD, WeightedLoss
+from sklearn_rnn.networks.losses import CHAIN, CROSS_ENTROPY, LIKELIHOOD, NEXT_SYMBOL, WeightedLoss
 
 ENOUGH_STEPS = 200
 """Optimizer steps of a training below which it says nothing that it has not learned: it was meant to be short."""
@@ -102,6 +102,10 @@ def loss_of_best_constant(
     -------
     loss : float
     """
+    if criterion.loss is NEXT_SYMBOL:  # the logits of all symbols for each of them would be many
+        share = torch.zeros(n_outputs, dtype=torch.float64).index_add_(0, targets, weights / weights.sum())
+        smooth = criterion.settings.label_smoothing
+        return float(weights.sum() * torch.special.entr((1 - smooth) * share + smooth / n_outputs).sum())
     loss = CROSS_ENTROPY if criterion.loss is CHAIN else criterion.loss
     batch = Batch(weights, weights, targets, weights)
     outputs = torch.zeros(n_outputs, dtype=torch.float64) if first is None else torch.tensor(first).double()
@@ -137,7 +141,7 @@ def _of_labels(net: NeuralNet, targets: NDArray[Any], weights: NDArray[Any], n_s
         net.criterion_,
         torch.from_numpy(targets),
         torch.from_numpy(summed),
-        net.module_.head.linear.out_features,
+        net.module_.head.n_outputs,
         net.module__spec.head.first_bias,
     )
     return found / n_sequences
@@ -176,8 +180,9 @@ def _read_again(net: NeuralNet, training: SequenceDataset) -> _Sample:
     targets, weights = [], []
     for index in batches_by_steps(lengths[rows], STEPS_OF_A_BATCH):
         batch = training.batch(training.place(rows[index]))
-        outputs = net.module_(batch.values, batch.lengths)
-        loss += float(net.criterion_(outputs, batch, net.module_.head)) * len(batch)
+        with net.criterion_.serving(net.module_.head):
+            outputs = net.module_(batch.values, batch.lengths)
+            loss += float(net.criterion_(outputs, batch, net.module_.head)) * len(batch)
         kept = batch.weight > 0
         targets.append(batch.target[kept].cpu().numpy())
         weights.append(batch.weight[kept].double().cpu().numpy())

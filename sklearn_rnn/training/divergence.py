@@ -114,6 +114,6 @@ def _keeps_bounds(net: NeuralNet, norm: float, predict: Predict | None) -> bool:
     if not saturating or len(backbone.skips) or len(backbone.norms) or norm > HARMLESS:
         return False
     bound = norm * norm * (1 + backbone.output_size)
-    outputs = torch.full((2, head.linear.out_features), bound, dtype=torch.float64)
+    outputs = torch.full((2, head.n_outputs), bound, dtype=torch.float64)
     outputs[1] *= -1
     return _finite(outputs, predict)

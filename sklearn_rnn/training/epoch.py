@@ -55,10 +55,12 @@ def run_epoch(net: NeuralNet, training: SequenceDataset, *, autocast: bool = Fal
     net.notify("on_epoch_begin", **parts)
     forward = Bfloat16Forward(net.module_) if autocast else net.module_
     record = net.history[-1]
-    record["batches"] = _train(net, forward, net.get_iterator(dataset, training=True))
+    with net.criterion_.serving(net.module_.head):
+        record["batches"] = _train(net, forward, net.get_iterator(dataset, training=True))
     record["train_batch_count"] = len(record["batches"])
     if held_out is not None:
-        batches = _validate(net, forward, net.get_iterator(held_out, training=False))
+        with net.criterion_.serving(net.module_.head):
+            batches = _validate(net, forward, net.get_iterator(held_out, training=False))
         record["batches"] += batches
         record["valid_batch_count"] = len(batches)
     net.notify("on_epoch_end", **parts)
@@ -165,7 +167,8 @@ class Net(NeuralNet):
         self._set_training(True)
         direct = direct_pass(self)
         batch = in_training(self, batch)
-        done = [self._learn(part, truncated_pass(self, part) or direct) for part in parts_in_training(self, batch)]
+        with self.criterion_.serving(self.module_.head):
+            done = [self._learn(part, truncated_pass(self, part) or direct) for part in parts_in_training(self, batch)]
         losses, outputs = zip(*done, strict=True)
         return {"loss": total(losses), "y_pred": batch.join(list(outputs))}
 
@@ -181,7 +184,7 @@ class Net(NeuralNet):
     def validation_step(self, batch: Batch | SplitBatch, **fit_params: Any) -> dict[str, Tensor]:
         """Loss and outputs of a batch, without gradients."""
         self._set_training(False)
-        with torch.no_grad():
+        with torch.no_grad(), self.criterion_.serving(self.module_.head):
             of_parts = [self.infer(part) for part in batch.parts]
             head, pairs = self.module_.head, zip(of_parts, batch.shares, strict=True)
             losses = [self.criterion_(outputs, share, head) for outputs, share in pairs]

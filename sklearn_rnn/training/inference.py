@@ -228,7 +228,7 @@ class Predictor:
 def _steps_of_batch(network: RecurrentNetwork) -> int:
     """How many padded steps are within the budgets of a batch; at least one."""
     first: Any = network.backbone.layers[0]
-    widest = max(first.directions[0].input_size, network.output_size, network.head.linear.out_features)
+    widest = max(first.directions[0].input_size, network.output_size, network.head.n_outputs)
     return max(1, min(STEP_BUDGET, NUMBER_BUDGET // widest))
 
 

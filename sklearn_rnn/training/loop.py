@@ -205,7 +205,7 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
     """
     own = net.module_.state_dict()
     learned = {name for name, _ in net.module_.named_parameters()}
-    learned |= {name for name in own if name.rpartition(".")[2] in LEARNED_STATISTICS}
+    learned |= {name for name in own if name.rpartition(".")[2] in (*LEARNED_STATISTICS, "rank")}
     try:
         if not learned <= weights.keys() <= own.keys():
             raise RuntimeError("other layers")

@@ -58,7 +58,7 @@ def least_weights(spec: NetworkSpec) -> int:
             n_weights += n_directions * rows * (width + (backbone.proj_size or hidden_size))
             n_weights += n_directions * backbone.proj_size * hidden_size
         width = n_directions * (backbone.proj_size or hidden_size)
-    return n_weights + (width + convolved) * spec.head.n_outputs
+    return n_weights + spec.head.n_weights(width + convolved)
 
 
 def memory_of(device: torch.device) -> int | None:

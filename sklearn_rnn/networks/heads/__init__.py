@@ -7,8 +7,10 @@ from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
 from sklearn_rnn.networks.heads.mixtures import MixtureHead, MixtureHeadSpec
 from sklearn_rnn.networks.heads.pooled import PooledHead, PooledHeadSpec
 from sklearn_rnn.networks.heads.step import StepHead, StepHeadSpec
+from sklearn_rnn.networks.heads.vocabulary import AdaptiveVocabularyHead, VocabularyHead, VocabularyHeadSpec
 
 __all__ = [
+    "AdaptiveVocabularyHead",
     "ChainHead",
     "ChainHeadSpec",
     "FrameHead",
@@ -22,4 +24,6 @@ __all__ = [
     "PooledHeadSpec",
     "StepHead",
     "StepHeadSpec",
+    "VocabularyHead",
+    "VocabularyHeadSpec",
 ]

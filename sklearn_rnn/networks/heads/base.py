@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from sklearn_rnn.networks.inputs import StepInputs
+
 
 class Head(nn.Module, ABC):
     """Outputs from hidden states, before any link function.
@@ -20,6 +22,15 @@ class Head(nn.Module, ABC):
     """
 
     linear: nn.Linear
+
+    unmapped: bool = False
+    """Whether the outputs are left to the loss, which then gets what they are computed from; see
+    :meth:`sklearn_rnn.networks.losses.WeightedLoss.serving`. A head whose loss does not ask for it looks away."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of a row."""
+        return self.linear.out_features
 
     @abstractmethod
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -49,7 +60,16 @@ class HeadSpec(ABC):
     first_bias: tuple[float, ...] | None = None
 
     @abstractmethod
-    def build(self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0) -> Head:
+    def build(
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
+    ) -> Head:
         """The head.
 
         Parameters
@@ -64,10 +84,16 @@ class HeadSpec(ABC):
             Whether what is dropped is the same at all steps of a sequence.
         convolved : int
             Features of convolutions behind the units of each hidden state.
+        inputs : StepInputs, optional
+            What the network embeds.
         """
 
-    def settle(self, head: Head) -> None:
-        """Put what is known before training into a `head` that has its first weights."""
+    def n_weights(self, size: int) -> int:
+        """Weights of the head on hidden states of `size`, but for what is small beside them."""
+        return size * self.n_outputs
+
+    def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
+        """Put what is known before training, or shared with the `inputs`, into a `head` that has its first weights."""
         if self.first_bias is not None:
             with torch.no_grad():
                 head.linear.bias.copy_(torch.tensor(self.first_bias))

@@ -20,6 +20,7 @@ from sklearn_rnn.networks.chain import (
 )
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
 from sklearn_rnn.networks.heads.step import StepHead
+from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.label_chain import LabelChain
 
 
@@ -108,13 +109,20 @@ class ChainHeadSpec(HeadSpec):
     allowed: Tensor | None = field(default=None, compare=False)  # tensors are equal number by number
 
     def build(
-        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
     ) -> ChainHead:
         chain = LabelChain(self.n_outputs, learned=self.learned, constrained=self.allowed is not None)
         return ChainHead(size + convolved, self.n_outputs, chain, dropout=dropout, tied_dropout=tied_dropout)
 
-    def settle(self, head: Head) -> None:
-        super().settle(head)
+    def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
+        super().settle(head, inputs)
         if self.allowed is not None:
             assert isinstance(head, ChainHead)
             head.chain.allowed.copy_(self.allowed)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from sklearn_rnn.networks.dropout import Dropout
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.pooling import make_pooling
 
 
@@ -72,6 +73,13 @@ class PooledHeadSpec(HeadSpec):
     pooling: str = "last"
 
     def build(
-        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
     ) -> PooledHead:
         return PooledHead(self.pooling, size, direction_size, self.n_outputs, dropout=dropout, convolved=convolved)

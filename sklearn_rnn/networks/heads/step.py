@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sklearn_rnn.networks.dropout import Dropout
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.pooling import step_mask
 
 
@@ -28,11 +29,19 @@ class StepHead(Head):
 
     def __init__(self, size: int, n_outputs: int, *, dropout: float = 0.0, tied_dropout: bool = False) -> None:
         super().__init__()
-        self.dropout = Dropout(dropout, tied_dim=1 if tied_dropout else None)
+        self.set_dropout(dropout, tied=tied_dropout)
         self.linear = nn.Linear(size, n_outputs)
+
+    def set_dropout(self, dropout: float, *, tied: bool) -> None:
+        """What is dropped of each hidden state, at all steps of a sequence the same if `tied`."""
+        self.dropout = Dropout(dropout, tied_dim=1 if tied else None)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Outputs (batch, n_steps, n_outputs), before any link function, of `states` (batch, n_steps, size)."""
+        return self.outputs_of(states)
+
+    def outputs_of(self, states: Tensor) -> Tensor:
+        """Outputs (..., n_outputs) of `states` (..., size)."""
         return self.linear(self.dropout(states))
 
     def representation(self, states: Tensor, lengths: Tensor) -> Tensor:
@@ -46,6 +55,13 @@ class StepHeadSpec(HeadSpec):
     """What a :class:`StepHead` is built from."""
 
     def build(
-        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
     ) -> StepHead:
         return StepHead(size + convolved, self.n_outputs, dropout=dropout, tied_dropout=tied_dropout)
