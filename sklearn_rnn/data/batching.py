@@ -35,6 +35,8 @@ class Batch:
         0 for padding, and where there is no target.
     target_lengths : tensor of int, shape (batch,), or None
         Where targets have a length of their own.
+    read : tensor of shape (batch, n_target_steps, ...) or None
+        What stands before each step of such a target.
     piece : bool
         Whether these are pieces of longer sequences, whose state the next batch may go on from.
     goes_on : tensor of int, shape (batch,), or None
@@ -48,6 +50,7 @@ class Batch:
     target: Tensor
     weight: Tensor
     target_lengths: Tensor | None = None
+    read: Tensor | None = None
     piece: bool = False
     goes_on: Tensor | None = None
     share: tuple[int, int] | None = None
@@ -59,6 +62,13 @@ class Batch:
         """What the network reads, and what the loss takes: callbacks of skorch unpack a batch into X and y."""
         yield {"values": self.values, "lengths": self.lengths}
         yield {"target": self.target, "weight": self.weight}
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What the network is called with."""
+        if self.read is None or self.target_lengths is None:
+            return self.values, self.lengths
+        return self.values, self.lengths, self.read, self.target_lengths
 
     @property
     def parts(self) -> list[Batch]:
@@ -173,6 +183,7 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         self.resident = self.device.type == "cuda" and fits(data.sequences, self.device)
         beside, rows = [], []
         self._own: Any = None
+        self._own_steps: Any = None
         if alignment == "sequence":
             rows = [_in_dtype(np.ascontiguousarray(part), dtype) for part in (data.target, data.weight)]
         else:
@@ -180,7 +191,8 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
             beside = [_in_dtype(part.values, dtype) for part in (data.target, data.step_weight)]
         self.targets, self.weights = rows or beside
         if alignment == "own":
-            self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1]]), []
+            read = [] if data.read is None else [_in_dtype(data.read.values, dtype)]
+            self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1], *read]), []
             self._own_steps = data.target.lengths
         self._gather: Any = self._gathering(data.sequences, beside)
         self._lengths: Any = self._gather.lengths
@@ -188,6 +200,11 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
 
     def __len__(self) -> int:
         return len(self.n_steps)
+
+    @property
+    def likeness(self) -> tuple[NDArray[np.int64], ...]:
+        """What sequences (n,) that share a batch have alike: their lengths, and before them those of their targets."""
+        return (self.n_steps,) if self._own_steps is None else (self.n_steps, self._own_steps)
 
     def place(self, order: NDArray[np.int64]) -> Any:
         """An `order` (n,) of sequences, or a part of one, where :meth:`batch` wants its indices to be."""
@@ -213,9 +230,9 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         if self._own is not None:
             beside = self._own(index, self._longest(self._own_steps, index))
             own_lengths = self._pick(self._own.lengths, index)
-        target, weight = beside or [self._pick(part, index) for part in self._rows]
+        target, weight, *read = beside or [self._pick(part, index) for part in self._rows]
         parts = [values, self._pick(self._lengths, index), target, weight]
-        parts += [] if own_lengths is None else [own_lengths]
+        parts += [] if own_lengths is None else [own_lengths, *read]
         return Batch(*(parts if self.resident else map(self._send, parts)))
 
     def split(self, order: NDArray[np.int64]) -> Batch | SplitBatch:
@@ -310,11 +327,11 @@ class Buckets(Whole):
 
     def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
         """All sequences once."""
-        n, size, lengths = len(dataset), batch_size, dataset.n_steps
+        n, size, likeness = len(dataset), batch_size, dataset.likeness
         order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
         for start in range(0, n, size * self.bucket):
             run = order[start : start + size * self.bucket]
-            run[:] = run[np.argsort(lengths[run], kind="stable")]
+            run[:] = run[np.lexsort([alike[run] for alike in likeness])]
         n_batches = -(-n // size)
         turns = np.arange(n_batches) if self.random_state is None else self.random_state.permutation(n_batches)
         yield from cut(dataset, order, size, turns.tolist())

@@ -36,7 +36,7 @@ class Facts:
     ----------
     embeds : bool
         Whether steps are, or hold, something that is embedded: tokens or ids of tokens.
-    alignment : {"sequence", "step"}
+    alignment : {"sequence", "step", "own"}
         What a target belongs to.
     labels : bool
         Whether targets are labels, and not numbers.
@@ -74,6 +74,11 @@ class Facts:
             continues=target.continues,
             stream=getattr(target, "stream", False),
         )
+
+    @property
+    def transduces(self) -> bool:
+        """Whether targets are sequences of their own length."""
+        return self.alignment == "own"
 
     @property
     def of_numbers(self) -> bool:
@@ -127,6 +132,7 @@ BUDGETS = {
     "letters": Budget(1000, epochs=12),
     "shapes": Budget(1000, epochs=20),
     "numbers": Budget(1000, epochs=8),
+    "transductions": Budget(3000, epochs=20, most=8000),
     "continuations": Budget(2000, epochs=15, most=4000),
 }
 """By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers."""
@@ -136,6 +142,8 @@ def budget_of(facts: Facts) -> Budget:
     """How long a fit takes."""
     if facts.continues:
         return BUDGETS["continuations"]
+    if facts.transduces:
+        return BUDGETS["transductions"]
     if facts.alignment == "step":
         return BUDGETS["steps"]
     if facts.embeds:
@@ -148,7 +156,7 @@ Chosen = Mapping[str, Any]
 
 
 def _batch_size(facts: Facts, chosen: Chosen) -> int:
-    if facts.continues:
+    if facts.continues or facts.transduces:
         return 64 if facts.stream else 32
     if facts.alignment == "step":
         return 16
@@ -170,19 +178,19 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
-    if facts.continues:
+    if facts.continues or facts.transduces:
         return 0.2
     return 0.5 if facts.embeds else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds or (facts.continues and facts.spells):
+    if not facts.embeds or ((facts.continues or facts.transduces) and facts.spells):
         return 0.0
     return 0.1 if facts.spells or facts.continues else 0.5
 
 
 def _word_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds or facts.spells or facts.continues:
+    if not facts.embeds or facts.spells or facts.continues or facts.transduces:
         return 0.0
     if facts.alignment == "step":
         return 0.1
@@ -205,6 +213,8 @@ def _casing_features(facts: Facts, chosen: Chosen) -> bool:
 def _hidden_size(facts: Facts, chosen: Chosen) -> int:
     if facts.continues:
         return 192
+    if facts.transduces:
+        return 128
     return 100 if facts.embeds else 64
 
 

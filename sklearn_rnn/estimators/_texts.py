@@ -95,6 +95,14 @@ REFERENCES = {
     "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
     "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
+    "seq2seq": "Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. "
+    "NeurIPS.",
+    "luong": "Luong, M.-T., Pham, H. and Manning, C. D. (2015). Effective approaches to attention-based neural machine "
+    "translation. EMNLP.",
+    "bahdanau": "Bahdanau, D., Cho, K. and Bengio, Y. (2015). Neural machine translation by jointly learning to align "
+    "and translate. ICLR.",
+    "scheduled": "Bengio, S. et al. (2015). Scheduled sampling for sequence prediction with recurrent neural networks. "
+    "NeurIPS.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

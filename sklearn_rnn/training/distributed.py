@@ -198,6 +198,7 @@ class DatasetShare:
     def __init__(self, dataset: SequenceDataset, world: World) -> None:
         self.dataset, self.world = dataset, world
         self.n_steps: NDArray[np.int64] = dataset.n_steps
+        self.likeness = dataset.likeness
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from sklearn_rnn.networks.heads.base import HeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead, wide
+from sklearn_rnn.networks.inputs import StepInputs
 
 N_UNITS = 150
 """Hidden units that join the notes of a frame, as many as Boulanger-Lewandowski et al. (2012) took."""
@@ -189,7 +190,14 @@ class FrameHeadSpec(HeadSpec):
         return self.n_outputs - self.n_features - self.ends
 
     def build(
-        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
     ) -> FrameHead:
         return FrameHead(
             size + convolved,

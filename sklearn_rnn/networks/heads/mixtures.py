@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from sklearn_rnn.networks.heads.base import HeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
+from sklearn_rnn.networks.inputs import StepInputs
 from sklearn_rnn.networks.number_losses import MIN_SCALE
 
 MOST_CORRELATED = 3
@@ -154,7 +155,14 @@ class MixtureHeadSpec(HeadSpec):
         return cls(len(bias), bias, n_features, n_mixtures, end_log_odds is not None)
 
     def build(
-        self, size: int, direction_size: int, *, dropout: float, tied_dropout: bool, convolved: int = 0
+        self,
+        size: int,
+        direction_size: int,
+        *,
+        dropout: float,
+        tied_dropout: bool,
+        convolved: int = 0,
+        inputs: StepInputs | None = None,
     ) -> MixtureHead:
         return MixtureHead(
             size + convolved,
