@@ -51,6 +51,7 @@ ALSO = {
     "networks/decoding.py": {"numpy"},
     "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},
+    "networks/flat_weights.py": {"numpy"},
     "networks/fused.py": {"numpy"},
     "networks/generating.py": {"numpy"},
     "networks/number_decoding.py": {"numpy"},

@@ -144,6 +144,16 @@ PUBLISHED = {
         ["name", "language"],
         {"data": ["Khoury", "Gwang", "De la cruz"], "target": [0, 11, 11]},
     ),
+    "fetch_tiny_shakespeare": (
+        catalogue.TINY_SHAKESPEARE,
+        {"all": b"First Citizen:\nSpeak: speak.\n\n\nAll:\nResolved.\n\nBRUTUS:\nO,\nwhy?"},
+        (),
+        ["speech", "speaker"],
+        {
+            "data": ["First Citizen:\nSpeak: speak.\n\n\n", "All:\nResolved.\n\n", "BRUTUS:\nO,\nwhy?"],
+            "target": ["First Citizen", "All", "BRUTUS"],
+        },
+    ),
     "fetch_japanese_vowels": (
         catalogue.JAPANESE_VOWELS,
         {"train": VOWELS, "test": VOWELS},

@@ -30,6 +30,7 @@ COUNTS = [
     ("fetch_trec", "test", 500, None, {"fine_target": 42}),
     ("fetch_sms_spam", None, 5574, None, {"class counts": [4827, 747]}),
     ("fetch_surnames", None, 20050, None, {"classes": 18}),
+    ("fetch_tiny_shakespeare", None, 7222, 1115394, {"speakers": 309}),
     ("fetch_japanese_vowels", "train", 270, None, {"classes": 9, "lengths": (7, 26)}),
     ("fetch_japanese_vowels", "test", 370, None, {"classes": 9, "lengths": (7, 29)}),
 ]
@@ -46,8 +47,9 @@ def test_the_published_files_hold_what_they_should(name, subset, n_sequences, n_
         for column in {"target", "pos", "xpos"} & set(bunch):
             assert [len(tags) for tags in bunch[column]] == [len(tokens) for tokens in bunch.data]
     lengths = [len(sequence) for sequence in bunch.data]
-    counts = Counter(tag for tags in bunch.target for tag in tags) if steps_tagged else Counter(bunch.target.tolist())
+    counts = Counter(tag for tags in bunch.target for tag in tags) if steps_tagged else Counter(list(bunch.target))
     found = {
+        "speakers": len(counts),
         "tags": len(counts),
         "classes": len(counts),
         "class counts": [n for _, n in sorted(counts.items())],

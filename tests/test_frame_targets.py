@@ -120,6 +120,13 @@ def test_a_density_is_one_of_numbers_in_their_own_units(standardize, stream):
         assert_allclose(found[8], np.log(share))
 
 
+def test_losses_and_validation_scores_are_in_the_units_of_x():
+    X = [1000 * np.random.default_rng(k).normal(size=(5, 2)) for k in range(30)]
+    options = {"hidden_size": 3, "max_epochs": 2, "dropout": 0.0, "learning_rate": 1e-6, "random_state": 0}
+    model = RNNLanguageModel(**options).fit(X, X_val=X)
+    assert_allclose([-model.loss_curve_[-1], model.validation_scores_[-1]], model.score(X), rtol=1e-3)
+
+
 @kinds
 @scaled
 def test_the_best_step_is_in_the_units_of_x_and_can_be_read_again(kind, standardize):
@@ -164,8 +171,9 @@ def test_no_step_is_nothing_to_learn_from():
 
 
 def test_a_mixture_has_no_classes():
-    with pytest.raises(ValueError, match=r"no probabilities: score_steps"):
-        RealSteps().probabilities(normal(1, 1), None)
+    assert Frames().has_probabilities
+    assert not RealSteps().has_probabilities
+    assert not hasattr(RNNLanguageModel(output="gaussian_mixture"), "predict_proba")
 
 
 @given(

@@ -178,6 +178,15 @@ def test_unknown_symbols_are_scored_and_named(fitted):
     assert "<unk>" not in knowing.predict(["", "a", "x"])
 
 
+def test_pretrained_vectors_are_those_of_symbols():
+    vectors = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    model = small(pretrained_embeddings=vectors, freeze_embeddings=True).fit(["abab", "ba", "abc"] * 5)
+    weight = model.module_.inputs.token_embedding.weight
+    assert weight[1:3].tolist() == list(vectors.values())
+    assert model.embedding_coverage_ == pytest.approx(2 / 3)
+    assert len(weight) == 5  # the unknown symbol, three symbols and the begin
+
+
 def test_words_ids_and_tokens():
     words = small(tokenizer="word").fit(["The cat sat.", "A dog ran!"] * 5)
     assert set(words.classes_) == {"!", ".", "a", "cat", "dog", "ran", "sat", "the", END}

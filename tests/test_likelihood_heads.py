@@ -1,5 +1,7 @@
 """What all heads that are distributions have in common: the end of a sequence, shapes, padding and the loss."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +17,7 @@ from sklearn_rnn.networks.losses import LIKELIHOOD, WeightedLoss
 from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.specs import BackboneSpec, InputsSpec, NetworkSpec
 from sklearn_rnn.networks.stepping import CompiledStepper, make_stepper
+from sklearn_rnn.networks.truncated import TruncatedPass
 
 SPECS = {
     "independent": lambda end: FrameHeadSpec.of((0.0,) * 3, end_log_odds=end),
@@ -121,6 +124,26 @@ def test_outputs_step_by_step_are_those_at_once(kind):
         stepper.advance(values[:, t].numpy(), np.arange(2))
         np.testing.assert_allclose(stepper.outputs, expected[:, t], atol=1e-12)
     assert CompiledStepper.serves(network) == engines.kernels_may_run(network.head.linear.weight)
+
+
+@every
+def test_truncated_training_has_the_loss_and_the_gradients_of_the_head_of_a_whole_pass(kind):
+    """What is cut off are gradients through the state, which no weight of the head has."""
+    spec = NetworkSpec(
+        InputsSpec(3), BackboneSpec("gru", (4,)), SPECS[kind](-1.0), dtype=torch.float64, seed=1, tbptt_steps=2
+    )
+    network, loss = build_network(spec), WeightedLoss(LIKELIHOOD)
+    is_end = torch.tensor([False, False, False, False, True] * 2)
+    target = with_end(steps(10, kind), is_end).view(2, 5, 4)
+    batch = replace(batch_of(target, torch.ones(2, 5, dtype=torch.float64)), values=normal(2, 5, 3))
+    cut, outputs = TruncatedPass(network, loss)(batch)
+    found = [parameter.grad.clone() for parameter in network.head.parameters()]
+    network.zero_grad()
+    whole = loss(network(batch.values, batch.lengths), batch, network.head)
+    whole.backward()
+    torch.testing.assert_close(cut, whole.detach())
+    torch.testing.assert_close(found, [parameter.grad for parameter in network.head.parameters()])
+    assert outputs.shape == (2, 5, network.head.linear.out_features)
 
 
 @given(

@@ -110,6 +110,25 @@ def test_arrays_go_on_in_another_stepper(cell_type, engine, rng):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("pooling", ["attention", None])
+def test_copies_go_on_as_what_they_were_copied_from(pooling, engine, rng):
+    network = make_network(cell_type="lstm", hidden_sizes=[3, 2], pooling=pooling)
+    values = rng.normal(size=(6, 3, 2))
+    stepper, sources, targets = stepper_of(network, 3, engine), np.array([1, 0]), np.array([0, 2])
+    for step in values[:4]:
+        stepper.advance(step, np.arange(3))
+    before = stepper.to_arrays()
+    stepper.copy(sources, targets)
+    for name, array in stepper.to_arrays().items():
+        np.testing.assert_array_equal(array, before[name][[1, 1, 0]])
+    for step in values[4:]:
+        stepper.advance(step, np.arange(3))
+    past = np.concatenate([values[:4, [1, 1, 0]], values[4:]])
+    for row in range(3):
+        np.testing.assert_allclose(stepper.outputs[row], outputs_after(network, past[:, row]), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_arrays_of_another_network_are_refused(engine):
     arrays = stepper_of(make_network(hidden_sizes=[3]), 2, engine).to_arrays()
     other = stepper_of(make_network(hidden_sizes=[4]), 2, engine)

@@ -33,15 +33,15 @@ def closed(sequences: Sequences, end: Any) -> Sequences:
     return _with_one_more(sequences, end, first=False)
 
 
-def beside(sequences: Sequences, columns: NDArray[Any]) -> Sequences:
+def beside(sequences: Sequences, columns: NDArray[Any], *, first: bool = False) -> Sequences:
     """Steps of tokens (total_steps,) or of features, with the `columns` (n_sequences, n_columns) of their sequence.
 
-    Indices come in front of numbers.
+    Those come in front of features, and behind tokens unless they are to come `first` in any case.
     """
     repeated = np.repeat(columns, sequences.lengths, axis=0)
     values = sequences.values
     dtype = values.dtype if repeated.dtype.kind == "i" else repeated.dtype
-    parts = [repeated, values] if values.dtype.kind == "f" and repeated.dtype.kind == "i" else [values, repeated]
+    parts = [repeated, values] if first or values.ndim == 2 else [values, repeated]
     return sequences.with_values(np.column_stack(parts).astype(dtype, copy=False))
 
 

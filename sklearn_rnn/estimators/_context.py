@@ -40,6 +40,16 @@ class Context:
         """Whether it is a label, and not a vector."""
         return self.spec.kind == "text"
 
+    @property
+    def n_labels(self) -> int:
+        """Indices of a label, one for those that were not there in fit among them."""
+        return len(self.encoding.vocabulary) + 1
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns stand for it."""
+        return 1 if self.is_label else self.spec.n_features
+
     def is_one(self, y: Any) -> bool:
         """Whether y is the context of one sequence, and not those of several."""
         if self.is_label:

@@ -24,7 +24,14 @@ from sklearn_rnn.estimators._transfer import PretrainedNetwork, TransferParamete
 from sklearn_rnn.networks.cells import CELLS
 from sklearn_rnn.networks.heads import HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout
-from sklearn_rnn.networks.specs import BackboneSpec, ConvolutionSpec, DropoutSpec, InputsSpec, NetworkSpec
+from sklearn_rnn.networks.specs import (
+    BackboneSpec,
+    ConvolutionSpec,
+    DropoutSpec,
+    FirstStateSpec,
+    InputsSpec,
+    NetworkSpec,
+)
 from sklearn_rnn.training.distributed import current_world
 from sklearn_rnn.training.ending import Clock
 from sklearn_rnn.training.loop import TrainingOptions
@@ -94,6 +101,10 @@ class Hyperparameters(
         """The convolutions that there are."""
         return None
 
+    def _first_state_spec(self) -> FirstStateSpec | None:
+        """What the state before the first step is made of; None where it is 0."""
+        return None
+
     def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
         """What the columns of an encoded step are."""
         if not encoding.vocabularies:
@@ -143,6 +154,8 @@ class Hyperparameters(
         self, n_features: int, encoding: StepEncoding, token_dim: int, head: HeadSpec, *, seed: int
     ) -> NetworkSpec:
         """What the network is built from; `token_dim` is the size of the vector of a token."""
+        first = self._first_state_spec()
+        n_features -= 0 if first is None else first.n_columns
         return record_of(
             NetworkSpec,
             self,
@@ -153,6 +166,7 @@ class Hyperparameters(
             head=head,
             dropout=record_of(DropoutSpec, self),
             convolutions=self._convolution_spec(),
+            first_state=first,
             stride=getattr(self, "conv_stride", 1),
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,

@@ -58,6 +58,21 @@ class LanguageParameters:
         '{"input", "state"}',
         "Where y, the context of a sequence, goes in: beside each step, or into the first state.",
     )
+    softmax: str = parameter(
+        "full",
+        [StrOptions({"full", "adaptive"})],
+        '{"full", "adaptive"}',
+        "How the probabilities of symbols are computed: with a weight for each unit and symbol, or with fewer for rare "
+        "symbols, which share clusters [adaptive]_: for vocabularies of tens of thousands. Neither ever holds the "
+        "outputs of a whole batch.",
+    )
+    tie_weights: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the weights of a symbol in the last map are its vector [tying]_; a linear map comes before, where "
+        "`hidden_size` is not `embedding_dim`.",
+    )
     tbptt_steps: int | None = parameter(
         None,
         [at_least(Integral, 1), None],

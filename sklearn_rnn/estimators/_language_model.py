@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.metaestimators import available_if
 
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.sequences import Sequences
@@ -14,6 +15,16 @@ from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._generation import GenerationMixin
 from sklearn_rnn.estimators._language_reading import LanguageReading, pieces_of
+
+
+def _has_probabilities(model: RNNLanguageModel) -> bool:
+    target = getattr(model, "target_", None)
+    if model.output != "gaussian_mixture" if target is None else target.has_probabilities:
+        return True
+    raise AttributeError(
+        "output='gaussian_mixture' has no classes, and so no probabilities: score_steps gives the log-density of "
+        "steps, sample draws some"
+    )
 
 
 @documented
@@ -142,6 +153,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         """
         return self._learned_target.best(self._next_outputs(X, y), self.module_.head)
 
+    @available_if(_has_probabilities)
     @of_one_fit
     def predict_proba(self, X: Any, y: Any = None) -> NDArray[np.float64]:
         """The probability of each symbol to come next, or of each feature to be 1.
@@ -155,12 +167,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         -------
         probabilities : array of shape (n_sequences, n_classes), or of features and shape (n_sequences, n_features)
             In the order of ``classes_``. Those of features are for a step that is not the end; with
-            ``frame_head="chained"`` they are means over 1,000 draws, the same in each call.
-
-        Raises
-        ------
-        ValueError
-            If steps are real numbers, which have a density.
+            ``frame_head="chained"`` they are means over 1,000 draws, the same in each call. Real numbers have none.
         """
         return self._learned_target.probabilities(self._next_outputs(X, y), self.module_.head)
 
@@ -268,7 +275,25 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         -------
         vectors : array of shape (n_sequences, n_units)
         """
-        return self._states_after(X, y)
+        return self._with_ids(self._states_after(X, y), getattr(X, "ids", None))
+
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float64]:
+        """Fit the network, and return the hidden state after each sequence.
+
+        Parameters
+        ----------
+        X : list of str, or sequences in any supported format
+        y : array-like of shape (n_sequences, ...), optional
+            The contexts.
+        **fit_params : dict
+            As in ``fit``.
+
+        Returns
+        -------
+        vectors : array of shape (n_sequences, n_units)
+        """
+        vectors: NDArray[np.float64] = self.fit(X, y, **fit_params).transform(X, y)
+        return vectors
 
     @of_one_fit
     def transform_steps(self, X: Any, y: Any = None) -> NDArray[Any]:
@@ -290,6 +315,10 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
         kept = np.ones(len(states), dtype=bool)
         kept[read.offsets[:-1]] = False  # the state after the begin
         return pieces_of(states[kept], inputs.offsets)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.module_.output_size
 
     def _next_outputs(self, X: Any, y: Any) -> Any:
         """Outputs (n_sequences, n_outputs) of the head after each sequence, a tensor."""

@@ -24,8 +24,10 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._context import Context
 from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
+from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
+from sklearn_rnn.networks.specs import FirstStateSpec
 from sklearn_rnn.targets.continuation import Continuation, Symbols
 from sklearn_rnn.targets.frames import Frames, RealSteps
 
@@ -38,7 +40,7 @@ TARGETS: dict[str, type[Continuation]] = {
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class LanguageReading(LanguageParameters, BaseRNN):
+class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
     """What comes before training, prediction and generation."""
 
     _allow_empty: ClassVar[bool] = True
@@ -86,7 +88,8 @@ class LanguageReading(LanguageParameters, BaseRNN):
         """What the steps of X go on with."""
         if fitted is not None:
             return fitted, inputs
-        kind = TARGETS[self._kind_of_output(inputs)]
+        self.output_ = self._kind_of_output(inputs)
+        kind = TARGETS[self.output_]
         own = {declared.name for declared in fields(self)}
         return kind(**{item.name: getattr(self, item.name) for item in fields(kind) if item.name in own}), inputs
 
@@ -130,15 +133,21 @@ class LanguageReading(LanguageParameters, BaseRNN):
 
     def _input_layout(self, encoding: StepEncoding, token_dim: int) -> InputLayout | None:
         layout, context = super()._input_layout(encoding, token_dim), self.context_
-        if context is None or (layout is None and not context.is_label):
+        if context is None or self.context == "state" or (layout is None and not context.is_label):
             return layout
         numbers = self.input_spec_.n_features if layout is None else layout.n_numeric
         layout = layout or InputLayout(n_numeric=numbers)
         if not context.is_label:
             return replace(layout, n_numeric=layout.n_numeric + context.spec.n_features)
-        own = super()._input_layout(context.encoding, token_dim)
-        assert own is not None
-        return replace(layout, embedded=(*layout.embedded, (own.embedded[0][0], min(token_dim, CONTEXT_SIZE))))
+        return replace(layout, embedded=(*layout.embedded, (context.n_labels, min(token_dim, CONTEXT_SIZE))))
+
+    def _first_state_spec(self) -> FirstStateSpec | None:
+        context = self.context_
+        if context is None or self.context == "input":
+            return None
+        if context.is_label:
+            return FirstStateSpec(n_labels=context.n_labels, label_size=CONTEXT_SIZE)
+        return FirstStateSpec(n_numbers=context.spec.n_features)
 
     def _encoded_steps(self, inputs: Sequences) -> Sequences:
         return self._encode_steps(joined(inputs) if self.stream else inputs)

@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils._set_output import _get_container_adapter
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.data.frames import named_frame
 from sklearn_rnn.estimators._task_groups import PoolingParameters
+from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.estimators._whole import WholeSequenceRNN
 
 
@@ -31,7 +28,7 @@ def _pools_by_attention(estimator: PooledRNN) -> bool:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParameters, WholeSequenceRNN):
+class PooledRNN(VectorMixin, PoolingParameters, WholeSequenceRNN):
     """An estimator that pools where there is one target a sequence; ``transform`` gives a vector for each sequence."""
 
     @of_one_fit
@@ -72,43 +69,12 @@ class PooledRNN(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PoolingParame
             weights = compute(lambda net, x, n: net.attention_weights(x, n), sequences, per_step=True)
         return object_array(list(sequences.with_values(weights)))
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Names of the units of the vector that ``transform`` makes of a sequence.
-
-        Parameters
-        ----------
-        input_features : array-like of str, optional
-            Names of the columns of a 2-D table. Of all else they are not looked at: a ColumnTransformer names the
-            column that holds the sequences, whatever is in them.
-
-        Returns
-        -------
-        names : array of str, shape (n_units,)
-            The name of the class in lower case, and a number.
-        """
-        check_is_fitted(self, "net_")
-        return super().get_feature_names_out(input_features if self.input_spec_.table else None)
-
     @property
     def _n_features_out(self) -> int:
         return self.module_.head.linear.in_features
-
-    def _with_ids(self, vectors: NDArray[np.float64], ids: Any) -> Any:
-        """The vectors, in a frame of pandas indexed by the ids if there are ids and `set_output` asks for one."""
-        adapter = _get_container_adapter("transform", self)
-        if ids is None or adapter is None or adapter.container_lib != "pandas":
-            return vectors
-        frame = named_frame(vectors, [str(name) for name in self.get_feature_names_out()])
-        frame.index = ids
-        return frame
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """Outputs of the head, (n_sequences, n_outputs)."""
         sequences = self._read(X)
         with self._predictor() as compute:
             return compute(lambda net, x, n: net(x, n), sequences, per_step=False)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = []
-        return tags

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 
-from sklearn_rnn._snapshots import snapshot
-from sklearn_rnn.estimators._stream_answers import Answers, ClassAnswers, NumberAnswers, answers_of
-from sklearn_rnn.estimators._stream_models import check_goes_on, parts_of
-from sklearn_rnn.estimators._stream_steps import StepReader
+from sklearn_rnn.estimators._stream_answers import ClassAnswers
+from sklearn_rnn.estimators._stream_language import ContinuationAnswers
+from sklearn_rnn.estimators._stream_models import parts_of
+from sklearn_rnn.estimators._stream_state import StreamState
 from sklearn_rnn.estimators._stream_text import read_text, weights_digest, write_text
-from sklearn_rnn.networks.stepping import CompiledStepper, Stepper
-from sklearn_rnn.training.compute import compute_settings
-
-Rows = NDArray[np.int64]
 
 
-def stream(model: Any, n_streams: int = 1) -> Stream:
+def stream(model: Any, n_streams: int = 1, *, y: Any = None) -> Stream:
     """Predict while sequences are still coming, one step after the other.
 
     Parameters
     ----------
-    model : RNNClassifier, RNNRegressor, RNNSequenceTagger or Pipeline
-        Fitted, with ``bidirectional=False``. A Pipeline may hold :class:`~sklearn_rnn.PerStep` before one of the three,
-        and nothing else.
+    model : RNNClassifier, RNNRegressor, RNNSequenceTagger, RNNLanguageModel or Pipeline
+        Fitted, with ``bidirectional=False``. A Pipeline may hold :class:`~sklearn_rnn.PerStep` before one of these, and
+        nothing else.
     n_streams : int, default=1
         Sequences that go on beside each other.
+    y : label, vector, or array-like of shape (n_streams, ...), optional
+        The context, one for all or one for each, of a language model that was fitted with such.
 
     Returns
     -------
@@ -58,10 +51,10 @@ def stream(model: Any, n_streams: int = 1) -> Stream:
     >>> bool(label == clf.predict(X[:1]))
     True
     """
-    return Stream(model, n_streams)
+    return Stream(model, n_streams, y=y)
 
 
-class Stream:
+class Stream(StreamState):
     """Sequences that go on step by step, and what a fitted estimator says of each so far.
 
     The time that a step takes does not depend on how many there were before. What is remembered of them is the state of
@@ -69,9 +62,11 @@ class Stream:
 
     Parameters
     ----------
-    model : RNNClassifier, RNNRegressor, RNNSequenceTagger or Pipeline
+    model : RNNClassifier, RNNRegressor, RNNSequenceTagger, RNNLanguageModel or Pipeline
         Fitted; see :func:`stream`. A later fit of it changes nothing for the stream.
     n_streams : int, default=1
+    y : label, vector, or array-like of shape (n_streams, ...), optional
+        As of :func:`stream`.
 
     Attributes
     ----------
@@ -96,6 +91,9 @@ class Stream:
     later, and may change its mind about a step. A stream cannot: it gives the most probable label of the newest step
     under the filtered marginals, which are the probabilities given the steps so far, whatever follows.
 
+    A language model says what comes next. It does so before the first step, too: each stream has read the begin of a
+    sequence. A step that is not in its vocabulary is read as the unknown one.
+
     An error leaves all streams as they were. An object must not be used from two threads at once.
 
     Examples
@@ -117,32 +115,10 @@ class Stream:
     array([2, 1, 0])
     """
 
-    n_streams: int
-    _stepper: Stepper
-    _reader: StepReader
-    _answers: Answers
-    _all: Rows
-    _max_length: int | None
-    _weights: str
-
-    def __init__(self, model: Any, n_streams: int = 1) -> None:
-        if not isinstance(n_streams, Integral) or isinstance(n_streams, bool) or n_streams < 1:
-            raise ValueError(f"n_streams={n_streams!r} must be an int of at least 1")
-        before, last = parts_of(model)
-        transformers, estimator = copy.deepcopy(before), snapshot(last)  # a later fit changes others
-        self.n_streams = int(n_streams)
-        settings = partial(compute_settings, estimator.n_threads, estimator.engine)
-        with estimator._predictor() as predictor:
-            self._stepper = predictor.stepper(self.n_streams)
-        compiled = isinstance(self._stepper, CompiledStepper)
-        self._settings: Callable[[], AbstractContextManager[None]] | None = None if compiled else settings
-        check_goes_on(estimator)
-        whole = estimator.target_.alignment == "sequence"
-        self._max_length = estimator.input_spec_.max_length if whole else None
-        self._weights = weights_digest(estimator)
-        self._reader = StepReader(transformers, estimator, self.n_streams, self._stepper.dtype)
-        self._answers = answers_of(estimator, self._stepper.chain, self.n_streams)
-        self._all = np.arange(self.n_streams)
+    def __init__(self, model: Any, n_streams: int = 1, *, y: Any = None) -> None:
+        self._set_up(model, n_streams)
+        self._reader.take_contexts(y, self._all)
+        self._begin(self._all)
 
     @property
     def n_steps_(self) -> NDArray[np.int64]:
@@ -164,14 +140,15 @@ class Stream:
         Returns
         -------
         predictions : array of shape (n_ids,), or (n_ids, n_outputs) for several labels or targets
-            What the model predicts of the steps so far; of a tagger the label of this step.
+            What the model predicts of the steps so far; of a tagger the label of this step, of a language model the
+            most probable next one.
 
         Raises
         ------
         SequenceDataError, ValueError, TypeError
             What came, and what was wanted. No stream has taken the step.
         """
-        rows = self._all if ids is None else self._rows_of(ids)
+        rows = self._rows_of(ids)
         stepper, reader = self._stepper, self._reader
         values = reader.read(step, rows)
         if self._max_length is None:
@@ -183,7 +160,7 @@ class Stream:
         return self._answers.predict(outputs, rows)
 
     def predict(self, ids: Any = None) -> NDArray[Any]:
-        """The predictions that the last :meth:`update` of each stream gave.
+        """The predictions that the last :meth:`update` of each stream gave; of a language model also before the first.
 
         Parameters
         ----------
@@ -201,9 +178,12 @@ class Stream:
         """
         return self._answers.predict(*self._outputs(ids))
 
-    @available_if(lambda self: not isinstance(self._answers, NumberAnswers))
+    @available_if(lambda self: self._answers.has_probabilities)
     def predict_proba(self, ids: Any = None) -> NDArray[np.float64]:
-        """The probability of each class, given the steps so far; of a tagger that of each label of the newest step.
+        """The probability of each class, given the steps so far.
+
+        Of a tagger it is that of each label of the newest step, of a language model that of each next symbol, or of
+        each feature to be 1.
 
         Parameters
         ----------
@@ -266,17 +246,42 @@ class Stream:
         answers: Any = self._answers
         return answers.quantiles(self._outputs(ids)[0], quantiles)
 
-    def reset(self, ids: Any = None) -> None:
+    @available_if(lambda self: isinstance(self._answers, ContinuationAnswers))
+    def log_likelihood(self, ids: Any = None) -> NDArray[np.float64]:
+        """The log-likelihood of the newest step, in nats, given those before it: a low one is an anomaly.
+
+        Parameters
+        ----------
+        ids : array-like of int, shape (n_ids,), or int, optional
+            All streams by default.
+
+        Returns
+        -------
+        scores : array of shape (n_ids,)
+            What ``score_steps`` of a language model says of the step.
+
+        Raises
+        ------
+        ValueError
+            If one of the streams has taken no step yet.
+        """
+        answers: Any = self._answers
+        return answers.log_likelihoods(self._rows_with_steps(ids))
+
+    def reset(self, ids: Any = None, *, y: Any = None) -> None:
         """Begin anew.
 
         Parameters
         ----------
         ids : array-like of int, shape (n_ids,), or int, optional
             The streams that begin anew; all by default.
+        y : label, vector, or array-like of shape (n_ids, ...), optional
+            Their context from now on, of a language model that was fitted with such; by default that of before.
         """
-        rows = self._all if ids is None else self._rows_of(ids)
-        self._stepper.reset(rows)
-        self._reader.last[rows] = 0
+        rows = self._rows_of(ids)
+        if y is not None:
+            self._reader.take_contexts(y, rows)
+        self._begin(rows)
 
     def to_json(self) -> str:
         """All that :meth:`from_json` needs to go on, beside the model.
@@ -294,7 +299,7 @@ class Stream:
 
         Parameters
         ----------
-        model : RNNClassifier, RNNRegressor, RNNSequenceTagger or Pipeline
+        model : RNNClassifier, RNNRegressor, RNNSequenceTagger, RNNLanguageModel or Pipeline
             That of the stream, or a copy, as pickle makes one.
         text : str
 
@@ -310,67 +315,10 @@ class Stream:
         arrays = read_text(text, weights_digest(parts_of(model)[1]))
         if "n_steps" not in arrays:
             raise ValueError("text is broken: it does not say how many steps the streams have taken")
-        going_on = cls(model, len(arrays["n_steps"]))
+        going_on = cls.__new__(cls)
+        going_on._set_up(model, len(arrays["n_steps"]))
         going_on._restore(arrays)
         return going_on
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self._answers.model).__name__}, n_streams={self.n_streams})"
-
-    def _rows_of(self, ids: Any) -> Rows:
-        """The streams that `ids` names."""
-        rows = np.atleast_1d(np.asarray(ids))
-        if rows.ndim != 1 or (rows.dtype.kind not in "iu" and rows.size):
-            raise ValueError(f"ids={ids!r:.60} must be an int, or a list of ints, the numbers of streams")
-        rows = rows.astype(np.int64)
-        if not rows.size:
-            return rows
-        if rows.min() < 0 or rows.max() >= self.n_streams:
-            wrong = rows[(rows < 0) | (rows >= self.n_streams)][0]
-            raise ValueError(f"ids holds {wrong}, but the streams are numbered from 0 to {self.n_streams - 1}")
-        if len(rows) > 1 and np.bincount(rows, minlength=1).max() > 1:
-            raise ValueError(
-                f"ids holds {np.bincount(rows).argmax()} more than once: a stream takes one step at a time"
-            )
-        return rows
-
-    def _advance(self, values: NDArray[Any], rows: Rows) -> None:
-        """Take a step, and let the answers know."""
-        if not len(rows):
-            return
-        if self._settings is None:
-            place = self._stepper.advance(values, rows)
-        else:
-            with self._settings():
-                place = self._stepper.advance(values, rows)
-        if place >= 0:
-            raise self._reader.error_at(place, values, rows)
-        self._answers.keep(self._stepper, rows)
-
-    def _advance_until(self, values: NDArray[Any], rows: Rows, max_length: int) -> None:
-        """As :meth:`_advance`, but for streams that are as long as the model looks at: those only count the step."""
-        n_steps = self._stepper.n_steps
-        going = n_steps[rows] < max_length
-        self._advance(np.ascontiguousarray(values[going]), rows[going])
-        n_steps[rows[~going]] += 1
-
-    def _outputs(self, ids: Any) -> tuple[NDArray[np.float64], Rows]:
-        """The outputs (n_ids, n_outputs) after the last steps, and the streams."""
-        rows = self._all if ids is None else self._rows_of(ids)
-        silent = rows[self._stepper.n_steps[rows] == 0]
-        if len(silent):
-            raise ValueError(f"stream {silent[0]} has taken no step yet: there is nothing to predict from. Call update")
-        return self._stepper.outputs[rows], rows
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        """All that changes with a step, by name."""
-        return {**self._stepper.to_arrays(), **self._answers.to_arrays(), "last": self._reader.last}
-
-    def _restore(self, arrays: dict[str, NDArray[Any]]) -> None:
-        own = self._arrays()
-        wrong = [name for name in own if name not in arrays or arrays[name].shape != own[name].shape]
-        if wrong or len(own) != len(arrays):
-            raise ValueError(f"text is broken: it lacks what a {self!r} remembers, or has it in another shape")
-        self._stepper.from_arrays(arrays)
-        for name, array in {**self._answers.to_arrays(), "last": self._reader.last}.items():
-            array[:] = arrays[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,24 @@ def answers_of(model: Any, chain: Any, n_streams: int) -> Answers:
 class Answers:
     """Predictions from the outputs (n, n_outputs) of the streams `rows` (n,), of a fitted estimator."""
 
+    before_steps: ClassVar[bool] = False
+    """Whether there is something to predict before the first step."""
+
+    has_probabilities: bool = True
+
     def __init__(self, model: Any) -> None:
         self.model = model
         self.target: Any = model.target_
 
-    def keep(self, stepper: Stepper, rows: NDArray[np.int64]) -> None:
+    def said(self, stepper: Stepper, rows: NDArray[np.int64]) -> Array | None:
+        """What :meth:`keep` wants of the outputs (n, n_outputs) before a step of the streams `rows` (n,)."""
+        return None
+
+    def keep(self, stepper: Stepper, rows: NDArray[np.int64], said: Array | None) -> None:
         """Remember what is needed of the step that the streams `rows` (n,) have just taken."""
+
+    def begin(self, rows: NDArray[np.int64]) -> None:
+        """Forget what was remembered of the streams `rows` (n,), but for what their first step forgets."""
 
     def predict(self, outputs: Array, rows: NDArray[np.int64]) -> Array:
         """What ``predict`` says."""
@@ -71,6 +83,8 @@ class ClassAnswers(Answers):
 class NumberAnswers(Answers):
     """Of a regressor: numbers."""
 
+    has_probabilities = False
+
     def predict(self, outputs: Array, rows: NDArray[np.int64]) -> Array:
         y: Array = self.target.predictions(outputs)
         return y[:, 0] if self.target.flat else y
@@ -92,7 +106,7 @@ class TagAnswers(Answers):
             scores = chain().detach().cpu().double().numpy()
             self._filter = ChainFilter(scores, n_streams, [pairs for pairs, _, _ in self._codec.touching()])
 
-    def keep(self, stepper: Stepper, rows: NDArray[np.int64]) -> None:
+    def keep(self, stepper: Stepper, rows: NDArray[np.int64], said: Array | None) -> None:
         if self._filter is not None:
             self._filter.advance(stepper.outputs[rows], rows, stepper.n_steps[rows] == 1)
 

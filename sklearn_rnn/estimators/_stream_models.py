@@ -8,10 +8,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.estimators._classifier import RNNClassifier
+from sklearn_rnn.estimators._language_model import RNNLanguageModel
 from sklearn_rnn.estimators._regressor import RNNRegressor
 from sklearn_rnn.estimators._tagger import RNNSequenceTagger
 
-STREAMED = (RNNClassifier, RNNRegressor, RNNSequenceTagger)
+STREAMED = (RNNClassifier, RNNRegressor, RNNSequenceTagger, RNNLanguageModel)
 
 
 def parts_of(model: Any) -> tuple[list[Any], Any]:
@@ -20,8 +21,8 @@ def parts_of(model: Any) -> tuple[list[Any], Any]:
     *before, (_, estimator) = named
     if not isinstance(estimator, STREAMED):
         raise TypeError(
-            f"{model!r:.200} cannot be streamed: wanted a fitted RNNClassifier, RNNRegressor or RNNSequenceTagger, or "
-            f"a Pipeline of PerStep and one of them"
+            f"{model!r:.200} cannot be streamed: wanted a fitted RNNClassifier, RNNRegressor, RNNSequenceTagger or "
+            f"RNNLanguageModel, or a Pipeline of PerStep and one of them"
         )
     transformers = [(name, part) for name, part in before if part is not None and part != "passthrough"]
     for name, part in transformers:

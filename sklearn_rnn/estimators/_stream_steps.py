@@ -70,6 +70,7 @@ class StepReader:
             self._refuse_padding(values, n)
         else:
             values = self._read_any(step, n)
+        self._check(values)
         if self._scale is not None:
             values = self._scale.rows(values)
         if self._rounds and values.dtype.kind == "f":
@@ -81,6 +82,29 @@ class StepReader:
         observed = values[:, self._indicators] > 0
         self._filled = values[:, self._values] = np.where(observed, values[:, self._values], self.last[rows])
         return values
+
+    def take_contexts(self, y: Any, rows: NDArray[np.int64]) -> None:
+        """Let the streams `rows` (n,) depend on y, as sequences of a language model may.
+
+        Raises
+        ------
+        ValueError
+            If there is such a y, and the model knows of none.
+        """
+        if y is not None:
+            raise ValueError(
+                f"y={y!r:.60} is the context of what a language model goes on with, and a {type(self._model).__name__} "
+                f"has none: leave y=None"
+            )
+
+    def begin(self, rows: NDArray[np.int64]) -> Array | None:
+        """Forget the steps of the streams `rows` (n,); what the network reads before the first one, if it does."""
+        self.last[rows] = 0
+        return None
+
+    def to_arrays(self) -> dict[str, Array]:
+        """What is remembered of the steps so far, by name; each with a row a stream."""
+        return {"last": self.last}
 
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Remember the values of the step that was read last: the streams `rows` (n,) have taken it."""
@@ -103,6 +127,9 @@ class StepReader:
             f"stream has taken the step{advice}"
         )
 
+    def _check(self, values: Array) -> None:
+        """Raise if `values` (n, ...), which are not scaled yet, are none of this model."""
+
     def _read_any(self, step: Any, n: int) -> Array:
         for transformer in self._transformers:
             step = _values_of(transformer.transform(_one_step_each(step, n, transformer.input_spec_)))
@@ -117,7 +144,7 @@ class StepReader:
             self._refuse_padding(given, n)
             inputs: Inputs = self._model._read_raw(given, reset=False)
         else:
-            tokens = _tokens(step, n) if spec.kind == "text" else _ids(step, n)
+            tokens = tokens_of(step, n) if spec.kind == "text" else _ids(step, n)
             self._refuse_padding(object_array(list(tokens)), n)
             if self._index is not None:
                 return np.array([self._index.get(token, 0) for token in tokens], dtype=np.int64)
@@ -207,7 +234,7 @@ def _wrong_count(n_items: int, n: int, what: str) -> SequenceDataError:
     return SequenceDataError(f"step holds {n_items} {what}(s), wanted one for each of {n} stream(s){advice}")
 
 
-def _tokens(step: Any, n: int) -> list[str]:
+def tokens_of(step: Any, n: int) -> list[str]:
     """The tokens of a step, one for each stream."""
     items = _items(step, n, "token")
     for item in items:
@@ -253,7 +280,7 @@ def _aligned(step: Any, n: int, spec: Any) -> Any:
     return AlignedSequences(
         {
             name: Sequences(
-                object_array(_tokens(column, n))
+                object_array(tokens_of(column, n))
                 if spec.inputs[name].kind == "text"
                 else _numbers(np.asarray(column).reshape(n, -1), n, spec.inputs[name].n_features),
                 offsets,
@@ -275,7 +302,7 @@ def _one_step_each(step: Any, n: int, spec: Any) -> Any:
             raise _wrong_shape(x, n, spec.n_features)
         return x.reshape(n, 1, spec.n_features)
     if spec.kind == "text" and spec.n_features == 1:
-        return [[token] for token in _tokens(step, n)]
+        return [[token] for token in tokens_of(step, n)]
     single = isinstance(step, Mapping) or (len(step) > 0 and isinstance(step[0], str))
     items = [step] if single else list(step)
     if len(items) != n:

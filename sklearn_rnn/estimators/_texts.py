@@ -103,6 +103,8 @@ REFERENCES = {
     "and translate. ICLR.",
     "scheduled": "Bengio, S. et al. (2015). Scheduled sampling for sequence prediction with recurrent neural networks. "
     "NeurIPS.",
+    "adaptive": "Grave, E. et al. (2017). Efficient softmax approximation for GPUs. ICML.",
+    "tying": "Press, O. and Wolf, L. (2017). Using the output embedding to improve language models. EACL.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",
     "negbin": "Salinas, D. et al. (2020). DeepAR: probabilistic forecasting with autoregressive recurrent networks. "
     "International Journal of Forecasting 36(3).",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.continuing import beside
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder
@@ -95,23 +94,25 @@ class Writing:
         """What writes with the network, `n_rows` sequences at a time."""
         stepper = compute.stepper(n_rows)
         if not isinstance(self.target, Symbols):
-            return self.target.decoder(stepper, compute.network.head, self._read)
+            return self.target.decoder(stepper, compute.network.head, self._read, self._begin(stepper))
         end = None if self.target.stream else self.target.end
-        return SymbolDecoder(stepper, self._read, end=end, never=self.target.never)
+        return SymbolDecoder(stepper, self._read, end=end, never=self.target.never, begin=self._begin(stepper))
+
+    def _begin(self, stepper: Any) -> Callable[[NDArray[np.int64], NDArray[np.int64]], None]:
+        """What puts rows (n,) of the stepper where the sequences `numbers` (n,) begin."""
+        return lambda rows, numbers: stepper.begin(self._read(self.target.begins(len(rows)), numbers), rows)
 
     def _read(self, steps: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[Any]:
         """What the network reads for `steps` (n, ...) of the sequences `numbers` (n,)."""
         if not self.contexts.shape[1]:
             return steps
         rows = Sequences(steps, np.arange(len(steps) + 1))
-        return beside(rows, self.contexts[numbers]).values
+        return self.target.with_context(rows, self.contexts[numbers]).values
 
     def _encoded(self, prompts: list[Any]) -> list[NDArray[Any]]:
         """What the network reads of each prompt, a begin in front."""
-        target, begin = self.target, self.target.begin
         given = [prompt for prompt in prompts if prompt is not None and len(prompt)]
-        first = np.empty((1, *np.shape(begin)), dtype=np.int64 if isinstance(target, Symbols) else np.float64)
-        first[0] = begin
+        first = self.target.begins(1)
         if not given:
             return [first] * len(prompts)
         distinct = {id(prompt): prompt for prompt in given}

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import types
 from numba.core.cgutils import alloca_once, for_range, unpack_tuple
 from numba.core.errors import TypingError
@@ -30,6 +31,9 @@ ROWS = 6
 WIDE, NARROW, LONG = 64, 16, 256
 """Bytes of a row of a tile: as a rule, where there are few columns, and in a tile of one row where there are many."""
 
+LARGE_REGISTERS = bool(get_host_cpu_features().get("avx512f"))
+"""Whether there are 32 registers of 64 bytes, which hold a tile of six rows of four."""
+
 SMALL_PRODUCT = 10**6
 """Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
 them into another order first. Products are cut to this size: at 64 units that makes them 1.4 times as fast."""
@@ -40,6 +44,8 @@ FUSED = ("contract",)
 
 def _make_product(n_rows: int, n_bytes: int) -> Any:
     """A function ``product(a, b, out)`` that puts ``a @ b`` into `out` by tiles of that size; `out` is not smaller.
+
+    `b` is a matrix, or its columns in panels, (n_panels, k, columns).
 
     The last tiles begin early enough to be whole. All loops are written here, as part of whatever calls the function: a
     compiled function that took the tile as an argument would have the same name in the cache for each size of it.
@@ -53,7 +59,7 @@ def _make_product(n_rows: int, n_bytes: int) -> Any:
                 for kind, value in zip(signature.args, args, strict=True)
             )
             height, width = unpack_tuple(builder, target.shape, 2)
-            n_terms, _ = unpack_tuple(builder, right.shape, 2)
+            *panels, n_terms, panel_width = unpack_tuple(builder, right.shape)
             number, index = context.get_data_type(a.dtype), n_terms.type
             alignment = context.get_abi_sizeof(number)
             n_columns = max(1, n_bytes // alignment)
@@ -75,12 +81,13 @@ def _make_product(n_rows: int, n_bytes: int) -> Any:
                 wanted, last = builder.mul(k, index(size)), builder.sub(length, index(size))
                 return builder.select(builder.icmp_signed("<", wanted, last), wanted, last)
 
-            def fill(i: Any, j: Any) -> None:
+            def fill(i: Any, first_term: Any, j: Any, column: Any) -> None:
                 rows = [builder.add(i, index(r)) for r in range(n_rows)]
                 for total in sums:
                     builder.store(ir.Constant(vector, [0.0] * n_columns), total)
                 with for_range(builder, n_terms) as loop:
-                    factors = builder.load(as_vector(place(right, loop.index, width, j)), align=alignment)
+                    term = builder.add(first_term, loop.index)
+                    factors = builder.load(as_vector(place(right, term, panel_width, j)), align=alignment)
                     for row, total in zip(rows, sums, strict=True):
                         factor = builder.load(place(left, row, n_terms, loop.index))
                         first = builder.insert_element(undefined, factor, ir.IntType(32)(0))
@@ -89,12 +96,14 @@ def _make_product(n_rows: int, n_bytes: int) -> Any:
                         )
                         builder.store(builder.fadd(product, builder.load(total), flags=FUSED), total)
                 for row, total in zip(rows, sums, strict=True):
-                    builder.store(builder.load(total), as_vector(place(target, row, width, j)), align=alignment)
+                    builder.store(builder.load(total), as_vector(place(target, row, width, column)), align=alignment)
 
-            with for_range(builder, tiles(width, n_columns)) as across:
-                j = start(across.index, width, n_columns)
-                with for_range(builder, tiles(height, n_rows)) as down:
-                    fill(start(down.index, height, n_rows), j)
+            with for_range(builder, panels[0] if panels else index(1)) as panel:
+                first_term, first_column = builder.mul(panel.index, n_terms), builder.mul(panel.index, panel_width)
+                with for_range(builder, tiles(panel_width, n_columns)) as across:
+                    j = start(across.index, panel_width, n_columns)
+                    with for_range(builder, tiles(height, n_rows)) as down:
+                        fill(start(down.index, height, n_rows), first_term, j, builder.add(first_column, j))
             return context.get_dummy_value()
 
         if not a.layout == b.layout == out.layout == "C":
@@ -106,6 +115,8 @@ def _make_product(n_rows: int, n_bytes: int) -> Any:
 
 _by_tiles, _by_narrow_tiles = _make_product(ROWS, WIDE), _make_product(ROWS, NARROW)
 _by_long_rows, _by_rows, _by_numbers = _make_product(1, LONG), _make_product(1, WIDE), _make_product(1, 0)
+_by_large_tiles = _make_product(ROWS, LONG if LARGE_REGISTERS else WIDE)
+_by_low_tiles = _make_product(2, LONG // 2)
 
 
 @inlined
@@ -135,6 +146,22 @@ def multiply(a, b, out, in_order):
         _by_rows(a, b, out)
     else:
         _by_numbers(a, b, out)
+
+
+@inlined
+def multiply_panels(a, panels, out):
+    """Put the product of `a` (m, k) and a matrix into `out` (m, n), each number summed from its first term to its last.
+
+    `panels` (n_panels, k, LONG bytes) hold the matrix, as many columns in each as fit in, then zeros: all numbers lie
+    in the order in which they are read, which is what a product with one row takes its time for.
+    """
+    m = a.shape[0]
+    if m >= ROWS:
+        _by_large_tiles(a, panels, out)
+    elif m > 1:
+        _by_low_tiles(a, panels, out)
+    else:
+        _by_long_rows(a, panels, out)
 
 
 @kernel

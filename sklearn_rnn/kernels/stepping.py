@@ -52,21 +52,21 @@ def _matrix(numbers, start, n_rows, n_columns):
 
 
 @inlined
-def _gather(source, rows, column, target):
+def gather(source, rows, column, target):
     """Copy the `rows` of `source`, from `column` on, to `target` (m, H)."""
     for i in range(target.shape[0]):
         put(source[rows[i], column : column + target.shape[1]], target[i])
 
 
 @inlined
-def _scatter(source, target, rows, column):
+def scatter(source, target, rows, column):
     """Copy `source` (m, H) to the `rows` of `target`, from `column` on."""
     for i in range(source.shape[0]):
         put(source[i], target[rows[i], column : column + source.shape[1]])
 
 
 @inlined
-def _flush_all(states):
+def flush_all(states):
     """Set to 0 what a stream without input has left to fade, before it is a subnormal number."""
     for j in range(states.size):
         states[j] = flush(states[j])
@@ -86,7 +86,7 @@ def _recur(layer, block, rows, narrow, states):
     cell, H, m = layer[CELL], layer[UNITS], block.shape[0]
     n_gates = 3 if cell == GRU else 4 if cell == LSTM else 1
     h = np.empty((m, H), states.dtype)
-    _gather(states, rows, layer[HIDDEN], h)
+    gather(states, rows, layer[HIDDEN], h)
     x, a = np.empty((n_gates, m, H), states.dtype), np.empty((n_gates, m, H), states.dtype)
     for g in range(n_gates):
         of_inputs = _matrix(narrow, layer[W_INPUTS] + g * block.shape[1] * H, block.shape[1], H)
@@ -108,18 +108,18 @@ def _recur(layer, block, rows, narrow, states):
             gru_step(x_0, x_1, x_2, a_0, a_1, a_2, bias, now, room[0], room[1], room[2], room[3])
         else:
             x_3, a_3, c = x[3].reshape(-1), a[3].reshape(-1), room[5].reshape(m, H)
-            _gather(states, rows, layer[MEMORY], c)
+            gather(states, rows, layer[MEMORY], c)
             gates = (room[0], room[1], room[2], room[3], room[4])
             lstm_step(x_0, x_1, x_2, x_3, a_0, a_1, a_2, a_3, now, room[5], *gates)
-            _flush_all(room[5])
-            _scatter(c, states, rows, layer[MEMORY])
-    _flush_all(now)
-    _scatter(h, states, rows, layer[HIDDEN])
+            flush_all(room[5])
+            scatter(c, states, rows, layer[MEMORY])
+    flush_all(now)
+    scatter(h, states, rows, layer[HIDDEN])
     return h
 
 
 @inlined
-def _around(layer, entering, hidden, wide):
+def around(layer, entering, hidden, wide):
     """What a layer hands on, (m, H) in float64: `hidden` (m, H) after its skip connection and norm, if it has any."""
     m, H = hidden.shape
     out = np.empty((m, H), np.float64)
@@ -281,12 +281,12 @@ def step(
             for i in range(m):
                 put(entering[i], inputs[i, : layers[k, INPUTS]])
             hidden = _recur(layers[k], inputs, block, narrow, states)
-            entering = _around(layers[k], entering, hidden, wide)
+            entering = around(layers[k], entering, hidden, wide)
         for i in range(m):
             counts[block[i]] += 1
         seen = _pool(entering, block, wide, head, sums, counts)
         found = np.empty((m, K), np.float64)
         bias = wide[head[B_HEAD] : head[B_HEAD] + K]
         _affine(seen, _matrix(wide, head[W_HEAD], seen.shape[1], K), bias, found)
-        _scatter(found, outputs, block, 0)
+        scatter(found, outputs, block, 0)
     return -1

@@ -1,8 +1,8 @@
 """Beam search as Hugging Face's transformers have it (``early_stopping=False``).
 
-At each step the most probable continuations of all beams of a sequence are looked at. Those that end, if they are among
-the best, are hypotheses and stay as they are; the best others are the beams of the next step. A search ends where no beam
-would be better than the worst hypothesis if it ended now.
+At each step the most probable continuations of all beams of a sequence are looked at. Those that end, if they are
+among the best, are hypotheses and stay as they are; the best others are the beams of the next step. A search ends where
+no beam would be better than the worst hypothesis if it ended now.
 """
 
 from __future__ import annotations
@@ -166,8 +166,9 @@ class _Search:
 
     def _go_on(self, lanes: Lanes, kept: list[tuple[int, int, float]]) -> tuple[Array, Array]:
         """Put beams, given as which of the present ones they continue, symbol and sum, in the place of those."""
-        beams, symbols, totals = (np.array(part) for part in zip(*kept, strict=True)) if kept else [np.arange(0)] * 3
-        sources, self.totals = self._first + beams, totals
+        symbols = np.array([symbol for _, symbol, _ in kept], dtype=np.int64)
+        self.totals = np.array([total for _, _, total in kept], dtype=np.float64)
+        sources = np.array([self._first + beam for beam, _, _ in kept], dtype=np.int64)
         targets = self.rows
         places = lanes.places[sources]
         lanes.tokens[targets], lanes.numbers[targets] = lanes.tokens[sources], self._number

@@ -186,6 +186,13 @@ class Rules:
             scores[np.broadcast_to(n_new, len(scores)) < self.decoding.min_new_tokens, self.end] = -np.inf
         return scores
 
+    def as_arrays(self) -> tuple[Array, Array]:
+        """The numbers of the decoding, as ``sklearn_rnn.kernels.choosing`` has them."""
+        how = self.decoding
+        shares = (max(how.temperature, LEAST_TEMPERATURE) if how.temperature else 0, how.top_p, how.min_p or 0)
+        counts = (how.top_k or 0, how.no_repeat_ngram_size, how.min_new_tokens, self.end)
+        return np.array([*shares, how.repetition_penalty], dtype=np.float64), np.array(counts, dtype=np.int64)
+
     def choose(self, scores: Array, uniforms: Array) -> Array:
         """A symbol (n,) of each sequence by its processed `scores` (n, K), drawn with its number in `uniforms` (n,).
 

@@ -98,7 +98,8 @@ class SymbolDecoder:
         while len(found) < len(arrays):
             self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
             rows = np.flatnonzero(lanes.open)
-            self._write(lanes, rows, decoding, draws, stop, pace)
+            if len(rows):
+                self._write(lanes, rows, decoding, draws, stop, pace)
             free = np.flatnonzero(~lanes.open)
             for row in rows[~lanes.open[rows]]:
                 found[int(lanes.numbers[row])] = lanes.new(row)
@@ -230,6 +231,7 @@ class _Pace:
 
     def __exit__(self, *error: object) -> None:
         took = time.perf_counter() - self._began
-        self.n_steps = (
-            min(2 * self.n_steps, self._most) if took < LONG / 2 else max(1, self.n_steps // (1 + (took > LONG)))
-        )
+        if took < LONG / 2:
+            self.n_steps = min(2 * self.n_steps, self._most)
+        elif took > LONG:
+            self.n_steps = max(1, self.n_steps // 2)

@@ -65,6 +65,7 @@ class DirectPass:
             and type(criterion) is WeightedLoss
             and "forward" not in vars(network)
             and network.convolutions is None
+            and network.first_state is None
             and type(network.head) is PooledHead
             and type(network.head.pooling) in POOLINGS
             and not len(network.backbone.skips)

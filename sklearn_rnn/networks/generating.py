@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.networks.choosing import NO_SYMBOL, Rules, log_probabilities
-from sklearn_rnn.networks.stepping import Stepper
+from sklearn_rnn.networks.packed_weights import PackedWeights
+from sklearn_rnn.networks.stepping import CompiledStepper, Stepper
 
 Array = NDArray[Any]
 
@@ -100,7 +101,7 @@ class Writer(ABC):
     def __init__(self, stepper: Stepper, read: Callable[[Array, Array], Array]) -> None:
         self.stepper, self.read = stepper, read
 
-    def begin(self, lanes: Lanes, rows: Array) -> None:
+    def begin(self, lanes: Lanes, rows: Array) -> None:  # noqa: B027, for some there is nothing to do
         """Get ready for the sequences that have been put into `rows`."""
 
     @abstractmethod
@@ -168,11 +169,65 @@ def advance(
     values = read(tokens, numbers)
     place = stepper.advance(values, rows)
     if place >= 0:
-        number = values.reshape(-1)[place]
-        row = place // max(1, values.size // len(rows))
-        raise ValueError(f"sequence {numbers[row]} reads {number!r} beside its symbols, but finite numbers are wanted")
+        raise _not_finite(numbers[place // max(1, values.size // len(rows))], values.reshape(-1)[place])
+
+
+def _not_finite(number: int, value: float) -> ValueError:
+    return ValueError(f"sequence {number} reads {float(value)!r} beside its symbols, but finite numbers are wanted")
+
+
+class CompiledWriter(Writer):
+    """Many steps in a call of a kernel."""
+
+    stepper: CompiledStepper
+
+    def __init__(self, stepper: CompiledStepper, read: Callable[[Array, Array], Array]) -> None:
+        from sklearn_rnn.kernels.generation import generate
+
+        super().__init__(stepper, read)
+        self._generate = generate
+        self._weights: PackedWeights | None = None
+        self._beside = np.zeros((len(stepper.outputs), 0), stepper.dtype)
+        self._seen = np.zeros(stepper.outputs.shape, bool)
+
+    @staticmethod
+    def serves(stepper: CompiledStepper) -> bool:
+        """Whether the kernel computes what a stepper does, and all that it reads is embedded or plain numbers."""
+        return (
+            stepper.pooling in (None, "last")
+            and stepper.inputs is not None
+            and stepper.inputs.character_encoder is None
+        )
+
+    def begin(self, lanes: Lanes, rows: Array) -> None:
+        numbers = lanes.numbers[rows]
+        n_token = self.stepper.inputs.token_embedding.embedding_dim
+        if self._weights is None:
+            symbols = np.arange(self._seen.shape[1])
+            vectors = self.stepper.vectors(self.read(symbols, np.full(len(symbols), numbers[0])))
+            self._weights = PackedWeights(*self.stepper.parts[:4], vectors, n_token)
+            self._beside = np.zeros((len(self._seen), vectors.shape[1] - n_token), self.stepper.dtype)
+        self._seen[rows] = False
+        if self._beside.shape[1]:
+            values = self.read(lanes.tokens[rows, 0], numbers)
+            self._beside[rows] = self.stepper.vectors(values)[:, n_token:]
+            unfit = ~np.isfinite(self._beside[rows])
+            if unfit.any():
+                row = int(unfit.any(axis=1).argmax())
+                raise _not_finite(numbers[row], values[row][~np.isfinite(values[row])][0])
+
+    def write(self, lanes: Lanes, rows: Array, uniforms: Array, rules: Rules, n_steps: int) -> None:
+        assert self._weights is not None
+        lanes.make_room(int(lanes.places[rows, KNOWN].max()) + uniforms.shape[1])
+        known = (lanes.tokens, lanes.scores, lanes.places, lanes.open, self._seen)
+        weights = self._weights
+        network = (weights.table, self._beside, weights.layers, weights.head, weights.narrow, weights.wide)
+        streams = (self.stepper.parts[4], self.stepper.n_steps, self.stepper.outputs)
+        self._generate(rows, uniforms, n_steps, known, (*rules.as_arrays(), rules.banned), network, streams)
 
 
 def make_writer(stepper: Stepper, read: Callable[[Array, Array], Array]) -> Writer:
     """The writer that is the fastest with a stepper."""
+    if isinstance(stepper, CompiledStepper) and CompiledWriter.serves(stepper):
+        return CompiledWriter(stepper, read)
     return StepWriter(stepper, read)

@@ -118,14 +118,14 @@ class StepInputs(Drawing):
         ----------
         vectors : tensor of shape (n_tokens, size)
         covered : tensor of bool, shape (n_tokens,)
-            Which rows are pretrained. The other tokens keep a random vector, of the same spread.
+            Which rows are pretrained. The other tokens, and a begin behind them, keep a random vector of the same spread.
         """
         weight = self.token_embedding.weight
         with torch.no_grad():
             known = vectors.to(weight.dtype)
             if covered.any():
                 weight.mul_(known[covered].std(correction=0) / EMBEDDING_STD)  # row 0, of unknown tokens, is 0
-            weight[covered] = known[covered].to(weight.device)
+            weight[: len(known)][covered] = known[covered].to(weight.device)
 
     def freeze_tokens(self, frozen: bool) -> None:
         """Keep the vectors of tokens out of training, or let them in."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.convolutions import ConvolutionBranch, StridedFront
+from sklearn_rnn.networks.first_state import FirstState
 from sklearn_rnn.networks.heads import Head
 from sklearn_rnn.networks.initialization import initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, StepInputs
@@ -32,6 +33,8 @@ class RecurrentNetwork(nn.Module):
         What makes one step of several, for all that follows.
     convolutions : ConvolutionBranch or None
         What reads the same as the backbone, beside it.
+    first_state : FirstState or None
+        What the backbone begins from, of columns in front of those of the steps; None where it begins from 0.
     """
 
     head: Head
@@ -44,6 +47,7 @@ class RecurrentNetwork(nn.Module):
         *,
         front: StridedFront | None = None,
         convolutions: ConvolutionBranch | None = None,
+        first_state: FirstState | None = None,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -51,6 +55,7 @@ class RecurrentNetwork(nn.Module):
         self.backbone = backbone
         self.convolutions = convolutions
         self.head = head
+        self.first_state = first_state
 
     def forward(self, values: Tensor, lengths: Tensor, *read: Tensor) -> Tensor:
         """The outputs of the head, before any link function.
@@ -115,6 +120,8 @@ class RecurrentNetwork(nn.Module):
     def advance(self, values: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """As :meth:`hidden_states`, going on from a `state`, and the state after the last step of each sequence.
 
+        Without a state they begin.
+
         Raises
         ------
         ValueError
@@ -127,7 +134,7 @@ class RecurrentNetwork(nn.Module):
             )
         shared = self.shared(values)
         x = self.read(values, lengths)[0].transpose(0, 1) if shared is None else shared
-        hidden, last = self.backbone.advance(x, lengths, state)
+        hidden, last = self.backbone.advance(x, lengths, self.begun(values) if state is None else state)
         return hidden.transpose(0, 1), last
 
     def representation(self, values: Tensor, lengths: Tensor) -> Tensor:
@@ -148,22 +155,34 @@ class RecurrentNetwork(nn.Module):
 
     def read(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the backbone reads, (batch, n_steps, input_size), and how many steps of each sequence, (batch,)."""
-        x = values if self.inputs is None else self.inputs(values)
+        steps = self.steps(values)
+        x = steps if self.inputs is None else self.inputs(steps)
         return (x, lengths) if self.front is None else self.front(x, lengths)
+
+    def steps(self, values: Tensor) -> Tensor:
+        """The columns (batch, n_steps, n_columns) of `values` that are read at each step."""
+        return values if self.first_state is None else values[:, :, self.first_state.n_columns :]
+
+    def begun(self, values: Tensor) -> State | None:
+        """The state before the first step of `values`; None where it is 0."""
+        if self.first_state is None:
+            return None
+        context = values[:, 0, : self.first_state.n_columns]
+        return self.first_state(context).to(self.backbone.layers[0].weight.dtype)
 
     def shared(self, values: Tensor) -> SharedRows | None:
         """What the backbone reads as rows that many steps share, where there are such and it takes them."""
         if self.inputs is None or self.convolves or not self.backbone.may_share():
             return None
-        return self.inputs.shared(values)
+        return self.inputs.shared(self.steps(values))
 
     def _states(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The hidden states that the head sees, and how many of each sequence."""
         shared = self.shared(values)
         if shared is not None:
-            return self.backbone(shared, lengths).transpose(0, 1), lengths
+            return self.backbone(shared, lengths, self.begun(values)).transpose(0, 1), lengths
         x, lengths = self.read(values, lengths)
-        hidden = self.backbone(x.transpose(0, 1), lengths).transpose(0, 1)
+        hidden = self.backbone(x.transpose(0, 1), lengths, self.begun(values)).transpose(0, 1)
         if self.convolutions is None:
             return hidden, lengths
         return torch.cat([hidden, self.convolutions(x, lengths)], dim=2), lengths
@@ -189,7 +208,10 @@ def build_network(spec: NetworkSpec) -> RecurrentNetwork:
             convolved=0 if convolutions is None else convolutions.output_size,
             inputs=inputs,
         )
-        network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions)
+        first = None
+        if spec.first_state is not None:
+            first = FirstState(spec.first_state, [layer.state_sizes for layer in backbone.layers])
+        network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions, first_state=first)
     network = network.to_empty(device="cpu").to(spec.dtype)
     initialize(network, spec.weight_init, torch.Generator().manual_seed(spec.seed))
     spec.head.settle(network.head, network.inputs)

@@ -60,6 +60,27 @@ class ConvolutionSpec:
 
 
 @dataclass(frozen=True)
+class FirstStateSpec:
+    """What the state before the first step is made of, in columns in front of those of a step.
+
+    Attributes
+    ----------
+    n_labels, label_size : int
+        Number of indices of a label, and the size of its vector; 0 where there is none.
+    n_numbers : int
+    """
+
+    n_labels: int = 0
+    label_size: int = 0
+    n_numbers: int = 0
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns hold it, at each step the same."""
+        return bool(self.n_labels) + self.n_numbers
+
+
+@dataclass(frozen=True)
 class DropoutSpec:
     """What training drops, and where.
 
@@ -95,6 +116,8 @@ class NetworkSpec:
     dropout : DropoutSpec
     convolutions : ConvolutionSpec or None
         None for a recurrence alone.
+    first_state : FirstStateSpec or None
+        None where the state before the first step is 0.
     stride : int
         Steps that a convolution in front of all else makes one of; 1 for no such convolution.
     tbptt_steps : int or None
@@ -110,6 +133,7 @@ class NetworkSpec:
     head: HeadSpec
     dropout: DropoutSpec = field(default_factory=DropoutSpec)
     convolutions: ConvolutionSpec | None = None
+    first_state: FirstStateSpec | None = None
     stride: int = 1
     tbptt_steps: int | None = None
     weight_init: str = "auto"

@@ -44,6 +44,10 @@ class State:
         """The same numbers, through which no gradient flows."""
         return self._map(Tensor.detach)
 
+    def to(self, dtype: torch.dtype) -> State:
+        """The same numbers, in this type."""
+        return self._map(lambda part: part.to(dtype))
+
     def take(self, rows: Tensor) -> State:
         """That of the sequences at `rows` (n,), int64 or a mask (batch,)."""
         return self._map(lambda part: part[:, rows])

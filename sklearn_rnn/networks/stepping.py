@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from sklearn_rnn.networks.engines import kernels_may_run
-from sklearn_rnn.networks.fused import weights_of
+from sklearn_rnn.networks.flat_weights import (
+    POOLINGS,
+    FlatArrays,
+    cell_name,
+    head_parts,
+    head_places,
+    recurrence_places,
+    surroundings_places,
+    tables_of,
+)
 from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead
-from sklearn_rnn.networks.pooling import AttentionPooling, ConcatPooling, LastPooling, MaxPooling, MeanPooling
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
-
-POOLINGS: dict[type, str | None] = {
-    type(None): None,
-    LastPooling: "last",
-    MeanPooling: "mean",
-    MaxPooling: "max",
-    ConcatPooling: "concat",
-    AttentionPooling: "attention",
-}
 
 
 def make_stepper(network: Any, n_streams: int) -> Stepper:
@@ -58,12 +56,6 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
             "which in a stream has not come yet. Fit the estimator with bidirectional=False"
         )
     return CompiledStepper(network, n_streams) if CompiledStepper.serves(network) else TorchStepper(network, n_streams)
-
-
-def head_parts(network: Any) -> tuple[Any, nn.Linear, Any]:
-    """The pooling or None, the linear map and the chain or None that lie above the layers of a network."""
-    head = network.head
-    return getattr(head, "pooling", None), head.linear, getattr(head, "chain", None)
 
 
 class Stepper(ABC):
@@ -104,6 +96,7 @@ class Stepper(ABC):
         self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
         self.n_steps = np.zeros(n_streams, np.int64)
         self.outputs = np.zeros((n_streams, network.head.n_outputs))
+        self._first_state = network.first_state
 
     @abstractmethod
     def advance(self, values: Array, rows: Array) -> int:
@@ -123,9 +116,14 @@ class Stepper(ABC):
             network. Nothing has changed then.
         """
 
+    def begin(self, values: Array, rows: Array) -> None:
+        """Take the streams `rows` (n,) back to before their first step, which is to be `values`."""
+        first = self._first_state
+        self.reset(rows, None if first is None else first.of_steps(torch.from_numpy(_behaved(values))))
+
     @abstractmethod
-    def reset(self, rows: Array) -> None:
-        """Take the streams `rows` (n,) back to before their first step."""
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        """Take the streams `rows` (n,) back to before their first step, with a `state` of zeros by default."""
 
     def copy(self, sources: Array, targets: Array) -> None:
         """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
@@ -166,16 +164,24 @@ class Stepper(ABC):
 
 
 class CompiledStepper(Stepper):
-    """All layers, pooling and head in one call of a kernel."""
+    """All layers, pooling and head in one call of a kernel.
+
+    Attributes
+    ----------
+    inputs : StepInputs or None
+        Of the network.
+    parts : tuple of arrays
+        ``layers, head, narrow, wide, states, sums, counts, outputs`` as that kernel takes them.
+    """
 
     def __init__(self, network: Any, n_streams: int) -> None:
         from sklearn_rnn.kernels.stepping import step
 
         super().__init__(network, n_streams)
-        self._inputs = network.inputs
-        self._tables = None if network.inputs is None else _tables(network.inputs)
+        self.inputs = network.inputs
+        self._tables = None if network.inputs is None else tables_of(network.inputs)
         layers: list[Any] = list(network.backbone.layers)
-        narrow, wide, table = _Flat(), _Flat(), []
+        narrow, wide, table = FlatArrays(), FlatArrays(), []
         self._columns: list[list[slice]] = []  # of the parts of the state of each layer
         width = 0
         for k, layer in enumerate(layers):
@@ -183,18 +189,18 @@ class CompiledStepper(Stepper):
             places = [width, width + layer.direction_size]
             width += n_parts * layer.direction_size
             self._columns.append([slice(start, start + layer.direction_size) for start in places[:n_parts]])
-            table.append([*_recurrence(layer, narrow), *places, *_surroundings(network.backbone, k, wide)])
+            table.append([*recurrence_places(layer, narrow), *places, *surroundings_places(network.backbone, k, wide)])
         self._states = np.zeros((n_streams, width), self.dtype)
         network_parts = (
             np.array(table, dtype=np.int64),
-            np.array(_head(network, wide), dtype=np.int64),
+            np.array(head_places(network, wide), dtype=np.int64),
             narrow.joined(self.dtype),
             wide.joined(np.dtype(np.float64)),
         )
         self._step = step
-        self._parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
+        self.parts = (*network_parts, self._states, self.sums, self.n_steps, self.outputs)
         none = np.arange(0)
-        step(np.empty((0, layers[0].directions[0].input_size)), none, *self._parts)  # compiled now, not at a first step
+        step(np.empty((0, layers[0].directions[0].input_size)), none, *self.parts)  # compiled now, not at a first step
 
     @staticmethod
     def serves(network: Any) -> bool:
@@ -202,7 +208,7 @@ class CompiledStepper(Stepper):
         layers = network.backbone.layers
         return (
             kernels_may_run(layers[0].weight)
-            and all(_cell(layer) is not None and not layer.directions[0].proj_size for layer in layers)
+            and all(cell_name(layer) is not None and not layer.directions[0].proj_size for layer in layers)
             and type(network.head) in (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead)
             and type(head_parts(network)[0]) in POOLINGS
         )
@@ -220,22 +226,23 @@ class CompiledStepper(Stepper):
                 self._states[:, columns] = part[0].numpy()
 
     def advance(self, values: Array, rows: Array) -> int:
-        return self._step(_behaved(self._read(_behaved(values))), rows, *self._parts)
+        return self._step(_behaved(self.vectors(_behaved(values))), rows, *self.parts)
 
-    def reset(self, rows: Array) -> None:
-        self._states[rows] = 0
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        self._states[rows] = 0 if state is None else np.concatenate([p[0] for part in state.layers for p in part], 1)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
         self._states[targets] = self._states[sources]
 
-    def _read(self, values: Array) -> Array:
+    def vectors(self, values: Array) -> Array:
         """What the layers read, (n, input_size) in float64."""
-        if self._inputs is None:
+        values = values if self._first_state is None else values[:, self._first_state.n_columns :]
+        if self.inputs is None:
             return values
         if self._tables is None:
             with torch.inference_mode():
-                return self._inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
+                return self.inputs(torch.from_numpy(values)[:, None])[:, 0].double().numpy()
         if values.ndim == 1:
             return self._tables[0][values]
         indices = values[:, : len(self._tables)].astype(np.int64)
@@ -271,9 +278,9 @@ class TorchStepper(Stepper):
         self.n_steps[rows] += 1
         return -1
 
-    def reset(self, rows: Array) -> None:
+    def reset(self, rows: Array, state: State | None = None) -> None:
         index = torch.from_numpy(rows).to(self.state.layers[0][0].device)
-        self._keep(self.network.backbone.zero_state(len(rows)), index)
+        self._keep(self.network.backbone.zero_state(len(rows)) if state is None else state, index)
         self.n_steps[rows] = 0
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
@@ -317,74 +324,3 @@ class TorchStepper(Stepper):
 def _behaved(x: Array) -> Array:
     """`x`, or where it is read-only or not contiguous a copy: torch refuses it, and kernels would be compiled anew."""
     return x if x.flags.carray else np.array(x, order="C")
-
-
-class _Flat:
-    """Arrays that end as one, one after the other."""
-
-    def __init__(self) -> None:
-        self._parts: list[Array] = []
-        self._size = 0
-
-    def add(self, *parts: Any) -> int:
-        """Where the first of the `parts` begins."""
-        start = self._size
-        for part in parts:
-            array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self._parts.append(array.reshape(-1))
-            self._size += array.size
-        return start
-
-    def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
-
-
-def _cell(layer: Any) -> str | None:
-    """What kernels call the cell of a layer; None if they do not have it."""
-    name: str | None = "relu" if layer.unbounded else layer.cell.kernel
-    return name
-
-
-def _recurrence(layer: Any, narrow: _Flat) -> Iterator[int]:
-    """Cell, sizes and places of the weights of a layer, which go to `narrow`."""
-    from sklearn_rnn.kernels.recurrence import CELLS, arrange
-
-    w_x, w_h, b_x, b_h = (weight.detach().contiguous().numpy() for weight in weights_of(layer.directions[0]))
-    cell, hidden, inputs = CELLS[_cell(layer) or ""], w_h.shape[1], w_x.shape[1]
-    n_gates = len(w_h) // hidden
-    shapes: list[tuple[int, ...]] = [(n_gates, inputs + 1, hidden), (n_gates, hidden, hidden), (hidden,)]
-    arrays = [np.empty(shape, w_x.dtype) for shape in shapes]
-    arrange(cell, w_x, w_h, b_x, b_h, *arrays)
-    yield from (cell, inputs, hidden, *(narrow.add(array) for array in arrays))
-
-
-def _surroundings(backbone: Any, k: int, wide: _Flat) -> tuple[int, int]:
-    """Places of the skip connection and the norm of layer `k`, whose weights go to `wide`."""
-    from sklearn_rnn.kernels.stepping import IDENTITY, NOTHING
-
-    skip, norm = NOTHING, NOTHING
-    if len(backbone.skips):
-        skip = IDENTITY if isinstance(backbone.skips[k], nn.Identity) else wide.add(backbone.skips[k].weight.t())
-    if len(backbone.norms):
-        norm = wide.add(backbone.norms[k].eps, backbone.norms[k].weight, backbone.norms[k].bias)
-    return skip, norm
-
-
-def _head(network: Any, wide: _Flat) -> list[int]:
-    """Pooling, number of outputs and places of what lies above the layers, whose weights go to `wide`."""
-    from sklearn_rnn.kernels import stepping
-
-    pooling, linear, _ = head_parts(network)
-    kind = POOLINGS[type(pooling)]
-    places = [wide.add(linear.weight.t()), wide.add(linear.bias), 0, 0, 0]
-    if kind == "attention":
-        project, score = pooling.project, pooling.score
-        places[2:] = [wide.add(project.weight.t()), wide.add(project.bias), wide.add(score.weight)]
-    return [stepping.POOLINGS[kind], linear.out_features, *places]
-
-
-def _tables(inputs: Any) -> list[Array] | None:
-    """The vectors of each embedded input; None where that is not all that is embedded."""
-    if inputs.character_encoder is not None:
-        return None
-    return [embedding.weight.detach().double().numpy() for embedding in inputs.embeddings]

@@ -172,8 +172,10 @@ class Chunks:
         values = self.values[:, k * self.size : min((k + 1) * self.size, self.n_steps)]
         state = State(tuple(tuple(part[k] for part in layer) for layer in self.entering))
         with self.precision():
-            x = values if self.network.inputs is None else self.network.inputs(values)
-            states, last = self.network.backbone.between(x.transpose(0, 1), self.lengths_of(k), state, depth=depth)
+            if k == 0:
+                state = self.network.begun(values) or state
+            x, lengths = self.network.read(values, self.lengths_of(k))
+            states, last = self.network.backbone.between(x.transpose(0, 1), lengths, state, depth=depth)
         return states.transpose(0, 1), last
 
     def put(self, k: int, state: State, depth: int, direction: int) -> None:

@@ -22,8 +22,8 @@ from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.vocabulary import encode_tokens
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.exceptions import SequenceDataWarning
-from sklearn_rnn.networks.heads import Head, HeadSpec, StepHeadSpec
-from sklearn_rnn.networks.losses import CROSS_ENTROPY, Loss, LossSettings
+from sklearn_rnn.networks.heads import Head, HeadSpec, VocabularyHeadSpec
+from sklearn_rnn.networks.losses import NEXT_SYMBOL, Loss, LossSettings
 from sklearn_rnn.targets.base import Target
 
 END = "</s>"
@@ -52,6 +52,8 @@ class Continuation(Target):
     Attributes
     ----------
     stream : bool
+    context : {"input", "state"}
+        Where the context of a sequence goes in.
     tbptt_steps : int or None
         Steps of a piece of a stream.
     batch_size : int
@@ -64,6 +66,7 @@ class Continuation(Target):
     """
 
     stream: bool = False
+    context: str = "input"
     tbptt_steps: int | None = None
     batch_size: int = 64
     max_length: int | None = None
@@ -73,6 +76,8 @@ class Continuation(Target):
     alignment: ClassVar[Alignment] = "step"
     continues: ClassVar[bool] = True
     scored_by_loss: ClassVar[bool] = True
+    has_probabilities: ClassVar[bool] = True
+    """Whether a step is one of classes, or features that are 0 or 1; else it has a density."""
 
     @property
     def piece(self) -> int:
@@ -104,6 +109,10 @@ class Continuation(Target):
     def begin(self) -> Any:
         """What a network reads before the first step: an index, or the number of each feature."""
 
+    def begins(self, n: int) -> NDArray[Any]:
+        """What a network reads before the first steps of `n` sequences, (n, ...)."""
+        return np.full((n, *np.shape(self.begin)), self.begin, dtype=np.int64 if self.of_labels else np.float64)
+
     @abstractmethod
     def continued(self, steps: Sequences) -> tuple[Sequences, Sequences]:
         """What the network reads of encoded `steps`, and what it is to say of each."""
@@ -114,8 +123,11 @@ class Continuation(Target):
         return replace(data, sequences=self.with_context(read, data.target), target=following)
 
     def with_context(self, read: Sequences, context: NDArray[Any]) -> Sequences:
-        """What is `read`, with the `context` (n_sequences, n_columns) beside each step: indices first, then numbers."""
-        return beside(read, context) if context.shape[1] else read
+        """What is `read`, with the `context` (n_sequences, n_columns) beside each step.
+
+        One that sets the first state comes first: it is no input of the recurrence.
+        """
+        return beside(read, context, first=self.context == "state") if context.shape[1] else read
 
     def divided(self, data: TrainingSet, fraction: float) -> tuple[TrainingSet, TrainingSet] | None:
         """Of a stream the tail is held out."""
@@ -183,6 +195,8 @@ class Symbols(Continuation):
 
     Attributes
     ----------
+    softmax : {"full", "adaptive"}
+    tie_weights : bool
     vocabulary : dict
         Learned: the index of each symbol, from 1 on; 0 is for all others.
     knows_unknown : bool
@@ -191,6 +205,8 @@ class Symbols(Continuation):
         Learned: the logarithm of how often each symbol was there.
     """
 
+    softmax: str = "full"
+    tie_weights: bool = False
     vocabulary: dict[Any, int] = field(default_factory=dict)
     knows_unknown: bool = False
     first_bias: tuple[float, ...] = ()
@@ -252,10 +268,16 @@ class Symbols(Continuation):
         return opened(steps, self.end), closed(steps, self.end)
 
     def head(self) -> HeadSpec:
-        return StepHeadSpec(self.end + 1, first_bias=self.first_bias)
+        return VocabularyHeadSpec(
+            self.end + 1,
+            first_bias=self.first_bias,
+            softmax=self.softmax,
+            tied=self.tie_weights,
+            counts=torch.tensor(self.first_bias, dtype=torch.float64),
+        )
 
     def criterion(self, *parts: TrainingSet) -> tuple[Loss, LossSettings]:
-        return CROSS_ENTROPY, LossSettings()
+        return NEXT_SYMBOL, LossSettings()
 
     def attributes(self) -> dict[str, Any]:
         return {"classes_": self.classes}

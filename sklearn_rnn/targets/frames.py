@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -176,6 +175,8 @@ class RealSteps(NumberSteps):
     n_mixtures: int = 10
     standard: Standard = field(default_factory=lambda: Standard(np.zeros(0), np.ones(0)))
 
+    has_probabilities: ClassVar[bool] = False
+
     def learn_numbers(self, steps: Sequences, weight: Array) -> None:
         self.standard = Standard.learn(steps.values, weight, "standardise")
 
@@ -195,23 +196,6 @@ class RealSteps(NumberSteps):
         return super().weighed(data, training=training)
 
     def head(self) -> HeadSpec:
-        return MixtureHeadSpec.of(self.n_features, self.n_mixtures, end_log_odds=self.end_log_odds)
-
-    def log_likelihood(self, outputs: Tensor, target: Tensor, head: Head) -> Tensor:
-        """Of numbers it is the log of their density in the units of X."""
-        found = super().log_likelihood(outputs, target, head)
-        of_unit = float(np.log(self.standard.scale).sum())
-        is_number = torch.ones_like(found) if self.stream else 1 - target[..., -1].to(found)
-        return found - is_number * of_unit
-
-    def probabilities(self, outputs: Tensor, head: Head) -> Array:
-        """None: numbers have a density.
-
-        Raises
-        ------
-        ValueError
-        """
-        raise ValueError(
-            "output='gaussian_mixture' has no classes, and so no probabilities: score_steps gives the log-density of "
-            "steps, sample draws some"
-        )
+        """A head whose densities are those of numbers in the units of X."""
+        log_unit = float(np.log(self.standard.scale).sum())
+        return MixtureHeadSpec.of(self.n_features, self.n_mixtures, end_log_odds=self.end_log_odds, log_unit=log_unit)

@@ -37,6 +37,9 @@ class MixtureHead(LikelihoodHead):
         As of :class:`LikelihoodHead`.
     n_mixtures : int
         Components.
+    log_unit : float
+        The logarithm of the volume, in the units of the user, of the units that numbers are given in: densities are
+        those of the former.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class MixtureHead(LikelihoodHead):
         n_features: int,
         *,
         n_mixtures: int = 10,
+        log_unit: float = 0.0,
         ends: bool = True,
         dropout: float = 0.0,
         tied_dropout: bool = False,
@@ -52,6 +56,7 @@ class MixtureHead(LikelihoodHead):
         n_outputs = n_mixtures * n_parameters(n_features) + ends
         super().__init__(size, n_outputs, n_features, ends=ends, dropout=dropout, tied_dropout=tied_dropout)
         self.n_mixtures = n_mixtures
+        self.log_unit = log_unit
 
     @property
     def n_uniforms(self) -> int:
@@ -67,7 +72,7 @@ class MixtureHead(LikelihoodHead):
         # each of shape: (n, n_mixtures)
         distance = sum(torch.square(e) for e in standard)
         constant = scale.log().sum(-1) + self.n_features * math.log(2 * math.pi) / 2
-        return torch.logsumexp(log_weight - constant - distance / 2, -1)
+        return torch.logsumexp(log_weight - constant - distance / 2, -1) - self.log_unit
 
     def draw_numbers(self, outputs: Tensor, uniforms: Tensor | None, temperature: float) -> Tensor:
         """As of :class:`LikelihoodHead`, after Ha and Eck (2018).
@@ -129,14 +134,18 @@ class MixtureHeadSpec(HeadSpec):
     ----------
     n_features, n_mixtures : int
     ends : bool
+    log_unit : float
     """
 
     n_features: int = 1
     n_mixtures: int = 10
     ends: bool = True
+    log_unit: float = 0.0
 
     @classmethod
-    def of(cls, n_features: int, n_mixtures: int, *, end_log_odds: float | None = None) -> MixtureHeadSpec:
+    def of(
+        cls, n_features: int, n_mixtures: int, *, end_log_odds: float | None = None, log_unit: float = 0.0
+    ) -> MixtureHeadSpec:
         """The record of a head for numbers of mean 0 and standard deviation 1.
 
         Its components start with equal weights, and with locations spread as a standard normal distribution is.
@@ -146,13 +155,15 @@ class MixtureHeadSpec(HeadSpec):
         n_features, n_mixtures : int
         end_log_odds : float or None
             Of the end, where training starts; None where sequences have none.
+        log_unit : float
+            As of :class:`MixtureHead`.
         """
         locations = torch.special.ndtri(_spread(n_mixtures, n_features)).flatten().tolist()
         scale = math.log(math.expm1((1.0 if n_mixtures == 1 else 0.5) - MIN_SCALE))
         n_joins = n_mixtures * n_correlations(n_features)
         of_end = [] if end_log_odds is None else [end_log_odds]
         bias = (*[0.0] * n_mixtures, *locations, *[scale] * len(locations), *[0.0] * n_joins, *of_end)
-        return cls(len(bias), bias, n_features, n_mixtures, end_log_odds is not None)
+        return cls(len(bias), bias, n_features, n_mixtures, end_log_odds is not None, log_unit)
 
     def build(
         self,
@@ -168,6 +179,7 @@ class MixtureHeadSpec(HeadSpec):
             size + convolved,
             self.n_features,
             n_mixtures=self.n_mixtures,
+            log_unit=self.log_unit,
             ends=self.ends,
             dropout=dropout,
             tied_dropout=tied_dropout,
