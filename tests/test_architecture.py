@@ -48,6 +48,7 @@ ALSO = {
     "networks/chain_filtering.py": {"numpy"},
     "networks/chain_fused.py": {"numpy"},
     "networks/choosing.py": {"numpy"},
+    "networks/decoder_stepping.py": {"numpy"},
     "networks/decoding.py": {"numpy"},
     "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},

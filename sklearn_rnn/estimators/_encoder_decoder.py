@@ -31,7 +31,7 @@ from sklearn_rnn.estimators._whole import WholeSequenceRNN
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.metrics import exact_match_score, symbol_error_rate
 from sklearn_rnn.networks.decoder_stepping import DecoderStepper
-from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder
+from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder, rows_of_beams
 from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
 from sklearn_rnn.targets.base import Target
 from sklearn_rnn.targets.continuation import Symbols
@@ -460,7 +460,8 @@ class _Group:
             )
             self._count_cut(steps)
             return [[(own, float(np.sum(score)))] for own, score in zip(steps, scores, strict=True)]
-        decoder = self._decoder(num_beams, np.arange(len(prompts)))
+        n_rows = min(rows_of_beams(num_beams), num_beams * len(prompts))
+        decoder = self._decoder(n_rows, np.arange(len(prompts)))
         found, scores = decoder.beams(prompts, decoding, num_beams, self.model.length_penalty, n, self._stop())
         self._count_cut([beams[0] for beams in found])
         power = self.model.length_penalty

@@ -47,6 +47,7 @@ class DecoderStepper(Stepper):
         self.source = np.zeros(n_streams, np.int64)
         self.weights = None if head.attention is None else np.zeros((n_streams, states.shape[1]))
         self._memory, self._first = head.memory(states, lengths), head.first_state(states, lengths)
+        self._held: tuple[Array, Memory] = (np.empty(0, np.int64), self._memory)
         self._now = self._first.take(torch.zeros(n_streams, dtype=torch.int64, device=states.device))
 
     def begin(self, rows: Array, numbers: Array) -> None:
@@ -58,7 +59,7 @@ class DecoderStepper(Stepper):
     def advance(self, values: Array, rows: Array) -> int:
         with torch.inference_mode():
             steps = torch.from_numpy(np.ascontiguousarray(values)).to(self._memory.states.device)[:, None]
-            memory: Memory = self._memory.take(self._index(self.source[rows]))
+            memory = self._memory_of(self.source[rows])
             lengths = torch.ones(len(rows), dtype=torch.int64, device=steps.device)
             if steps.is_floating_point():
                 steps = steps.to(self.head.output.linear.weight.dtype)
@@ -69,6 +70,16 @@ class DecoderStepper(Stepper):
             self._keep(state, rows)
         self.n_steps[rows] += 1
         return -1
+
+    def _memory_of(self, sources: Array) -> Memory:
+        """What rows look at whose sources are these (n,): each source once, and as long as they are the same ones."""
+        distinct, source, counts = np.unique(sources, return_inverse=True, return_counts=True)
+        if not np.array_equal(distinct, self._held[0]):
+            self._held = distinct, self._memory.take(self._index(distinct))
+        order = np.argsort(source, kind="stable")
+        which = np.empty(len(sources), np.int64)
+        which[order] = np.arange(len(sources)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self._held[1]._replace(places=(self._index(source), self._index(which)))
 
     def reset(self, rows: Array) -> None:
         self.begin(rows, self.source[rows])

@@ -18,15 +18,35 @@ from sklearn_rnn.networks.state import State
 
 
 class Memory(NamedTuple):
-    """What a decoder looks at: states of the encoder (batch, n_steps, size), keys, and lengths (batch,)."""
+    """What a decoder looks at: states of the encoder (n_sources, n_steps, size), keys, and lengths (n_sources,).
+
+    Where several rows of a batch look at one source, `places` are two tensors (batch,): which source it is, and which
+    one of those rows. Else row i looks at source i.
+    """
 
     states: Tensor
     keys: Tensor
     lengths: Tensor
+    places: tuple[Tensor, Tensor] | None = None
 
     def take(self, rows: Tensor) -> Memory:
-        """That of the sequences `rows` (n,)."""
+        """That of the sources `rows` (n,)."""
         return Memory(self.states[rows], self.keys[rows], self.lengths[rows])
+
+    def seen(self, attention: Attention, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """What each query sees, (batch, n_queries, size), and the weights (batch, n_queries, n_steps).
+
+        `queries` are (batch, n_queries, query_size), of which there is one for each row if rows share sources.
+        """
+        if self.places is None:
+            weights = attention.weights(queries, self.keys, self.lengths)
+            return weights @ self.states.to(weights.dtype), weights
+        source, which = self.places
+        together = queries.new_zeros(len(self.states), int(which.max()) + 1, queries.shape[2])
+        together[source, which] = queries[:, 0]
+        weights = attention.weights(together, self.keys, self.lengths)
+        found = weights @ self.states.to(weights.dtype)
+        return found[source, which][:, None], weights[source, which][:, None]
 
 
 class DecoderState(NamedTuple):
@@ -184,8 +204,8 @@ class DecoderHead(Head):
         hidden, lower = self._through(self.lower, x, lengths, state.lower)
         if self.attention is None:
             return hidden, DecoderState(lower, None, state.said), None
-        weights = self.attention.weights(hidden, memory.keys, memory.lengths)
-        seen = torch.cat([hidden, weights @ memory.states.to(weights.dtype)], dim=2)
+        context, weights = memory.seen(self.attention, hidden)
+        seen = torch.cat([hidden, context], dim=2)
         if self.upper is None:
             assert self.combine is not None
             return torch.tanh(self.combine(self.dropout(seen))), DecoderState(lower, None, state.said), weights
@@ -204,8 +224,8 @@ class DecoderHead(Head):
         for t in range(x.shape[1]):
             here = (lengths > t).to(lengths.dtype)
             hidden, lower = self._through(self.lower, torch.cat([x[:, t], said], dim=1)[:, None], here, lower)
-            weights = self.attention.weights(hidden, memory.keys, memory.lengths)
-            seen = torch.cat([hidden, weights @ memory.states.to(weights.dtype)], dim=2)
+            context, weights = memory.seen(self.attention, hidden)
+            seen = torch.cat([hidden, context], dim=2)
             said = torch.tanh(self.combine(self.dropout(seen)))[:, 0]
             all_said.append(said)
             all_weights.append(weights[:, 0])
