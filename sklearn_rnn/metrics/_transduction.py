@@ -30,8 +30,8 @@ def exact_match_score(y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | No
     >>> exact_match_score(["ab", "c"], ["ab", "d"])
     0.5
     """
-    pairs = _pairs(y_true, y_pred)
-    return float(np.average([one == two for one, two in pairs], weights=sample_weight))
+    right = [one == two for one, two in _pairs(y_true, y_pred)]
+    return float(np.average(right, weights=None if sample_weight is None else np.asarray(sample_weight)))
 
 
 def symbol_error_rate(y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None) -> float:
@@ -150,6 +150,6 @@ def _by_sacrebleu(name: str, y_true: Any, y_pred: Any) -> float:
     try:
         import sacrebleu
     except ImportError as error:
-        raise ImportError('this score needs the package sacrebleu: pip install "sklearn_rnn[text]"') from error
+        raise ImportError('this score needs the package sacrebleu: pip install "sklearn-rnn[text]"') from error
     one, two = ([item if isinstance(item, str) else " ".join(map(str, item)) for item in y] for y in (y_true, y_pred))
     return float(getattr(sacrebleu, name)(two, [one]).score)

@@ -18,15 +18,16 @@ Array = NDArray[Any]
 
 
 class DecoderStepper(Stepper):
-    """Targets that grow, each with a source of its own; which one that is, :meth:`begin` says.
+    """Targets that grow, each with a source of its own; which one that is, :meth:`start` says.
 
     Parameters
     ----------
     head : DecoderHead
         In evaluation.
-    states : tensor of shape (n_sources, n_steps, size)
-        Of the encoder.
-    lengths : tensor of int, shape (n_sources,)
+    memory : Memory
+        Of all sources.
+    first : DecoderState
+        Where targets of each of them begin.
     n_streams : int
 
     Attributes
@@ -37,7 +38,7 @@ class DecoderStepper(Stepper):
         Of the attention at the last step of each.
     """
 
-    def __init__(self, head: DecoderHead, states: Tensor, lengths: Tensor, n_streams: int) -> None:
+    def __init__(self, head: DecoderHead, memory: Memory, first: DecoderState, n_streams: int) -> None:
         self.head = head
         self.pooling, self.chain = None, None
         self.dtype = np.dtype(np.float64)
@@ -45,16 +46,19 @@ class DecoderStepper(Stepper):
         self.n_steps = np.zeros(n_streams, np.int64)
         self.outputs = np.zeros((n_streams, head.output.n_outputs))
         self.source = np.zeros(n_streams, np.int64)
-        self.weights = None if head.attention is None else np.zeros((n_streams, states.shape[1]))
-        self._memory, self._first = head.memory(states, lengths), head.first_state(states, lengths)
-        self._held: tuple[Array, Memory] = (np.empty(0, np.int64), self._memory)
-        self._now = self._first.take(torch.zeros(n_streams, dtype=torch.int64, device=states.device))
+        self.weights = None if head.attention is None else np.zeros((n_streams, memory.states.shape[1]))
+        self._memory, self._first = memory, first
+        self._held: tuple[Array, Memory] = (np.empty(0, np.int64), memory)
+        self._now = first.take(self._index(self.source))
 
-    def begin(self, rows: Array, numbers: Array) -> None:
-        """Put the streams `rows` (n,) where targets of the sources `numbers` (n,) begin."""
-        self.source[rows] = numbers
-        self._keep(self._first.take(self._index(numbers)), rows)
+    def start(self, rows: Array, sources: Array) -> None:
+        """Put the streams `rows` (n,) where targets of the `sources` (n,) begin."""
+        self.source[rows] = sources
+        self._keep(self._first.take(self._index(sources)), rows)
         self.n_steps[rows] = 0
+
+    def begin(self, values: Array, rows: Array) -> None:
+        self.reset(rows)
 
     def advance(self, values: Array, rows: Array) -> int:
         with torch.inference_mode():
@@ -81,8 +85,8 @@ class DecoderStepper(Stepper):
         which[order] = np.arange(len(sources)) - np.repeat(np.cumsum(counts) - counts, counts)
         return self._held[1]._replace(places=(self._index(source), self._index(which)))
 
-    def reset(self, rows: Array) -> None:
-        self.begin(rows, self.source[rows])
+    def reset(self, rows: Array, state: State | None = None) -> None:
+        self.start(rows, self.source[rows])
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
         self._keep(self._now.take(self._index(sources)), targets)

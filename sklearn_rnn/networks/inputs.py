@@ -118,7 +118,8 @@ class StepInputs(Drawing):
         ----------
         vectors : tensor of shape (n_tokens, size)
         covered : tensor of bool, shape (n_tokens,)
-            Which rows are pretrained. The other tokens, and a begin behind them, keep a random vector of the same spread.
+            Which rows are pretrained. The other tokens, and a begin behind them, keep a random vector of the same
+            spread.
         """
         weight = self.token_embedding.weight
         with torch.no_grad():

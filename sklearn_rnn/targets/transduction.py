@@ -41,6 +41,10 @@ class Transduction(Target):
     embedding_dim : int
     decoder : DecoderHeadSpec
         What the layers of the decoder are.
+    flat : bool
+        Whether a step of y is a number, and not a row of one.
+    shared : bool
+        Whether the symbols of y are those of X.
     encoding : StepEncoding
         Learned: how steps of y become numbers.
     ratio : float
@@ -54,6 +58,8 @@ class Transduction(Target):
     max_features: int | None = None
     embedding_dim: int = 100
     stored_dtype: str = "float32"
+    flat: bool = False
+    shared: bool = False
     encoding: StepEncoding | None = None
     ratio: float = 1.0
 
@@ -67,17 +73,19 @@ class Transduction(Target):
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         steps = training.target
-        self.encoding = StepEncoding.learn(
-            steps,
-            self.spec,
-            min_df=self.min_df,
-            max_features=self.max_features,
-            standardize="auto",
-            counts=training.weight,
-        )
+        if self.shared:
+            self.encoding = StepEncoding(vocabularies=dict(list(encoding.vocabularies.items())[:1]))
+        else:
+            self.encoding = StepEncoding.learn(
+                steps,
+                self.spec,
+                min_df=self.min_df,
+                max_features=self.max_features,
+                standardize="auto",
+                counts=training.weight,
+            )
         self.encoding.bounded = bool(self.encoding.vocabularies)
-        alone = [replace(part, sequences=part.target, target=np.empty((len(part), 0))) for part in (whole, training)]
-        self.following.learn(*alone, classes, self.encoding)
+        self.following.learn(_targets_of(whole), _targets_of(training), classes, self.encoding)
         lengths = np.maximum(whole.sequences.lengths, 1)
         self.ratio = float(np.max((whole.target.lengths + MARGIN) / (lengths + MARGIN)))
 
@@ -116,3 +124,8 @@ class Transduction(Target):
     def most_new(self, lengths: NDArray[np.int64]) -> int:
         """The most steps of targets for sources of these lengths."""
         return int(np.ceil(self.ratio * (lengths.max(initial=0) + MARGIN)))
+
+
+def _targets_of(data: TrainingSet) -> TrainingSet:
+    """The targets of a training set as sequences that go on by themselves."""
+    return replace(data, sequences=data.target, target=np.empty((len(data), 0)))

@@ -14,6 +14,8 @@ from sklearn_rnn.networks.heads.base import Head, HeadSpec
 from sklearn_rnn.networks.inputs import InputLayout, StepInputs
 from sklearn_rnn.networks.pooling import LastPooling
 from sklearn_rnn.networks.recurrent import RecurrentStack
+from sklearn_rnn.networks.scheduled import ScheduledSampling
+from sklearn_rnn.networks.softmax import portions
 from sklearn_rnn.networks.state import State
 
 
@@ -83,6 +85,8 @@ class DecoderHead(Head):
         after the last one with what it made fed into the first layer at the next step (input feeding).
     dropout : float
     tied_dropout : bool
+    scheduled_sampling : float
+        Share of the steps of a target that are read in training as they would have been said.
     """
 
     def __init__(
@@ -101,8 +105,10 @@ class DecoderHead(Head):
         attend: str = "between",
         dropout: float = 0.0,
         tied_dropout: bool = False,
+        scheduled_sampling: float = 0.0,
     ) -> None:
         super().__init__()
+        self.scheduled = ScheduledSampling(scheduled_sampling)
         self.pooling = LastPooling(size, direction_size)
         self.inputs = inputs
         self.attend = "none" if attention is None else attend
@@ -130,7 +136,7 @@ class DecoderHead(Head):
         self.output = output.build(said, said, dropout=dropout, tied_dropout=tied_dropout, inputs=inputs)
 
     @property
-    def linear(self) -> nn.Linear:
+    def linear(self) -> nn.Linear:  # type: ignore[override]  # whoever sets it sets that of the output
         return self.output.linear
 
     @property
@@ -161,9 +167,19 @@ class DecoderHead(Head):
         """
         assert read is not None, "a decoder is trained on targets"
         assert read_lengths is not None
-        memory = self.memory(states, lengths)
-        said, _, _ = self.advance(read, read_lengths, memory, self.first_state(states, lengths))
+        memory, first = self.memory(states, lengths), self.first_state(states, lengths)
+        if self.training and self.scheduled.share:
+            with torch.no_grad():
+                said = self.advance(read, read_lengths, memory, first)[0]
+                read = self.scheduled(read, self._best(said))
+        said = self.advance(read, read_lengths, memory, first)[0]
         return self.output(said, read_lengths)
+
+    def _best(self, said: Tensor) -> Tensor:
+        """The symbols (batch, n_steps) of the greatest outputs, of which a part is in memory at a time."""
+        rows = said.flatten(0, 1)
+        parts = portions(len(rows), self.output.n_outputs, rows.device)
+        return torch.cat([self.output.outputs_of(rows[part]).argmax(1) for part in parts]).view(said.shape[:2])
 
     def memory(self, states: Tensor, lengths: Tensor) -> Memory:
         """What the decoder looks at, for `states` (batch, n_steps, size) of the encoder."""
@@ -253,6 +269,8 @@ class DecoderHeadSpec(HeadSpec):
         As of :class:`DecoderHead`.
     embedding_dropout, word_dropout : float
         Of what was said before.
+    scheduled_sampling : float
+        As of :class:`DecoderHead`.
     share_embeddings : bool
         Whether what is said has the vectors of what the encoder reads.
     """
@@ -269,6 +287,7 @@ class DecoderHeadSpec(HeadSpec):
     embedding_dropout: float = 0.0
     word_dropout: float = 0.0
     share_embeddings: bool = False
+    scheduled_sampling: float = 0.0
 
     def build(
         self,
@@ -299,6 +318,7 @@ class DecoderHeadSpec(HeadSpec):
             attend=self.attend,
             dropout=dropout,
             tied_dropout=tied_dropout,
+            scheduled_sampling=self.scheduled_sampling,
         )
 
     def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
