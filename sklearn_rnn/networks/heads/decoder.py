@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sklearn_rnn.networks.attention import Attention
 from sklearn_rnn.networks.dropout import Dropout
 from sklearn_rnn.networks.heads.base import Head, HeadSpec
+from sklearn_rnn.networks.heads.vocabulary import VocabularyHead
 from sklearn_rnn.networks.inputs import InputLayout, StepInputs
 from sklearn_rnn.networks.pooling import LastPooling
 from sklearn_rnn.networks.recurrent import RecurrentStack
@@ -177,9 +178,9 @@ class DecoderHead(Head):
 
     def _best(self, said: Tensor) -> Tensor:
         """The symbols (batch, n_steps) of the greatest outputs, of which a part is in memory at a time."""
-        rows = said.flatten(0, 1)
-        parts = portions(len(rows), self.output.n_outputs, rows.device)
-        return torch.cat([self.output.outputs_of(rows[part]).argmax(1) for part in parts]).view(said.shape[:2])
+        rows, output = said.flatten(0, 1), cast(VocabularyHead, self.output)
+        parts = portions(len(rows), output.n_outputs, rows.device)
+        return torch.cat([output.outputs_of(rows[part]).argmax(1) for part in parts]).view(said.shape[:2])
 
     def memory(self, states: Tensor, lengths: Tensor) -> Memory:
         """What the decoder looks at, for `states` (batch, n_steps, size) of the encoder."""
