@@ -50,7 +50,8 @@ class TransductionParameters:
         None,
         [at_least(Integral, 1), None],
         "int or None",
-        "Units of each layer of the decoder; None for those of the last layer of the encoder in one direction.",
+        "Units of each layer of the decoder; None for those of the last layer of the encoder in one direction, or with "
+        '``attention="dot"`` in all.',
     )
     decoder_num_layers: int | None = parameter(
         None,

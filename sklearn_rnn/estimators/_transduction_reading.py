@@ -131,6 +131,9 @@ class TransductionReading(TransductionParameters, WholeSequenceRNN):
                 f"attend='between' puts attention between layers of the decoder, and decoder_num_layers={n_layers}: "
                 f"give it 2, or set attend='after'"
             )
+        units = sizes[-1]
+        if self.attention == "dot":  # whose two sides are of one size
+            units = (self.proj_size or units) * (1 + self.bidirectional)
         if self.tie_weights:
             target.following.tie_weights = True
         decoder = record_of(
@@ -141,7 +144,7 @@ class TransductionReading(TransductionParameters, WholeSequenceRNN):
             output=None,
             layout=None,
             n_features=0,
-            hidden_sizes=(self.decoder_hidden_size or sizes[-1],) * n_layers,
+            hidden_sizes=(self.decoder_hidden_size or units,) * n_layers,
         )
         return replace(target, decoder=decoder)
 

@@ -90,6 +90,7 @@ class AlignmentDisplay:
         if ax is None:
             height, width = np.clip(INCHES_PER_STEP * np.array(weights.shape), SMALLEST, LARGEST)
             self.figure_.set_size_inches(width + 1.0 + colorbar, height + 1.0)
+            self.figure_.set_layout_engine("constrained")
         self.im_ = self.ax_.imshow(weights, cmap=cmap, vmin=0, vmax=vmax, interpolation="nearest", aspect="auto")
         self.ax_.set_title(title or "")
         self.ax_.set(xlabel="Source", ylabel="Target")

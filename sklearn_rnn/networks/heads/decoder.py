@@ -184,6 +184,7 @@ class DecoderHead(Head):
 
     def memory(self, states: Tensor, lengths: Tensor) -> Memory:
         """What the decoder looks at, for `states` (batch, n_steps, size) of the encoder."""
+        states = states.to(self.output.linear.weight.dtype)  # kernels leave those of a prediction in a narrower one
         return Memory(states, states if self.attention is None else self.attention.keys(states), lengths)
 
     def first_state(self, states: Tensor, lengths: Tensor) -> DecoderState:
