@@ -56,18 +56,21 @@ ALSO = {
     "networks/fused.py": {"numpy"},
     "networks/generating.py": {"numpy"},
     "networks/number_decoding.py": {"numpy"},
+    "networks/packed_weights.py": {"numpy"},
     "networks/packing.py": {"numpy"},
     "networks/layer.py": {"numpy"},
     "networks/state.py": {"numpy"},
     "networks/stepping.py": {"numpy"},
     "training/compute.py": {"scipy", "threadpoolctl"},
     "data/batching.py": {"torch"},
+    "data/orders.py": {"torch"},
     "data/frame_columns.py": {"narwhals"},
     "data/gathering.py": {"torch"},
     "data/frames.py": {"narwhals"},
     "datasets/_fetching.py": {"rich"},
     "targets/tags.py": {"pandas"},
     "metrics/_span_confusion.py": {"pandas"},
+    "metrics/_transduction.py": {"sacrebleu"},
 }
 FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "_wrapped", "exceptions"}
 PRINTING = {"kernels/announcing.py", "estimators/_defaults.py", "training/loop.py"}

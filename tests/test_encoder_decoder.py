@@ -212,7 +212,7 @@ def test_kinds_of_scores():
     assert model.score(X, FOUR) == np.mean(found == np.array(FOUR, dtype=object))
     edits = model.set_params(scoring="symbol_error_rate").score(X, FOUR)
     assert -5 < edits < 0
-    with pytest.raises(ValueError, match="scoring='bleu' .* has no sample_weight"):
+    with pytest.raises(ValueError, match=r"scoring='bleu' .* has no sample_weight"):
         model.set_params(scoring="bleu").score(X, FOUR, sample_weight=np.ones(len(X)))
     pytest.importorskip("sacrebleu")
     assert 0 <= model.score(X, FOUR) <= 100

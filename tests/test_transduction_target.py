@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from sklearn_rnn import RNNEncoderDecoder
-from sklearn_rnn.data.batching import BatchIterator, Buckets, SequenceDataset
+from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import read
+from sklearn_rnn.data.orders import BatchIterator, Buckets
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
@@ -55,7 +56,7 @@ def test_the_loss_is_the_mean_of_a_step_whatever_its_target_is():
 
 
 def test_symbols_of_both_sides_may_be_the_same_ones():
-    target, data = learned([["x", "z"], ["y"], ["x"]], TARGETS, shared=True)
+    target, _ = learned([["x", "z"], ["y"], ["x"]], TARGETS, shared=True)
     assert target.following.vocabulary == {"x": 1, "y": 2, "z": 3}
     assert target.following.end == 4
 

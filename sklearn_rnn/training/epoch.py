@@ -14,7 +14,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch import Tensor
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset, SplitBatch
+from sklearn_rnn.data.batching import Batch, SequenceDataset, SplitBatch
+from sklearn_rnn.data.orders import BatchIterator
 from sklearn_rnn.exceptions import StopTraining
 from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.dropout import one_batch
