@@ -41,7 +41,14 @@ PAUSE = 0.05
 next."""
 
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
-TORCH_LOOPS = ("expert torch loop", "torch padded to the longest", "PackedSequence", "plain torch tagger")
+TORCH_LOOPS = (
+    "expert torch loop",
+    "torch padded to the longest",
+    "PackedSequence",
+    "plain torch tagger",
+    "torch stream loop",
+    "torch one-hot stream loop",
+)
 AFFINITY = hasattr(os, "sched_setaffinity")
 
 

@@ -80,6 +80,7 @@ WRONG_VALUES = {
     "conv_kernel_size": [0, 2.5, "7", None],
     "conv_dilation": [0, 1.5, None],
     "conv_stride": [0, 1.5, [2], None],
+    "ngrams": [-1, 1.5, (1, 2), None],
     "class_weight": ["auto", [1, 2]],
     "loss": ["mse", "Huber", None],
     "quantiles": [0.5, "0.5", 3],

@@ -6,10 +6,15 @@ import measuring
 import numpy as np
 import pytest
 import torch
+from generation import WRITERS
+from generation import measure as measure_writing
+from generation import table as table_of_writing
 from measuring import Budget, Seat, exponent, geometric_mean, ratios_to_ours, read_results, rounds_within, write_results
+from peers.language import ExpertStream, OneHotStream, OurStream, StreamProblem
 from peers.problem import LONGEST, Problem
 from peers.taggers import ChainNetwork, TaggingProblem
 from peers.torch_loops import Network, Packed, Padded
+from peers.writers import Writing
 from scaling import AXES, grown, size_of
 from speed import measurements
 from speed_report import Row, number, result_of, rows, table
@@ -190,3 +195,31 @@ def test_streams_are_measured_beside_torch():
     header, row = table_of_streams({"2": record})
     assert len(header) == len(row)
     assert row[0] == "2"
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_writers_write_the_same(cell):
+    writing = Writing(cell, 2, 24, 3, symbols=30)
+    ours, *others = (make(writing).write(40, best=True) for make in WRITERS.values())
+    assert len(np.unique(ours)) > 3
+    for found in others:
+        np.testing.assert_array_equal(found, ours)
+
+
+def test_writers_are_measured_side_by_side():
+    record = measure_writing(Writing("gru", 1, 8, 2, symbols=5), rounds=1, turn=1e-4)
+    header, row = table_of_writing({"a": record})
+    assert len(header) == len(row) == 2 * len(WRITERS)
+    assert set(record["ratios"]) == set(WRITERS) - {"ours"}
+
+
+@pytest.mark.parametrize("contestant", [OurStream, ExpertStream, OneHotStream])
+@pytest.mark.parametrize("tied", [False, True])
+def test_streams_are_trained_by_all(contestant, tied):
+    problem = StreamProblem(6, lanes=4, steps=3, symbols=5, embedding=6, tied=tied)
+    threads = torch.get_num_threads()
+    try:
+        contestant(problem, 1).fit(2)
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, with no expected failures.
+"""scikit-learn's own checks, with no expected failures but for those that give an estimator another y than it takes.
 
 Here with few epochs, for time; ``benchmarks/check_estimator.py`` runs them with more, and with the defaults else.
 """
@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSequenceTagger
 
 WANT_A_GOOD_FIT = {"check_classifiers_train", "check_regressors_train", "check_class_weight_classifiers"}
 
@@ -49,6 +49,22 @@ ONE_LABEL_A_SEQUENCE = [
 """The checks that feed any estimator a y with one label for each row of X, which a tagger refuses."""
 
 
+Y_OF_FIT_ALONE = [
+    "check_dict_unchanged",
+    "check_dtype_object",
+    "check_estimators_dtypes",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_fit_idempotent",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_transformer_data_not_an_array",
+    "check_transformer_general",
+]
+"""The checks that give ``fit`` a y, which is the context of a language model, and ``predict`` or ``transform`` none."""
+
+
 class LastStepTagger(RNNSequenceTagger):
     """A tagger that takes and gives one label a row, so that the checks above can see all else that it does."""
 
@@ -70,6 +86,22 @@ class LastStepTagger(RNNSequenceTagger):
 
     def score(self, X, y):
         return np.mean(self.predict(X) == np.asarray(y))
+
+
+class WithoutContext(RNNLanguageModel):
+    """A language model that does not look at y, so that the checks above can see all else that it does."""
+
+    def fit(self, X, y=None, *, sample_weight=None):
+        return super().fit(X, sample_weight=sample_weight)
+
+    def partial_fit(self, X, y=None, *, sample_weight=None):
+        return super().partial_fit(X, sample_weight=sample_weight)
+
+    def fit_transform(self, X, y=None):
+        return super().fit_transform(X)
+
+    def score(self, X, y=None, sample_weight=None):
+        return super().score(X, sample_weight=sample_weight)
 
 
 def repeat_over_steps(X, y):
@@ -103,18 +135,37 @@ def test_tagger_with_a_label_a_row(estimator, check):
     check(estimator)
 
 
-def tagger_checks():
-    reasons = dict.fromkeys(ONE_LABEL_A_SEQUENCE, "feeds one label a sequence")
+def checks_of(estimator, reasons):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pairs = list(estimator_checks_generator(RNNSequenceTagger(max_epochs=3), expected_failed_checks=reasons))
+        pairs = list(estimator_checks_generator(estimator, expected_failed_checks=reasons))
     return [pytest.param(*pair, id=name_of(pair[1])) for pair in pairs]
 
 
-@pytest.mark.parametrize(("estimator", "check"), tagger_checks())
+TAGGER = RNNSequenceTagger(max_epochs=3), dict.fromkeys(ONE_LABEL_A_SEQUENCE, "feeds one label a sequence")
+LANGUAGE_MODEL = RNNLanguageModel(max_epochs=3), dict.fromkeys(Y_OF_FIT_ALONE, "y is the context of later calls, too")
+
+
+@pytest.mark.parametrize(("estimator", "check"), checks_of(*TAGGER))
 def test_tagger(estimator, check):
     if name_of(check) in ONE_LABEL_A_SEQUENCE:
         with pytest.raises((ValueError, TypeError, AssertionError)):
             check(estimator)
         pytest.skip("feeds one label a sequence")
+    check(estimator)
+
+
+@parametrize_with_checks([WithoutContext(max_epochs=3, output="gaussian_mixture")])
+def test_language_model_without_context(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(("estimator", "check"), checks_of(*LANGUAGE_MODEL))
+def test_language_model(estimator, check):
+    if name_of(check) in Y_OF_FIT_ALONE:
+        # Only a fit says that its steps are real numbers, which have no classes.
+        message = "got no y, and was fitted with a context|no attribute 'predict_proba'"
+        with pytest.raises((ValueError, AttributeError), match=message):
+            check(estimator)
+        pytest.skip("y is the context of later calls, too")
     check(estimator)

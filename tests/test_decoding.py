@@ -1,9 +1,11 @@
 """Sequences of symbols that networks write, against exact probabilities and all sequences that there are."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
@@ -67,8 +69,11 @@ def test_random_numbers_are_those_of_the_sequence_alone():
     np.testing.assert_array_equal(together.uniform([9, 3, 0], 3)[1], first[0, 2:])
     assert len(np.unique(Draws(7, range(10)).uniform(range(10), 5))) == 50
     assert not np.isin(first, Draws(8, [3]).uniform([0], 5)).any()
-    alone.forget([0])
-    np.testing.assert_array_equal(alone.uniform([0], 5), first)
+    generator = np.random.Generator(np.random.Philox(key=[7, 3]))
+    expected = generator.random(60)
+    np.testing.assert_array_equal(first[0], expected[:5])
+    for begin, end in ((5, 6), (6, 9), (9, 16), (16, 33), (33, 60)):
+        np.testing.assert_array_equal(alone.uniform([0], end - begin)[0], expected[begin:end])
 
 
 def probabilities(scores, seen=(), *, temperature=1.0, top_k=None, top_p=1.0, min_p=None, repetition_penalty=1.0):
@@ -245,9 +250,11 @@ def test_what_is_read_beside_symbols_belongs_to_the_sequence(rng):
     for k in range(9):
         alone = decoder_of(network, read=reads(context[k : k + 1]))
         assert written(alone, [[4, 1]], decoding, numbers=[k]) == [together[k]]
-    context[3, 1] = np.inf
-    with pytest.raises(ValueError, match="sequence 3 reads inf beside its symbols"):
-        written(decoder_of(network, read=reads(context)), [[4]] * 9, decoding)
+    for value, name in ((np.inf, "inf"), (1e39, "1e")):
+        context[3, 1] = value
+        narrow = symbol_network(5, n_numeric=2, dtype=torch.float32)
+        with pytest.raises(ValueError, match=f"sequence 3 reads {name}.* beside its symbols"):
+            written(decoder_of(narrow, read=reads(context)), [[4]] * 9, decoding)
 
 
 @pytest.mark.usefixtures("engine")
@@ -273,6 +280,16 @@ def test_nothing_is_written_where_nothing_is_wanted():
     assert bigrams().sample([], Decoding(5), Draws(0, [])) == ([], [])
     symbols, scores = bigrams().beams([[END]], Decoding(0), 3)
     assert (len(symbols[0]), scores) == (1, [[0.0]])
+
+
+@pytest.mark.parametrize("prompt", [[], [0, 5], [-1]])
+def test_prompts_that_cannot_be_read_are_refused(prompt):
+    message = f"prompt 1 is {re.escape(str(prompt))}, wanted one or more integers from 0 to 4"
+    for write in (bigrams().sample, lambda *given: bigrams().beams(*given, 2)):
+        with pytest.raises(ValueError, match=message):
+            write([[1], prompt], Decoding(3, temperature=0))
+    with pytest.raises(ValueError, match="prompt 0 is"):
+        list(bigrams().iterate(prompt, Decoding(3, temperature=0)))
 
 
 def all_sequences(stepper, prompt, n_new, end):

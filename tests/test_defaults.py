@@ -44,6 +44,7 @@ GIVEN = {
     "casing_features": True,
     "pooling": "attention",
     "conv_branch": False,
+    "ngrams": 3,
     "label_smoothing": 0.05,
 }
 CITIES = ["Oslo", "Rome", "Lima"]
@@ -90,7 +91,7 @@ def decided(model):
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_each_rule_is_of_a_parameter_that_is_auto_by_default(estimator):
-    assert set(RULES) - set(ruled(estimator)) <= {"pooling", "label_smoothing"}
+    assert set(RULES) - set(ruled(estimator)) <= {"pooling", "ngrams", "label_smoothing"}
     assert all(DEFAULTS[estimator][name] == AUTO for name in ruled(estimator))
     assert GIVEN.keys() == RULES.keys()
 
@@ -103,7 +104,7 @@ def test_what_is_given_stays_and_the_rest_is_a_value_that_could_be_given(estimat
     kept = {name: GIVEN[name] for name in given_ones if name in parameters}
     found = decide({**parameters, **kept}, facts, {})
     assert list(found) == ruled(estimator)
-    of_sequences = {"pooling"} if facts.alignment == "step" else set()
+    of_sequences = {"pooling", "ngrams"} if facts.alignment == "step" else set()
     assert all(found.pop(name, None) is None for name in of_sequences)
     assert all(found[name] == value for name, value in kept.items() if name not in of_sequences)
     assert AUTO not in [value for value in found.values() if isinstance(value, str)]
@@ -135,9 +136,11 @@ def test_more_rows_take_no_more_epochs(facts, more):
 
 @given(facts=all_facts)
 @settings(deadline=None, max_examples=60)
-def test_convolutions_are_left_out_where_they_would_look_too_far(facts):
+def test_convolutions_and_ngrams_are_left_out_where_they_would_look_too_far(facts):
     for parameters in ({"bidirectional": False}, {"tbptt_steps": 5}):
-        assert decide({**DEFAULTS[RNNClassifier], **parameters}, facts, {})["conv_branch"] is False
+        found = decide({**DEFAULTS[RNNClassifier], **parameters}, facts, {})
+        assert found["conv_branch"] is False
+        assert not found["ngrams"]
     assert decide({**DEFAULTS[RNNClassifier], "bidirectional": False, "conv_branch": True}, facts, {})["conv_branch"]
 
 
@@ -220,6 +223,7 @@ def test_auto_is_what_the_fitted_attributes_say(estimator, data):
     assert told.loss_curve_ == model.loss_curve_
     np.testing.assert_array_equal(outputs(told, X), outputs(model, X))
     assert (model.module_.convolutions is not None) == model.conv_branch_
+    assert (model.module_.ngrams is not None) == bool(getattr(model, "ngrams_", 0))
     again = pickle.loads(pickle.dumps(model))
     assert decided(again) == decided(model)
     copied = clone(again)

@@ -113,6 +113,20 @@ def test_dropout_draws_what_it_draws_with_autograd(layout, tied_dropout, bidirec
     assert not torch.equal(by_autograd(*case)[0], found[0])  # something was dropped
 
 
+@pytest.mark.parametrize("layout", [TOKENS, MIXED], ids=["tokens", "mixed"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_ngrams_learn_what_they_learn_with_autograd(loss, layout):
+    drops = {"dropout": 0.4, "embedding_dropout": 0.2, "word_dropout": 0.1}
+    network = make_network(layout=layout, bidirectional=True, ngrams=2, **drops)
+    with torch.no_grad():
+        network.ngrams.weight.normal_(generator=torch.Generator().manual_seed(0))
+    batch = random_batch(loss, random_values(network, [5, 2, 4, 1], 0), [5, 2, 4, 1], 0)
+    case = (network, criterion_of(loss), batch)
+    found = directly(*case)
+    assert_equal(found, by_autograd(*case, engine="fused"), rtol=1e-9, atol=1e-12)
+    assert (found[1][-1] != 0).any()
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_float32_is_as_near_to_float64_as_autograd_is(loss):
     network = make_network(hidden_sizes=(8,), cell_type="lstm", dtype=torch.float32)

@@ -13,8 +13,9 @@ pytest.importorskip("numba")
 from sklearn_rnn.networks import fused
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.engines import Engine, using_engine
-from sklearn_rnn.networks.packing import Packing
+from sklearn_rnn.networks.packing import Packing, SharedRows
 from sklearn_rnn.networks.recurrent import RecurrentStack
+from sklearn_rnn.networks.state import State
 
 CELLS = {
     "rnn": ("rnn", {}),
@@ -209,3 +210,60 @@ def test_memory_is_used_again_only_when_nothing_refers_to_it():
     assert third.ctypes.data == address
     assert not np.shares_memory(third, second)
     assert not np.shares_memory(third, of_another_type)
+
+
+@every_cell
+@pytest.mark.parametrize("bidirectional", [False, True])
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=7).filter(any),
+    n_symbols=st.integers(1, 5),
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=2),
+)
+@settings(deadline=None, max_examples=15)
+def test_rows_that_steps_share_give_what_rows_of_their_own_do(cell, bidirectional, lengths, n_symbols, sizes):
+    stack, lengths = make_stack(cell, 3, sizes, bidirectional=bidirectional), torch.tensor(lengths)
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(n_symbols, 3, generator=generator, dtype=torch.float64)
+    index = torch.randint(n_symbols, (len(lengths), int(lengths.max()) + 1), generator=generator)
+    states = [torch.randn(1 + bidirectional, len(lengths), size, generator=generator).double() for size in sizes]
+    parts = [(part, part) if cell == "lstm" else (part,) for part in states]
+    given = torch.randn(*index.T.shape, stack.output_size, generator=generator, dtype=torch.float64)
+    found = []
+    for shared, engine in ((True, "fused"), (False, "fused"), (False, "torch")):
+        rows = table.clone().requires_grad_()
+        initial = State(tuple(tuple(part.clone().requires_grad_() for part in layer) for layer in parts))
+        with using_engine(Engine(engine, 2)):
+            x = SharedRows(rows, index) if shared else rows[index].transpose(0, 1)
+            hidden, last = stack.between(x, lengths, None if bidirectional else initial)
+            inside = (torch.arange(len(hidden))[:, None] < lengths)[:, :, None]
+            hidden = torch.where(inside, hidden, 0)
+            loss = (hidden * given).sum() + sum(part.sum() for layer in last.layers for part in layer)
+            leaves = [rows, *stack.parameters(), *(part for layer in initial.layers for part in layer)]
+            gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+        found.append([hidden.detach(), *(part.detach() for layer in last.layers for part in layer), *gradients])
+    for ours, *others in zip(*found, strict=True):
+        for other in others:
+            torch.testing.assert_close(ours, other, rtol=1e-10, atol=1e-10)
+
+
+@every_cell
+def test_gradients_of_shared_rows_by_finite_differences(cell):
+    stack = make_stack(cell, 2, [3])
+    weights = [p.detach().clone().requires_grad_() for p in stack.parameters()]
+    packing = Packing(torch.tensor([3, 1, 4]))
+    places = np.array([0, 1, 1, 2, 0, 1, 0, 2])
+    rows = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    recurrence = fused.Recurrence(cell, packing, (), places, shared=True)
+    assert torch.autograd.gradcheck(lambda x, *w: fused.run(recurrence, x, w, last=False)[0], [rows, *weights])
+
+
+def test_large_weights_give_what_torch_gives():
+    """Weights that are packed in both passes, of which the last panel is not full."""
+    stack = make_stack("lstm", 300, [270])
+    with torch.no_grad():
+        for parameter in stack.parameters():
+            parameter *= 0.1
+    lengths = torch.tensor([3, 5, 1] + [4] * 9)
+    x = torch.randn(5, 12, 300, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for found, wanted in zip(*(pass_through(stack, x, lengths, engine) for engine in ("fused", "torch")), strict=True):
+        assert distance(found, wanted) <= 1e-10

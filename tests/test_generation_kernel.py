@@ -117,6 +117,9 @@ def test_hundreds_of_sequences(units):
     network, decoding = symbol_network(70, hidden_sizes=(units,), dtype=torch.float32), Decoding(12)
     fast, slow = both(network, 200)
     symbols = assert_equal(fast, slow, [[1]] * 150, decoding)
+    with using_engine(Engine("fused", n_threads=3)):
+        shared, _ = fast.sample([[1]] * 150, decoding, Draws(1, range(150)))
+    assert [text.tolist() for text in shared] == [text.tolist() for text in symbols]
     for k in (0, 77, 149):
         alone, _ = fast.sample([[1]], decoding, Draws(1, [k]))
         assert alone[0].tolist() == symbols[k].tolist()

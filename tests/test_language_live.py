@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from streaming import ENGINES
 
-from sklearn_rnn import RNNLanguageModel, SequenceTokenizer, Stream, stream
+from sklearn_rnn import PerStep, RNNLanguageModel, SequenceTokenizer, Stream, stream
 from sklearn_rnn.exceptions import SequenceDataError
 
 TEXTS = ["abcabc", "abc", "cab", "", "ab"] * 6
@@ -57,6 +59,8 @@ def test_every_cell_and_depth(cell_type, num_layers, engine):
         {"dtype": "float64"},
         {"residual": True, "layer_norm": True, "num_layers": 2},
         {"cell_type": "lstm", "proj_size": 3},
+        {"softmax": "adaptive"},
+        {"tie_weights": True, "embedding_dim": 5},
         {"min_df": 2, "word_dropout": 0.1, "dropout": 0.2},
     ],
 )
@@ -132,6 +136,15 @@ def test_real_numbers(context, engine):
     assert live.to_json() == before
     assert not hasattr(live, "predict_proba")
     assert not hasattr(model, "predict_proba")
+
+
+def test_steps_go_through_a_pipeline_first():
+    X = [rows * 100 + 5 for rows in frames()]
+    model = make_pipeline(PerStep(StandardScaler()), small(n_mixtures=2)).fit(X)
+    live = stream(model)
+    for t, step in enumerate(X[3]):
+        np.testing.assert_allclose(live.predict(), model.predict([X[3][:t]]), rtol=1e-4)
+        live.update(step)
 
 
 def test_series_of_a_stream():

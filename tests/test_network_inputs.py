@@ -300,3 +300,32 @@ class TestVectorsOfTokens:
             assert (inputs.embeddings[0].weight.grad is None) == frozen
             assert inputs.embeddings[1].weight.grad is not None
             assert inputs.character_encoder.embedding.weight.grad is not None
+
+
+@pytest.mark.parametrize("word_dropout", [0.0, 0.5])
+@pytest.mark.parametrize("n_steps", [1, 4, 40])
+def test_rows_that_steps_share_are_their_vectors(n_steps, word_dropout):
+    """A few steps have their own vectors, many share those of all tokens, and some those that there are."""
+    inputs = make_inputs(TOKENS, word_dropout=word_dropout).train()
+    values = torch.randint(3, (2, n_steps), generator=torch.Generator().manual_seed(0))
+    set_generator(inputs, torch.Generator().manual_seed(1))
+    wanted = inputs(values)
+    set_generator(inputs, torch.Generator().manual_seed(1))
+    shared = inputs.shared(values)
+    if n_steps == 1:
+        assert shared is None
+        return
+    assert torch.equal(shared.rows[shared.index], wanted)
+    assert len(shared.rows) == (6 if n_steps == 40 else len(shared.index.unique()))
+
+
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "tokens"])
+def test_other_inputs_share_nothing(name):
+    values = torch.zeros(2, 40, 12)
+    assert make_inputs(LAYOUTS[name]).shared(values) is None
+
+
+def test_vectors_that_are_dropped_share_nothing():
+    inputs, values = make_inputs(TOKENS, dropout=0.3), torch.zeros(2, 40, dtype=torch.int64)
+    assert inputs.train().shared(values) is None
+    assert inputs.eval().shared(values) is not None

@@ -1,14 +1,18 @@
 """Networks that go on step by step: every prefix has the outputs that the whole network gives it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import MIXED, POOLINGS, TOKENS, make_network, random_values
+from networks import MIXED, POOLINGS, TOKENS, make_network, make_spec, random_values
 from streaming import ENGINES
 
 from sklearn_rnn.networks.engines import Engine, using_engine
+from sklearn_rnn.networks.heads import VocabularyHeadSpec
+from sklearn_rnn.networks.network import build_network
 from sklearn_rnn.networks.stepping import CompiledStepper, TorchStepper, make_stepper
 
 networks = st.fixed_dictionaries(
@@ -150,6 +154,18 @@ def test_a_number_that_is_not_finite_changes_nothing(value, engine, rng):
     assert stepper.advance(x, np.arange(2)) == 2
     for name, array in stepper.to_arrays().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("tied", [False, True])
+def test_logits_of_a_vocabulary(tied, engine):
+    spec = replace(make_spec(layout=TOKENS, hidden_sizes=(4,)), head=VocabularyHeadSpec(5, tied=tied))
+    network = build_network(spec)
+    stepper, values = stepper_of(network, engine=engine), some_values(network, 6)
+    assert isinstance(stepper, TorchStepper if engine == "torch" else CompiledStepper)
+    for t in range(6):
+        stepper.advance(values[t : t + 1], np.array([0]))
+        np.testing.assert_allclose(stepper.outputs[0], outputs_after(network, values[: t + 1]), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("cell", [{"cell_type": "lstm", "proj_size": 2}, {"cell_type": "mgu"}])

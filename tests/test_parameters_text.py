@@ -7,12 +7,13 @@ import pytest
 import torch
 from samples import ESTIMATORS, outputs, problem, small, weights
 from sklearn.frozen import FrozenEstimator
-from test_parameters import differs, fit, recurrences, shows
+from test_parameters import POOLED, differs, fit, recurrences, shows
 from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.exceptions import EmbeddingCoverageWarning
+from sklearn_rnn.networks.ngrams import HASHED_ROWS
 
 WORDS = ["fly", "to", "Oslo", "from", "Rome", "NATO", "2024", "via", "Lima"]
 SHARES = np.arange(len(WORDS), 0, -1) / sum(range(len(WORDS) + 1))
@@ -51,6 +52,14 @@ def says(model, *tokens):
 def without(X, kept):
     """X with all tokens that are not `kept` made unknown."""
     return [[token if token in kept else UNKNOWN for token in x] for x in X]
+
+
+@shows("ngrams", of=POOLED)
+def test_ngrams_weigh_on_the_outputs_by_themselves(estimator):
+    rows = [len(fit_text(estimator, ngrams=ngrams).module_.ngrams.weight) for ngrams in (1, 2)]
+    assert rows == [1 + len(WORDS), 1 + len(WORDS) + HASHED_ROWS]
+    model = fit_text(estimator, ngrams=0)
+    assert model.module_.ngrams is None
 
 
 @shows("min_df")
@@ -248,7 +257,8 @@ def test_freeze_keeps_parts_as_they_were_and_unfreeze_every_lets_them_in(estimat
     first = fit_text(estimator, **{**options, **FROZEN})
     model = fit_text(estimator, **options, **parameters, max_epochs=epochs)
     learned = changed(model, first)
-    assert learned - {"chain"} == trained
+    assert learned - {"chain", "ngrams"} == trained
+    assert ("ngrams" in learned) == (model.module_.ngrams is not None)
     assert ("chain" in learned) == (model.module_.state_dict().get("chain.scores") is not None)
 
 
@@ -276,7 +286,7 @@ def test_pretrained_hands_on_vocabulary_embeddings_and_backbone(estimator, sourc
             np.testing.assert_allclose(one, other)
     before = weights(first)
     trained = small(estimator, pretrained=first, learning_rate=0.05).fit(X, y)
-    assert changed(trained, model) - {"chain"} == ALL, "without freeze they are only where training starts"
+    assert changed(trained, model) - {"chain", "ngrams"} == ALL, "without freeze they are only where training starts"
     np.testing.assert_array_equal(weights(first), before)
 
 

@@ -13,7 +13,15 @@ from numba.core.errors import TypingError
 
 from sklearn_rnn.kernels import products
 from sklearn_rnn.kernels.compiling import kernel
-from sklearn_rnn.kernels.products import add_product, linear, multiply
+from sklearn_rnn.kernels.products import (
+    add_packed,
+    add_product,
+    linear,
+    multiply,
+    multiply_panels,
+    pack,
+    panel_shape,
+)
 
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 70), st.integers(1, 100))
@@ -25,13 +33,24 @@ def in_order(a, b, out):
 
 
 @kernel
+def by_panels(a, panels, out):
+    multiply_panels(a, panels, out)
+
+
+@kernel
 def fastest(a, b, out):
     multiply(a, b, out, False)
 
 
 @kernel
-def transposed(a, b, part, total):
-    add_product(a, b, part, total)
+def transposed(a, b, total):
+    add_product(a, b, total)
+
+
+@kernel
+def packed(a, b, panels, out):
+    pack(b, panels)
+    add_packed(a, panels, out)
 
 
 def draw(shape, dtype, seed):
@@ -110,10 +129,28 @@ def test_transposed_products_are_added(dtype, shape):
     k, m, n = shape
     rng = np.random.default_rng(0)
     a, b, before = (rng.normal(size=size).astype(dtype) for size in ((k, m), (k, n), (m, n)))
-    total, part = before.copy(), np.empty((m, n), dtype)
-    transposed(a, b, part, total)
+    total = before.copy()
+    transposed(a, b, total)
     tolerance = 100 * k**0.5 * np.finfo(dtype).eps
     np.testing.assert_allclose(total, before + a.T.astype(float) @ b.astype(float), rtol=0, atol=tolerance)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.integers(1, 70),
+    st.integers(0, 9),
+)
+def test_packed_products_are_those_in_order(dtype, m, k, n, seed):
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 1)
+    panels = np.full(panel_shape(k, n, b.itemsize), np.nan, dtype)
+    out, wanted = np.zeros((m, n), dtype), np.zeros((m, n), dtype)
+    packed(a, b, panels, out)
+    if k:
+        in_order(a, b, wanted)
+    np.testing.assert_array_equal(out, wanted)
 
 
 @pytest.mark.filterwarnings("ignore:.* is faster on contiguous arrays")  # what numba says of BLAS
@@ -130,3 +167,19 @@ def test_no_function_takes_a_function():
     taken = [argument for x in compiled for signature in x.nopython_signatures for argument in signature.args]
     assert taken
     assert not [argument for argument in taken if isinstance(argument, types.Callable)]
+
+
+@every_dtype
+@settings(deadline=None, max_examples=40)
+@given(shapes, st.integers(0, 2**16))
+def test_panels_have_the_bits_of_a_product_in_order(dtype, shape, seed):
+    m, k, n = shape
+    a, b = draw((m, k), dtype, seed), draw((k, n), dtype, seed + 1)
+    width = products.LONG // b.itemsize
+    padded = np.pad(b, ((0, 0), (0, -n % width)))
+    panels = np.ascontiguousarray(padded.reshape(k, -1, width).transpose(1, 0, 2))
+    found, wanted = np.empty((m, padded.shape[1]), dtype), np.empty((m, n), dtype)
+    by_panels(a, panels, found)
+    in_order(a, b, wanted)
+    np.testing.assert_array_equal(found[:, :n], wanted)
+    assert not found[:, n:].any()

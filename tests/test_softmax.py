@@ -1,5 +1,7 @@
 """Cross-entropy some rows at a time, against torch's over all logits and against finite differences."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from sklearn_rnn.networks import softmax
+from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.softmax import linear_cross_entropy, portions
 
 cases = st.fixed_dictionaries(
@@ -30,13 +33,19 @@ def make(n, size, n_classes, seed):
     return parts, target, weight
 
 
+@pytest.mark.parametrize("engine", ["torch", "fused"])
 @settings(deadline=None, max_examples=60)
-@given(cases)
-def test_loss_and_gradients_are_those_of_all_logits_at_once(case):
+@given(case=cases)
+def test_loss_and_gradients_are_those_of_all_logits_at_once(engine, case):
+    case = dict(case)
     smoothing, room = case.pop("smoothing"), case.pop("room")
     (rows, weight, bias), target, row_weight = make(**case)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(softmax, "ROOM", room)
+        patch.setattr(softmax, "CHUNK", room)
+        patch.setattr(softmax, "LEAST_ROWS", 1)
+        patch.setattr(softmax, "PART", 10)
+        stack.enter_context(using_engine(Engine(engine, 2)))
         found = linear_cross_entropy(rows, weight, bias, target, row_weight, smoothing)
         with torch.no_grad():
             plain = linear_cross_entropy(rows, weight, bias, target, row_weight, smoothing)
@@ -52,6 +61,18 @@ def test_loss_and_gradients_are_those_of_all_logits_at_once(case):
 def test_gradients_by_finite_differences():
     parts, target, row_weight = make(5, 3, 4, 0)
     assert torch.autograd.gradcheck(lambda *x: linear_cross_entropy(*x, target, row_weight, 0.2), parts)
+
+
+@pytest.mark.parametrize("n_classes", [65, 5000])
+def test_float32_is_as_near_to_float64_as_torch_is(n_classes):
+    (rows, weight, bias), target, row_weight = make(300, 20, n_classes, 0)
+    exact = softmax.loss_and_gradients(rows.detach(), weight.detach(), bias.detach(), target, row_weight, 0.1)
+    single = [part.detach().float() for part in (rows, weight, bias)]
+    for engine in ("torch", "fused"):
+        with using_engine(Engine(engine)):
+            found = softmax.loss_and_gradients(*single, target, row_weight.float(), 0.1)
+        for ours, wanted in zip(found, exact, strict=True):
+            assert (ours.double() - wanted).abs().max() <= 1e-5 * wanted.abs().max()
 
 
 def test_only_what_is_learned_gets_a_gradient():

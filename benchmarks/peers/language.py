@@ -92,7 +92,7 @@ class OurStream:
         order = Lanes(problem.steps, InOrder())
         by_torch = all(size > MOST_UNITS for size in self.spec.backbone.hidden_sizes)
         with compute_settings(self.threads, recurrent_by_torch=by_torch):
-            net = build_net(self.spec, (NEXT_SYMBOL, LossSettings()), options, n_batches=problem.n_batches, order=order)
+            net = build_net(self.spec, (NEXT_SYMBOL, LossSettings()), options, training=self.data, order=order)
             for _ in range(n_epochs):
                 run_epoch(net, self.data)
 

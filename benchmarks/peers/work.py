@@ -18,6 +18,9 @@ CONTESTANTS = {
     "skorch": ("peers.skorch_net", "Skorch"),
     "JAX": ("peers.jax_scan", "Jax"),
     "Keras": ("peers.keras_model", "Keras"),
+    "our stream": ("peers.language", "OurStream"),
+    "torch stream loop": ("peers.language", "ExpertStream"),
+    "torch one-hot stream loop": ("peers.language", "OneHotStream"),
     "our tagger": ("peers.taggers", "OurTagger"),
     "plain torch tagger": ("peers.taggers", "TorchTagger"),
 }

@@ -25,6 +25,7 @@ from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.estimators._convolution_groups import check_convolutions
 from sklearn_rnn.estimators._defaults import DEFAULT_EMBEDDING_DIM, Facts
 from sklearn_rnn.estimators._fit_callbacks import EpochScores, FitTasks
+from sklearn_rnn.estimators._ngram_groups import check_ngrams
 from sklearn_rnn.estimators._reading import ReadingRNN
 from sklearn_rnn.estimators._splitting import split_validation
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
@@ -289,6 +290,7 @@ class BaseRNN(CallbackSupportMixin, ReadingRNN):
     ) -> Any:
         """A net that is ready to be trained: with first weights, with pretrained vectors, or with those of before."""
         check_convolutions(self, self.target_.alignment)
+        check_ngrams(self, self.encoding_)
         source = None if self.pretrained is None else PretrainedNetwork(self.pretrained)
         vectors = self._load_vectors() if reset else None
         dim = self.embedding_dim if vectors is None else vectors.dim

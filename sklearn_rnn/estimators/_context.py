@@ -33,7 +33,10 @@ class Context:
         """What y (n_sequences,) or (n_sequences, n_features) is."""
         rows = _rows_of(y)
         spec = InputSpec("text" if rows.values.ndim == 1 else "numeric", rows.n_features, table=False)
-        return cls(spec, StepEncoding.learn(rows, spec, standardize="auto"))
+        try:
+            return cls(spec, StepEncoding.learn(rows, spec, standardize="auto"))
+        except SequenceDataError as error:
+            raise SequenceDataError(f"In y, the contexts: {error}") from error
 
     @property
     def is_label(self) -> bool:
@@ -69,16 +72,16 @@ class Context:
             return columns
         if not columns.all():
             label = rows.values[np.flatnonzero(columns == 0)[0]]
-            known = [str(name) for name in self.encoding.vocabulary][:8]
+            known = list(self.encoding.vocabulary)[:8]
             raise SequenceDataError(f"y holds the label {label!r}, which was not there in fit, wanted one of {known}")
         return columns[:, None]
 
 
 def _rows_of(y: Any) -> Sequences:
     """The contexts of y, each as the one step of a sequence: labels (n,), or float64 vectors (n, n_features)."""
-    values = y if isinstance(y, np.ndarray) else np.asarray(items_of(y) if not isinstance(y, (list, tuple)) else y)
-    if values.dtype == object and len(values) and hasattr(values[0], "__len__") and not isinstance(values[0], str):
-        values = np.asarray(values.tolist())
+    values = _as_array(y)
+    if values.ndim not in (1, 2):
+        raise SequenceDataError(f"y has shape {values.shape}, wanted one label or one vector of numbers a sequence")
     if values.ndim == 2 or values.dtype.kind == "f":
         try:
             values = values.reshape(len(values), -1).astype(np.float64)
@@ -86,11 +89,36 @@ def _rows_of(y: Any) -> Sequences:
             raise SequenceDataError(f"y must hold one label or one vector of numbers a sequence: {error}") from None
         if not np.isfinite(values).all():
             raise SequenceDataError("y, the context, contains NaN or infinity: give finite numbers")
-    elif values.ndim != 1:
-        raise SequenceDataError(f"y has shape {values.shape}, wanted one label or one vector a sequence")
     else:
         values = object_array(values.tolist())
+        _check_labels(values)
     return Sequences(values, np.arange(len(values) + 1))
+
+
+def _as_array(y: Any) -> NDArray[Any]:
+    """y as an array (n, ...), of objects if it holds labels."""
+    try:
+        values = y if isinstance(y, np.ndarray) else np.asarray(items_of(y) if not isinstance(y, (list, tuple)) else y)
+        nested = values.dtype == object and len(values) and hasattr(values[0], "__len__")
+        return np.asarray(values.tolist()) if nested and not isinstance(values[0], str) else values
+    except ValueError as error:
+        raise SequenceDataError(
+            f"y must hold one label, or a vector as long as all others, a sequence: {error}"
+        ) from None
+
+
+def _check_labels(labels: NDArray[Any]) -> None:
+    """Refuse labels (n,) that are missing, or of which some are strings and others are not."""
+    strings = np.array([isinstance(label, str) for label in labels.tolist()], dtype=bool)
+    wrong = [i for i, label in enumerate(labels.tolist()) if not isinstance(label, (str, int))]
+    if not wrong and not strings.all():
+        wrong = np.flatnonzero(strings)[:1].tolist()
+    if wrong:
+        label = labels[wrong[0]]
+        raise SequenceDataError(
+            f"y[{wrong[0]}] is {type(label).__name__} {label!r:.40}, wanted a label of each sequence: strings alone or "
+            f"integers alone, a missing one may be a label of its own"
+        )
 
 
 def _described(rows: Sequences) -> str:

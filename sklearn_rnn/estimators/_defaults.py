@@ -91,6 +91,11 @@ class Facts:
         return self.of_numbers and self.labels
 
     @property
+    def of_values(self) -> bool:
+        """Whether sequences of numbers have numbers to be predicted, which mostly hang on where they end."""
+        return self.of_numbers and not self.labels
+
+    @property
     def spells(self) -> bool:
         """Whether tokens are letters, and not words."""
         return self.n_characters == 1
@@ -155,6 +160,10 @@ Chosen = Mapping[str, Any]
 """The parameters of an estimator, with what "auto" came to in those that are decided by now."""
 
 
+POINT_LOSSES = {"squared_error", "absolute_error", "huber"}
+"""Those of a single number: a distribution that is predicted with much dropout is wider than that of the data."""
+
+
 def _batch_size(facts: Facts, chosen: Chosen) -> int:
     if facts.continues or facts.transduces:
         return 64 if facts.stream else 32
@@ -172,7 +181,7 @@ def _max_epochs(facts: Facts, chosen: Chosen) -> int:
 def _learning_rate(facts: Facts, chosen: Chosen) -> float:
     if facts.alignment == "step":
         return 0.003 if facts.embeds else 0.005
-    if facts.of_numbers and not facts.labels:
+    if facts.of_values:
         return 0.005
     return 0.003 if facts.spells else 0.002
 
@@ -180,7 +189,9 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 def _dropout(facts: Facts, chosen: Chosen) -> float:
     if facts.continues or facts.transduces:
         return 0.2
-    return 0.5 if facts.embeds else 0.2
+    if facts.embeds:
+        return 0.5
+    return 0.35 if facts.of_values and chosen.get("loss") in POINT_LOSSES else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
@@ -193,7 +204,7 @@ def _word_dropout(facts: Facts, chosen: Chosen) -> float:
     if not facts.embeds or facts.spells or facts.continues or facts.transduces:
         return 0.0
     if facts.alignment == "step":
-        return 0.1
+        return 0.2
     return 0.2 if facts.n_sequences < 1_000 else 0.1 if facts.n_sequences < 3_000 else 0.0
 
 
@@ -223,13 +234,17 @@ def _label_smoothing(facts: Facts, chosen: Chosen) -> float:
 
 
 def _pooling(facts: Facts, chosen: Chosen) -> str:
-    if facts.of_numbers and not facts.labels:
+    if facts.of_values:
         return "last"
     return "max" if facts.embeds and not facts.spells else "concat"
 
 
 def _conv_branch(facts: Facts, chosen: Chosen) -> bool:
     return facts.of_shapes and chosen["bidirectional"] and chosen["tbptt_steps"] is None
+
+
+def _ngrams(facts: Facts, chosen: Chosen) -> int:
+    return 2 if facts.embeds and chosen["bidirectional"] and chosen["tbptt_steps"] is None else 0
 
 
 @dataclass(frozen=True)
@@ -264,6 +279,7 @@ RULES: dict[str, Rule] = {
     "casing_features": Rule(_casing_features),
     "pooling": Rule(_pooling, of_steps=False),
     "conv_branch": Rule(_conv_branch),
+    "ngrams": Rule(_ngrams, of_steps=False),
 }
 """The rule of each parameter that may be "auto", in the order in which they are decided."""
 

@@ -39,6 +39,7 @@ class Spelling:
     @classmethod
     def learn(cls, tokenizer: Any, X: Any, *, name: str = "X", parameter: str = "tokenizer") -> Spelling:
         """That of X, called `name`, with the parameter `tokenizer` of an estimator."""
+        _refuse_column_of_documents(X, name)
         if not are_documents(X):
             return cls(name=name)
         if tokenizer is None:
@@ -55,6 +56,7 @@ class Spelling:
 
     def read(self, X: Any) -> Any:
         """X with its documents, if it holds such, split into symbols."""
+        _refuse_column_of_documents(X, self.name)
         if not are_documents(X):
             return X
         if not self.documents:
@@ -77,9 +79,21 @@ class Spelling:
         return self.between.join([*([before] if before else []), *map(str, symbols)])
 
 
+def _refuse_column_of_documents(X: Any, name: str) -> None:
+    """Raise if X is a frame of one column of strings, which would be sequences of one token each."""
+    if not hasattr(X, "columns") or not hasattr(X, "iloc") or len(X.columns) != 1 or not len(X):
+        return
+    first, column = X.iloc[0, 0], X.columns[0]
+    if isinstance(first, str):
+        raise SequenceDataError(
+            f"{name} is a frame with one column of strings, {column!r}, wanted a collection of documents: give "
+            f"{name}[{column!r}]"
+        )
+
+
 def are_documents(X: Any) -> bool:
     """Whether X is a collection of strings, each of which is a document."""
-    if isinstance(X, Sequences) or not (hasattr(X, "__len__") or hasattr(X, "__iter__")) or isinstance(X, dict):
+    if isinstance(X, (Sequences, dict, set)) or not hasattr(X, "__len__"):
         return False
     if len(getattr(X, "shape", (0,))) != 1 or not len(X):
         return False

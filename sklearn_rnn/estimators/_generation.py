@@ -83,7 +83,7 @@ class GenerationMixin(LanguageReading):
         ValueError, SequenceDataError
             If an option makes no sense, or a context is missing.
         """
-        if not isinstance(n_samples, Integral) or n_samples < 1:
+        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
             raise ValueError(f"n_samples={n_samples!r} must be an int of at least 1")
         options = _Options(
             max_new_tokens=max_new_tokens,
@@ -226,15 +226,18 @@ no_repeat_ngram_size, stop_strings, return_full_text, random_state
         self._learned_target  # noqa: B018  # an error that says that there is no fit
         if prompt is None:
             return [None] * n
-        if self.spelling_.documents != isinstance(prompt, str):
-            wanted = "a string" if self.spelling_.documents else "a list of tokens or an array of steps"
-            raise ValueError(f"prompt={prompt!r:.80} is a {type(prompt).__name__}, wanted {wanted}, as in fit")
+        documents = self.spelling_.documents
+        if documents != isinstance(prompt, str) or not hasattr(prompt, "__len__"):
+            wanted = "a string" if documents else "a list of tokens or an array of steps"
+            raise ValueError(f"prompt={prompt!r:.80} is of type {type(prompt).__name__}, wanted {wanted}, as in fit")
         return [prompt] * n
 
     def _prompts(self, X: Any) -> list[Any]:
         """The prompts of X, one by one."""
         self._learned_target  # noqa: B018
         X = self._in_pieces(X)
+        if isinstance(X, (str, bytes)) or not hasattr(X, "__len__"):
+            raise ValueError(f"X={X!r:.80} is of type {type(X).__name__}, wanted a collection of prompts; one is [X]")
         return list(X) if isinstance(X, (list, tuple)) else list(self._items(X))
 
     def _contexts(self, y: Any, n: int) -> NDArray[Any]:

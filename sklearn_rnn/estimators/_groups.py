@@ -59,7 +59,8 @@ class BackboneParameters:
         SHARE,
         "float in [0, 1)",
         "Share of values dropped between layers and before the head [dropout]_; "
-        '``"auto"`` is 0.5 where tokens are embedded, else 0.2.',
+        '``"auto"`` is 0.5 where tokens are embedded, 0.35 where sequences of numbers have numbers to be predicted '
+        "by a squared, absolute or Huber loss, else 0.2.",
     )
     recurrent_dropout: float = parameter(
         0.0,
@@ -157,7 +158,7 @@ class InputParameters:
         SHARE,
         "float in [0, 1)",
         "Share of the tokens read as unknown in training, so that the vector of unknown tokens is trained too; "
-        '``"auto"`` is 0.1 for words of which each has a target; where a sequence has one target it is 0.2 for few '
+        '``"auto"`` is 0.2 for words of which each has a target; where a sequence has one target it is 0.2 for few '
         "sequences, and 0 for many or for letters.",
     )
     max_length: int | None = parameter(

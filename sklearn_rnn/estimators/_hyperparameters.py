@@ -168,6 +168,7 @@ class Hyperparameters(
             convolutions=self._convolution_spec(),
             first_state=first,
             stride=getattr(self, "conv_stride", 1),
+            ngrams=getattr(self, "ngrams", None) or 0,
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,
         )

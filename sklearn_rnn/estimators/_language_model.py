@@ -69,7 +69,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
     array(['c', 'c'], dtype=object)
     >>> lm.perplexity(["abcabc"]) < lm.perplexity(["bacbca"])
     True
-    >>> lm.generate(["ab"])
+    >>> lm.generate(["ab"], max_new_tokens=1)
     array(['abc'], dtype=object)
     """
 

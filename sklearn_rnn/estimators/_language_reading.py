@@ -17,6 +17,7 @@ from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import items_of, object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.stream_order import check_stream
 from sklearn_rnn.data.targets import check_count
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import validate_groups
@@ -24,6 +25,7 @@ from sklearn_rnn.estimators._base import BaseRNN
 from sklearn_rnn.estimators._context import Context
 from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
+from sklearn_rnn.estimators._transfer import PretrainedNetwork
 from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.inputs import InputLayout
@@ -47,6 +49,8 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
 
     def _read_raw(self, X: Any, *, reset: bool) -> Sequences:
         X = self._in_pieces(X)
+        if self.stream:
+            check_stream(X)
         if reset:
             self.spelling_ = Spelling.learn(self.tokenizer, X)
         inputs = super()._read_raw(self.spelling_.read(X), reset=reset)
@@ -112,7 +116,7 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
         if y is not None and self.stream:
             raise ValueError("y, a context of whole sequences, does not go with stream=True, where X is a single one")
         if reset:
-            self.context_ = None if y is None else Context.learn(y)
+            self.context_ = None if y is None else self._learn_context(y)
         elif (y is None) != (self.context_ is None):
             came, wanted = ("no y", "a context, y, for each sequence") if y is None else ("y", "no context")
             raise ValueError(f"{type(self).__name__} got {came}, and was fitted with {wanted}: give what fit was given")
@@ -121,6 +125,17 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
         columns = self.context_.encode(y, self._stored_dtype)
         check_count(columns, n_sequences)
         return columns
+
+    def _learn_context(self, y: Any) -> Context:
+        """The context that y is; beside each step it is that of a `pretrained` model."""
+        before = None
+        if self.pretrained is not None and self.context == "input":
+            before = PretrainedNetwork(self.pretrained).context
+        return Context.learn(y) if before is None else before
+
+    @property
+    def _context_beside(self) -> Context | None:
+        return self.context_ if self.context == "input" else None
 
     def _learn_encoding(self, data: TrainingSet) -> None:
         super()._learn_encoding(data)

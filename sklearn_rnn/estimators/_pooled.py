@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
+from sklearn_rnn.estimators._ngram_groups import NgramParameters
 from sklearn_rnn.estimators._task_groups import PoolingParameters
 from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.estimators._whole import WholeSequenceRNN
@@ -28,7 +29,7 @@ def _pools_by_attention(estimator: PooledRNN) -> bool:
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class PooledRNN(VectorMixin, PoolingParameters, WholeSequenceRNN):
+class PooledRNN(VectorMixin, PoolingParameters, NgramParameters, WholeSequenceRNN):
     """An estimator that pools where there is one target a sequence; ``transform`` gives a vector for each sequence."""
 
     @of_one_fit

@@ -81,7 +81,7 @@ class ReadingRNN(Hyperparameters):
     def _learn_encoding(self, data: TrainingSet) -> None:
         """Set ``encoding_``, ``vocabulary_`` where there are tokens, and the scale of numbers."""
         if self.pretrained is not None:
-            self.encoding_ = PretrainedNetwork(self.pretrained).encoding_for(self.input_spec_)
+            self.encoding_ = PretrainedNetwork(self.pretrained).encoding_for(self.input_spec_, self._context_beside)
         else:
             self.encoding_ = StepEncoding.learn(
                 data.sequences,
@@ -102,6 +102,11 @@ class ReadingRNN(Hyperparameters):
         scale = self.encoding_.mean_and_scale
         if scale is not None:
             self.input_mean_, self.input_scale_ = scale
+
+    @property
+    def _context_beside(self) -> Any:
+        """What stands beside each step, and is no part of X."""
+        return None
 
     def _encode(self, data: TrainingSet, target: Target, *, training: bool = True) -> TrainingSet:
         """The numbers that the network reads and the loss takes; not in `training`, those that a score is made from."""

@@ -42,6 +42,7 @@ FITTED = {
     "casing_features_": ("bool", "`casing_features` of the last fit, or of the `pretrained` estimator."),
     "pooling_": ("str or None", "`pooling` of the last fit; None if each step has a target."),
     "conv_branch_": ("bool", "`conv_branch` of the last fit."),
+    "ngrams_": ("int or None", "`ngrams` of the last fit; None if each step has a target."),
     "target_": ("Target", "What y is: how it is encoded and scored, which outputs and which loss it has."),
     "net_": ("skorch.NeuralNet", "The trained net."),
     "module_": ("torch.nn.Module", "The network inside it."),
@@ -84,6 +85,8 @@ REFERENCES = {
     "ulmfit": "Howard, J. and Ruder, S. (2018). Universal language model fine-tuning for text classification. ACL.",
     "lstmfcn": "Karim, F., Majumdar, S., Darabi, H. and Chen, S. (2018). LSTM fully convolutional networks for time "
     "series classification. IEEE Access 6.",
+    "widedeep": "Cheng, H.-T. et al. (2016). Wide and deep learning for recommender systems. DLRS.",
+    "hashing": "Weinberger, K. et al. (2009). Feature hashing for large scale multitask learning. ICML.",
     "smoothing": "Szegedy, C. et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.",
     "batchnorm": "Ioffe, S. and Szegedy, C. (2015). Batch normalization: accelerating deep network training by "
     "reducing internal covariate shift. ICML.",

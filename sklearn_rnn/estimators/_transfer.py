@@ -77,14 +77,25 @@ class PretrainedNetwork:
         )
         self.source = source
 
-    def encoding_for(self, spec: InputSpec) -> StepEncoding:
-        """Its encoding of steps, if those of `spec` are of the same kind.
+    @property
+    def context(self) -> Any:
+        """The context that it reads beside each step, if it is a language model with one."""
+        return self.source.context_ if getattr(self.source, "context", None) == "input" else None
+
+    def encoding_for(self, spec: InputSpec, context: Any = None) -> StepEncoding:
+        """Its encoding of steps, if those of `spec`, and the `context` beside them, are of the same kind.
 
         Raises
         ------
         SequenceDataError
             If they are not.
         """
+        if (self.context is None) != (context is None):
+            own, given = ("a", "none") if context is None else ("no", "one")
+            raise SequenceDataError(
+                f"pretrained was fitted with {own} context, y, beside each step, and here is {given}: its layers read "
+                f"steps as they were there. A context that sets the first state alone, context='state', is left behind"
+            )
         fitted: InputSpec = self.source.input_spec_
         if _described(spec) != _described(fitted):
             raise SequenceDataError(

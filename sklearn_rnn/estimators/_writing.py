@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder, rows_of_beams
 from sklearn_rnn.targets.continuation import Symbols
 
@@ -79,7 +80,8 @@ class Writing:
         if self.spelling.documents:
             return self.spelling.write(new, before=prompt if full and prompt is not None else "")
         if isinstance(self.target, Symbols):
-            return [*(prompt if full and prompt is not None else []), *new]
+            before = prompt.tolist() if hasattr(prompt, "tolist") else prompt
+            return [*(before if full and before is not None else []), *new]
         if not full or prompt is None:
             return new
         return np.concatenate([np.asarray(prompt, dtype=new.dtype).reshape(-1, new.shape[1]), new])
@@ -116,7 +118,10 @@ class Writing:
         if not given:
             return [first] * len(prompts)
         distinct = {id(prompt): prompt for prompt in given}
-        inputs = self.model._read_raw(list(distinct.values()), reset=False)
+        try:
+            inputs = self.model._read_raw(list(distinct.values()), reset=False)
+        except SequenceDataError as error:
+            raise SequenceDataError(f"Among the prompts, here X: {error}") from error
         values = dict(zip(distinct, self.model._encode_steps(inputs), strict=True))
         return [first if id(p) not in values else np.concatenate([first, values[id(p)]]) for p in prompts]
 
@@ -124,7 +129,7 @@ class Writing:
         """What says that a document has come to one of the `stop_strings`; None without any."""
         if stop_strings is None:
             return None
-        stops = [stop_strings] if isinstance(stop_strings, str) else list(stop_strings)
+        stops = stop_strings if isinstance(stop_strings, (list, tuple)) else [stop_strings]
         if not all(isinstance(stop, str) and stop for stop in stops):
             raise ValueError(f"stop_strings={stop_strings!r} must be a string that is not empty, or a list of such")
         if not self.spelling.documents:

@@ -15,15 +15,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
+from llvmlite import binding, ir
 from numba import types
-from numba.core.cgutils import alloca_once, for_range, unpack_tuple
+from numba.core.cgutils import alloca_once, for_range, for_range_slice, unpack_tuple
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from sklearn_rnn.kernels.compiling import inlined, kernel
-from sklearn_rnn.kernels.rows import add
+from sklearn_rnn.kernels.rows import add, put
 
 ROWS = 6
 """Rows of a tile: enough independent sums to keep the arithmetic busy, few enough for sixteen registers of 32 bytes."""
@@ -31,12 +30,22 @@ ROWS = 6
 WIDE, NARROW, LONG = 64, 16, 256
 """Bytes of a row of a tile: as a rule, where there are few columns, and in a tile of one row where there are many."""
 
-LARGE_REGISTERS = bool(get_host_cpu_features().get("avx512f"))
+LARGE_REGISTERS = bool(binding.get_host_cpu_features().get("avx512f"))
 """Whether there are 32 registers of 64 bytes, which hold a tile of six rows of four."""
 
 SMALL_PRODUCT = 10**6
 """Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
 them into another order first. Products are cut to this size: at 64 units that makes them 1.4 times as fast."""
+
+PANEL = 128 if binding.get_host_cpu_features().get("avx512f") else 64
+"""Bytes of a row of a panel, and of a tile that sums are added to: with 8 rows what thirty-two registers hold, or
+sixteen that are half as long."""
+
+PANEL_ROWS = (8, 4, 1) if PANEL == 128 else (6, 3, 1)
+"""Rows of such tiles: of as many as fit, and of what remains."""
+
+TERMS = 256
+"""Terms that are added to a tile at a time: what lies beside it in the fastest cache."""
 
 FUSED = ("contract",)
 """What the compiler may do to the numbers of a tile: one instruction for a product and the sum that it goes into."""
@@ -113,6 +122,86 @@ def _make_product(n_rows: int, n_bytes: int) -> Any:
     return product
 
 
+def _make_sums(*, transposed: bool) -> Any:
+    """A function ``add(a, b, out)`` that adds products to `out` (m, n), by tiles that cover it without overlap.
+
+    The products are ``a @ b`` of `a` (m, k) and panels `b` (n_panels, k, columns of a panel) that :func:`pack` has
+    filled, or if `transposed` ``a.T @ b`` of plain `a` (k, m) and `b` (k, n).
+    """
+
+    @intrinsic
+    def add_sums(typing: Any, a: Any, b: Any, out: Any) -> tuple[Any, Callable[..., Any]]:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            left, right, target = (
+                context.make_array(kind)(context, builder, value)
+                for kind, value in zip(signature.args, args, strict=True)
+            )
+            height, width = unpack_tuple(builder, target.shape, 2)
+            left_rows, left_width = unpack_tuple(builder, left.shape, 2)
+            n_terms = left_rows if transposed else left_width
+            number, index = context.get_data_type(a.dtype), n_terms.type
+            alignment = context.get_abi_sizeof(number)
+            panel = index(PANEL // alignment)
+            lanes = ir.IntType(32)
+
+            def place(array: Any, row: Any, length: Any, column: Any) -> Any:
+                return builder.gep(array.data, [builder.add(builder.mul(row, length), column)])
+
+            def factors_of(k: Any, j: Any) -> Any:
+                if transposed:
+                    return place(right, k, width, j)
+                before = builder.mul(builder.sdiv(j, panel), n_terms)  # rows of the panels before that of column j
+                return place(right, builder.add(before, k), panel, builder.srem(j, panel))
+
+            def fill(i: Any, j: Any, n_rows: int, n_columns: int) -> None:
+                vector = ir.VectorType(number, n_columns)
+                undefined = ir.Constant(vector, ir.Undefined)
+                first_lane = ir.Constant(ir.VectorType(lanes, n_columns), [0] * n_columns)
+                rows = [builder.add(i, index(r)) for r in range(n_rows)]
+
+                def as_vector(pointer: Any) -> Any:
+                    return builder.bitcast(pointer, vector.as_pointer())
+
+                places = [as_vector(place(target, row, width, j)) for row in rows]
+                sums = [alloca_once(builder, vector) for _ in rows]
+                for total, begin in zip(sums, places, strict=True):
+                    builder.store(builder.load(begin, align=alignment), total)
+                with for_range(builder, n_terms) as loop:
+                    factors = builder.load(as_vector(factors_of(loop.index, j)), align=alignment)
+                    for row, total in zip(rows, sums, strict=True):
+                        where = (loop.index, height, row) if transposed else (row, n_terms, loop.index)
+                        first = builder.insert_element(undefined, builder.load(place(left, *where)), lanes(0))
+                        product = builder.fmul(
+                            builder.shuffle_vector(first, undefined, first_lane), factors, flags=FUSED
+                        )
+                        builder.store(builder.fadd(product, builder.load(total), flags=FUSED), total)
+                for total, end in zip(sums, places, strict=True):
+                    builder.store(builder.load(total), end, align=alignment)
+
+            def cover(length: Any, sizes: Any, work: Callable[[Any, int], None]) -> None:
+                begin = index(0)
+                for size in sizes:
+                    end = builder.mul(builder.sdiv(length, index(size)), index(size))
+                    with for_range_slice(builder, begin, end, index(size)) as (start, _):
+                        work(start, size)
+                    begin = end
+
+            columns = [max(1, n_bytes // alignment) for n_bytes in (PANEL, 32, 1)]
+            cover(
+                width,
+                columns,
+                lambda j, n_columns: cover(height, PANEL_ROWS, lambda i, n_rows: fill(i, j, n_rows, n_columns)),
+            )
+            return context.get_dummy_value()
+
+        if not a.layout == b.layout == out.layout == "C":
+            raise TypingError(f"arrays that are contiguous are wanted, not {a}, {b} and {out}")
+        return types.void(a, b, out), generate
+
+    return add_sums
+
+
+_add_of_panels, _add_transposed = _make_sums(transposed=False), _make_sums(transposed=True)
 _by_tiles, _by_narrow_tiles = _make_product(ROWS, WIDE), _make_product(ROWS, NARROW)
 _by_long_rows, _by_rows, _by_numbers = _make_product(1, LONG), _make_product(1, WIDE), _make_product(1, 0)
 _by_large_tiles = _make_product(ROWS, LONG if LARGE_REGISTERS else WIDE)
@@ -181,12 +270,32 @@ def linear(x, weights, bias, out):
 
 
 @inlined
-def add_product(a, b, part, total):
-    """Add the product of the transposed `a` (k, m) and `b` (k, n) to `total` (m, n); `part` is room for it."""
-    k = a.shape[0]
-    rows = SMALL_PRODUCT // total.size
-    if rows < 64 or rows >= k:
-        rows = k
-    for i in range(0, k, rows):
-        np.dot(a[i : i + rows].T, b[i : i + rows], part)
-        add(part.reshape(-1), total.reshape(-1))
+def add_product(a, b, total):
+    """Add the product of the transposed `a` (k, m) and `b` (k, n) to `total` (m, n)."""
+    for k in range(0, a.shape[0], TERMS):
+        _add_transposed(a[k : k + TERMS], b[k : k + TERMS], total)
+
+
+def panel_shape(n_terms: int, n_columns: int, itemsize: int) -> tuple[int, int, int]:
+    """The shape of the panels of a matrix (n_terms, n_columns)."""
+    width = PANEL // itemsize
+    return -(-n_columns // width), n_terms, width
+
+
+@inlined
+def pack(b, panels):
+    """Put `b` (k, n) into `panels` (n_panels, k, columns of a panel), in which the rows of a panel follow each other.
+
+    What the last panel has beyond the last column may be anything.
+    """
+    for j in range(0, b.shape[1], panels.shape[2]):
+        panel = panels[j // panels.shape[2]]
+        width = min(panels.shape[2], b.shape[1] - j)
+        for k in range(b.shape[0]):
+            put(b[k, j : j + width], panel[k, :width])
+
+
+@inlined
+def add_packed(a, panels, out):
+    """Add the product of `a` (m, k) and `panels` to `out` (m, n), from the first term of a number to its last."""
+    _add_of_panels(a, panels, out)

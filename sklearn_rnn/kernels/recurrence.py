@@ -14,7 +14,8 @@ Inputs are projected, and weight gradients summed, in matrix products over chunk
   ``H + j`` the compiler cannot rule out that it counts from the end.
 - Inputs have a last column of ones beside them, whose weights are the biases.
 - V: rows of a table. Where many packed rows share one row of the inputs, as steps with the same symbol do, each row is
-  projected once, by :func:`project`, and looked up at each step; gradients are added up row by row of the table.
+  projected once, by :func:`sklearn_rnn.kernels.projection.project`, and looked up at each step; gradients are added up
+  row by row of the table.
 
 What belongs together comes as a plain tuple, which numba takes in no time; one with names takes it a microsecond.
 """
@@ -35,20 +36,14 @@ from sklearn_rnn.kernels.cells import (
 )
 from sklearn_rnn.kernels.compiling import inlined, kernel, placed
 from sklearn_rnn.kernels.packed import active, add_up, copy_inputs, count_rows, end_of_chunk, going_on, look_up
-from sklearn_rnn.kernels.products import add_product, multiply
+from sklearn_rnn.kernels.products import add_packed, add_product
+from sklearn_rnn.kernels.projection import multiply_all
 from sklearn_rnn.kernels.rows import add, add_rows, clear, put, read_rows, run_of, scale, write_rows
 
 RNN, RELU, GRU, LSTM = 0, 1, 2, 3
 CELLS = {"rnn": RNN, "relu": RELU, "gru": GRU, "lstm": LSTM}
 N_SAVED = {RNN: 0, RELU: 0, GRU: 4, LSTM: 5}
 """Planes kept beside the hidden states for the backward pass: the gates, and of an LSTM the cell state."""
-
-
-@inlined
-def _multiply_all(a, weights, out, in_order):
-    """Put the products of `a` (m, k) and the `weights` (G, k, n) of each gate into `out` (G, m or more, n)."""
-    for k in range(weights.shape[0]):
-        multiply(a, weights[k], out[k][: a.shape[0]], in_order)
 
 
 @kernel
@@ -78,44 +73,6 @@ def arrange(cell, w_x, w_h, b_x, b_h, inputs, recurrent, b_n):
 
 
 @kernel
-def project(x, weights, table, in_order):
-    """Put the products of the inputs `x` (V, I) with the weights of :func:`arrange` into the `table` (G, V, H)."""
-    block = np.ones((x.shape[0], x.shape[1] + 1), x.dtype)
-    for i in range(x.shape[0]):
-        put(x[i], block[i, : x.shape[1]])
-    _multiply_all(block, weights, table, in_order)
-
-
-@kernel
-def project_back(cell, x, w_x, dtable, of_weights, dx):
-    """Gradients of everything that :func:`project` read, given that of the table, `dtable` (G, V, H).
-
-    Parameters
-    ----------
-    of_weights : dw_x, db_x, db_h
-        Arrays (G * H, I), (G * H,), (G * H,) that take the gradients; the candidate's recurrent bias of a GRU stays.
-    dx : array (V, I) or (0, 0)
-        Takes the gradient of the inputs.
-    """
-    dw_x, db_x, db_h = of_weights
-    G, H = dtable.shape[0], dtable.shape[2]
-    part = np.empty(dx.shape, x.dtype)
-    clear(db_x)
-    for g in range(G):
-        span = slice(g * H, (g + 1) * H)
-        np.dot(dtable[g].T, x, dw_x[span])
-        for i in range(x.shape[0]):
-            add(dtable[g, i], db_x[span])
-        if not (cell == GRU and g == 2):
-            put(db_x[span], db_h[span])
-        if dx.size and g == 0:
-            np.dot(dtable[g], w_x[span], dx)
-        elif dx.size:
-            np.dot(dtable[g], w_x[span], part)
-            add(part.reshape(-1), dx.reshape(-1))
-
-
-@kernel
 def forward(cell, batch, span, weights, state, mask, reverse, room, states, saved, in_order):
     """Hidden states of some sequences.
 
@@ -127,8 +84,8 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
         the rows that belong to the packed ones. Or `x` is of size 0, and `places` are rows of the table (G, V, H).
     span : first, last
         The sequences from `first` to before `last`.
-    weights : w_x, w_h, b_n
-        From :func:`arrange`.
+    weights : w_x, w_h, b_n, x_panels, h_panels
+        From :func:`arrange`, and the first two again in panels, or arrays of size 0.
     state : h, c
         Arrays (B, H): the states before the first step; they take those after each sequence's last. `c` is that of an
         LSTM, of another cell anything.
@@ -147,7 +104,7 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
     """
     x, table, places, offsets = batch
     first, last = span
-    w_x, w_h, b_n = weights
+    w_x, w_h, b_n, x_panels, h_panels = weights
     tabled = table.size > 0
     out, column = states
     G, H = w_h.shape[0], w_h.shape[1]
@@ -180,13 +137,13 @@ def forward(cell, batch, span, weights, state, mask, reverse, room, states, save
             look_up(table, places, offsets, first, last, low, high, bases, xs)
         elif rows:
             copy_inputs(x, places, offsets, first, last, low, high, bases, block)
-            _multiply_all(block[:rows], w_x, xs, in_order)
+            multiply_all(block[:rows], w_x, x_panels, xs, in_order)
         for s in range(start, stop):
             t = n_steps - 1 - s if reverse else s
             m = active(offsets, t, first, last)
             if m == 0:
                 continue
-            _multiply_all(h[:m], w_h, products, in_order)
+            multiply_all(h[:m], w_h, h_panels, products, in_order)
             k = bases[t - low]
             row = offsets[t] + first
             _step(cell, xs, k, products, bias, m, h, c, kept, row if keeping else 0)
@@ -229,8 +186,8 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
 
     Parameters
     ----------
-    weights : w_x, w_h
-        Arrays (G * H, I), (G * H, H).
+    weights : h_panels, x_panels
+        The weights (G, H, H) and (G, H, I) in panels; those of the inputs only if their gradient is wanted.
     state : h, c
         Those before the first step.
     given : dout, dh, dc
@@ -252,9 +209,9 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     h0, c0 = state
     out, column = states
     dout, dh, dc = given
-    w_h, dw_h = weights[1], of_weights[1]
-    H = w_h.shape[1]
-    G = w_h.shape[0] // H
+    h_panels, x_panels = weights
+    dw_h = of_weights[1]
+    G, H = h_panels.shape[0], h_panels.shape[2]
     n_steps = offsets.size - 1
     size = last - first
     room = max(room, size)
@@ -262,13 +219,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
     before = np.empty((room, H), x.dtype)
     gates = np.empty((G, room, H), x.dtype)
     candidate = np.empty((room if cell == GRU else 0, H), x.dtype)  # the gradient that the recurrent weights of n get
-    buffers = (
-        np.empty((H, x.shape[1] + 1), x.dtype),
-        np.empty((H, H), x.dtype),
-        np.empty((room if dx.size else 0, x.shape[1]), x.dtype),
-        np.empty((room if dx.size and G > 1 else 0, x.shape[1]), x.dtype),
-    )
-    part = np.empty((size, H), x.dtype)
+    back = np.empty((room if dx.size else 0, x.shape[1]), x.dtype)
     bases = np.empty(n_steps, np.int64)
     with_bias = np.zeros((G * H, x.shape[1] + 1), x.dtype)
     clear(dw_h.reshape(-1))
@@ -308,8 +259,7 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
             now = run_of(d, 0, m)
             for g in range(G):
                 turned = candidate if cell == GRU and g == 2 else gates[g]
-                multiply(turned[k : k + m], w_h[g * H : (g + 1) * H], part[:m], False)
-                add(run_of(part, 0, m), now)
+                add_packed(turned[k : k + m], h_panels[g], d[:m])
             if mask.size:
                 scale(run_of(mask, first, m), now)
         if tabled:
@@ -317,11 +267,11 @@ def backward(cell, batch, span, weights, state, mask, reverse, room, states, sav
         elif rows:
             copy_inputs(x, places, offsets, first, last, low, high, bases, block)
             for g in range(G):
-                add_product(gates[g][:rows], block[:rows], buffers[0], with_bias[g * H : (g + 1) * H])
+                add_product(gates[g][:rows], block[:rows], with_bias[g * H : (g + 1) * H])
         if rows:
-            _add_of_recurrence(cell, rows, gates, candidate, before, buffers[1], dw_h, db_n)
+            _add_of_recurrence(cell, rows, gates, candidate, before, dw_h, db_n)
             if dx.size:
-                _put_of_inputs(batch, span, low, high, bases, rows, gates, weights[0], buffers, dx)
+                _put_of_inputs(batch, span, low, high, bases, rows, gates, x_panels, back, dx)
         start = stop
     if not tabled:
         _write_of_inputs(with_bias, of_weights)
@@ -353,28 +303,24 @@ def _through_cell(cell, saved, row, k, m, behind, cells, d, dcells, gates, candi
 
 
 @inlined
-def _add_of_recurrence(cell, rows, gates, candidate, before, part, dw_h, db_n):
+def _add_of_recurrence(cell, rows, gates, candidate, before, dw_h, db_n):
     """Add what the first `rows` of a chunk give to the gradients of the recurrent weights."""
     H = gates.shape[2]
     for g in range(gates.shape[0]):
         turned = candidate if cell == GRU and g == 2 else gates[g]
-        add_product(turned[:rows], before[:rows], part, dw_h[g * H : (g + 1) * H])
+        add_product(turned[:rows], before[:rows], dw_h[g * H : (g + 1) * H])
     for i in range(rows if cell == GRU else 0):
         add(candidate[i], db_n)
 
 
 @inlined
-def _put_of_inputs(batch, span, low, high, bases, rows, gates, w_x, buffers, dx):
+def _put_of_inputs(batch, span, low, high, bases, rows, gates, panels, back, dx):
     """Put the gradients of the inputs of steps `low` to `high` where the inputs came from."""
     _, _, places, offsets = batch
     first, last = span
-    back, part = buffers[2], buffers[3]
-    H = gates.shape[2]
+    clear(run_of(back, 0, rows))
     for g in range(gates.shape[0]):
-        of_gate = part if g else back
-        multiply(gates[g][:rows], w_x[g * H : (g + 1) * H], of_gate[:rows], False)
-        if g:
-            add(run_of(part, 0, rows), run_of(back, 0, rows))
+        add_packed(gates[g][:rows], panels[g], back[:rows])
     for t in range(low, high):
         for i in range(active(offsets, t, first, last)):
             row = offsets[t] + first + i

@@ -25,7 +25,7 @@ SIDE_BY_SIDE = 64
 MOST_BEAMS = 128
 """Beams that grow at a time, if those of one sequence are not more; their states are wanted again less often."""
 
-MOST_STEPS, LONG = 64, 0.02
+MOST_STEPS, LONG = 256, 0.02
 """Steps of a call at most, and seconds from which the next one takes fewer: a Ctrl-C and symbols wait for its end."""
 
 
@@ -100,10 +100,10 @@ class SymbolDecoder:
             Of each new symbol under the network, whatever was cut off or penalised.
         """
         found: dict[int, tuple[Array, Array]] = {}
-        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        arrays = self._arrays(prompts)
         lanes = self._lanes(min(SIDE_BY_SIDE, len(arrays)))
         waiting = iter(range(len(arrays)))
-        pace = _Pace(MOST_STEPS if stop is None else MOST_STEPS // 4)
+        pace = _Pace(8, MOST_STEPS if stop is None else MOST_STEPS // 16)
         free = np.arange(len(lanes.open))
         while len(found) < len(arrays):
             self._fill(lanes, list(zip(free.tolist(), waiting, strict=False)), arrays, decoding, found)
@@ -113,16 +113,14 @@ class SymbolDecoder:
             free = np.flatnonzero(~lanes.open)
             for row in rows[~lanes.open[rows]]:
                 found[int(lanes.numbers[row])] = lanes.new(row)
-            if draws is not None:
-                draws.forget(lanes.numbers[rows[~lanes.open[rows]]])
         return [found[k][0] for k in range(len(arrays))], [found[k][1] for k in range(len(arrays))]
 
     def iterate(
         self, prompt: Any, decoding: Decoding, draws: Draws | None = None, stop: Stop | None = None
     ) -> Iterator[int]:
         """The symbols that :meth:`sample` returns for one prompt, one at a time, as they are made."""
-        lanes, pace = self._lanes(1), _Pace(MOST_STEPS // 2)
-        self._fill(lanes, [(0, 0)], [np.asarray(prompt, dtype=np.int64)], decoding, {})
+        lanes, pace = self._lanes(1), _Pace(1, MOST_STEPS // 8)
+        self._fill(lanes, [(0, 0)], self._arrays([prompt]), decoding, {})
         given = 0
         while lanes.open[0]:
             self._write(lanes, np.array([0]), decoding, draws, stop, pace)
@@ -168,12 +166,30 @@ class SymbolDecoder:
             If `num_beams` or `num_return` is out of range.
         """
         beams.check(num_beams, num_return, length_penalty, len(self._stepper.n_steps))
-        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        arrays = self._arrays(prompts)
         search = beams.BeamSearch(self._writer, self._rules(decoding), num_beams, length_penalty, stop)
         lanes = self._lanes(min(rows_of_beams(num_beams), num_beams * len(arrays)))
         found = search.run(lanes, len(arrays), lambda places: self._fill(lanes, places, arrays, decoding, {}))
         best = [hypotheses[:num_return] for hypotheses in found]
         return [[one.symbols for one in each] for each in best], [[one.score for one in each] for each in best]
+
+    def _arrays(self, prompts: Sequence[Any]) -> list[Array]:
+        """The prompts as arrays.
+
+        Raises
+        ------
+        ValueError
+            If one is empty, or has a symbol that there is not.
+        """
+        arrays = [np.asarray(prompt, dtype=np.int64) for prompt in prompts]
+        K = len(self._banned)
+        together = np.concatenate([np.arange(0), *arrays])
+        sound = together.min(initial=0) >= 0 and together.max(initial=0) < K and all(map(len, arrays))
+        for k, prompt in enumerate(() if sound else arrays):
+            if not prompt.size or prompt.min() < 0 or prompt.max() >= K:
+                given = f"{prompt.tolist()!r:.60}"
+                raise ValueError(f"prompt {k} is {given}, wanted one or more integers from 0 to {K - 1}")
+        return arrays
 
     def _rules(self, decoding: Decoding) -> Rules:
         return Rules(decoding, self._end, self._banned)
@@ -204,7 +220,7 @@ class SymbolDecoder:
         self._writer.begin(lanes, rows)
         nothing = np.empty((len(rows), 0))
         while lanes.unread(rows).any():
-            self._writer.write(lanes, rows, nothing, self._rules(decoding), MOST_STEPS)
+            self._writer.write(lanes, rows, nothing, self._rules(decoding), MOST_STEPS // 4)
 
     def _write(
         self, lanes: Lanes, rows: Array, decoding: Decoding, draws: Draws | None, stop: Stop | None, pace: _Pace
@@ -231,8 +247,8 @@ class SymbolDecoder:
 class _Pace:
     """How many steps a call takes: more and more, as long as it is short."""
 
-    def __init__(self, most: int) -> None:
-        self.n_steps, self._most = 1, most
+    def __init__(self, first: int, most: int) -> None:
+        self.n_steps, self._most = first, most
 
     def __enter__(self) -> None:
         self._began = time.perf_counter()

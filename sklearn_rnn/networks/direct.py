@@ -147,9 +147,14 @@ class DirectPass:
         weight, bias = self.linear
         outputs, dpooled = states.new_empty(len(seen), len(bias)), torch.empty_like(seen)
         heads.head(seen.numpy(), weight, bias, outputs.numpy())
+        added = None if self.network.ngrams is None else self.network.ngrams(batch.values, batch.lengths)
+        if added is not None:
+            outputs += added.detach()
         target, sample_weight = batch.target.numpy(), batch.weight.numpy()
         doutputs, of_head = np.empty(outputs.shape, bias.dtype), [np.empty_like(part) for part in self.linear]
         loss = self.loss(outputs.numpy(), target, sample_weight, self.smoothing, doutputs)
+        if added is not None and added.requires_grad:
+            added.backward(torch.from_numpy(doutputs))
         heads.head_back(doutputs, seen.numpy(), weight, dpooled.numpy(), *of_head)
         if mask is not None:
             dpooled *= mask

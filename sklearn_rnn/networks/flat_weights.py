@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sklearn_rnn.networks.fused import weights_of
+from sklearn_rnn.networks.heads import VocabularyHead
 from sklearn_rnn.networks.pooling import AttentionPooling, ConcatPooling, LastPooling, MaxPooling, MeanPooling
 
 Array = NDArray[Any]
@@ -34,7 +35,7 @@ class FlatArrays:
     """Arrays that end as one, one after the other."""
 
     def __init__(self) -> None:
-        self.parts: list[Array] = []
+        self._parts: list[Array] = []
         self._size = 0
 
     def add(self, *parts: Any) -> int:
@@ -42,12 +43,12 @@ class FlatArrays:
         start = self._size
         for part in parts:
             array = part.detach().cpu().numpy() if isinstance(part, Tensor) else np.asarray(part)
-            self.parts.append(array.reshape(-1))
+            self._parts.append(array.reshape(-1))
             self._size += array.size
         return start
 
     def joined(self, dtype: np.dtype[Any]) -> Array:
-        return np.concatenate([np.empty(0, dtype), *self.parts], dtype=dtype)
+        return np.concatenate([np.empty(0, dtype), *self._parts], dtype=dtype)
 
 
 def cell_name(layer: Any) -> str | None:
@@ -87,11 +88,13 @@ def head_places(network: Any, wide: FlatArrays) -> list[int]:
 
     pooling, linear, _ = head_parts(network)
     kind = POOLINGS[type(pooling)]
-    places = [wide.add(linear.weight.t()), wide.add(linear.bias), 0, 0, 0]
+    head = network.head
+    weight, bias = head.affine() if isinstance(head, VocabularyHead) else (linear.weight, linear.bias)
+    places = [wide.add(weight.t()), wide.add(bias), 0, 0, 0]
     if kind == "attention":
         project, score = pooling.project, pooling.score
         places[2:] = [wide.add(project.weight.t()), wide.add(project.bias), wide.add(score.weight)]
-    return [stepping.POOLINGS[kind], linear.out_features, *places]
+    return [stepping.POOLINGS[kind], len(bias), *places]
 
 
 def tables_of(inputs: Any) -> list[Array] | None:

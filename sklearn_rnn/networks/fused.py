@@ -23,6 +23,9 @@ Array = NDArray[Any]
 CHUNK = 2**18
 """Numbers in the buffers of a kernel: what a core's cache holds of inputs, gates and states of some steps."""
 
+LEAST_ROOM = 256
+"""Rows of those buffers that there are at least: each chunk of them reads and writes the gradients of all weights."""
+
 PART = 3_000_000
 """Multiplications and additions of a part of the batch: about 0.1 ms, some times what it takes to wake a thread."""
 
@@ -133,13 +136,14 @@ class ForwardPass:
         *,
         keeping: bool,
     ) -> None:
-        from sklearn_rnn.kernels.recurrence import CELLS, LSTM, N_SAVED, forward, project
+        from sklearn_rnn.kernels.projection import LARGE, project
+        from sklearn_rnn.kernels.recurrence import CELLS, LSTM, N_SAVED, forward
 
         packing, dtype, hidden = recurrence.packing, inputs.dtype, weights[0][1].shape[1]
         self.recurrence, self.weights = recurrence, weights
         self.cell = cell = CELLS[recurrence.cell]
         self.inputs, shared = inputs, recurrence.shared
-        self.states = np.empty((packing.n_rows, len(weights) * hidden), dtype)
+        self.states = current_engine().borrow((packing.n_rows, len(weights) * hidden), dtype)
         self.columns = [(self.states, direction * hidden) for direction in range(len(weights))]
         shape = (N_SAVED[cell] if keeping else 0, packing.n_rows, hidden)
         self.saved = [current_engine().borrow(shape, dtype) for _ in weights]
@@ -148,19 +152,22 @@ class ForwardPass:
         c = h if cell != LSTM else np.zeros(shape, dtype) if c0 is None else c0.copy()
         self.first, self.last = (h0, c0), (h, c) if cell == LSTM else (h,)
         self.masks = [mask.numpy() for mask in recurrence.masks] or [np.empty((0, 0), dtype)] * len(weights)
-        self.room = room = max(1, CHUNK // (7 * hidden + inputs.shape[1]))
+        self.room = room = max(LEAST_ROOM, CHUNK // (7 * hidden + inputs.shape[1]))
         arranged = [_arranged(cell, *four) for four in weights]
+        packed = [
+            (_in_panels(w_x, w_x[0].size > LARGE), _in_panels(w_h, w_h[0].size > LARGE)) for w_x, w_h, _ in arranged
+        ]
         shape = (len(arranged[0][0]), len(inputs), hidden) if shared else (0, 0, 0)
         tables = [np.empty(shape, dtype) for _ in weights]
         if shared:
-            for (of_inputs, *_), table in zip(arranged, tables, strict=True):
-                project(inputs, of_inputs, table, not keeping)
+            for (of_inputs, *_), (panels, _), table in zip(arranged, packed, tables, strict=True):
+                project(inputs, of_inputs, panels, table, not keeping)
         x = np.empty((0, 0), dtype) if shared else inputs
         self.batches = batches = [(x, table, recurrence.places, packing.offsets) for table in tables]
 
         def compute(direction: int, *span: int) -> None:
             forward(
-                *(cell, batches[direction], span, arranged[direction]),
+                *(cell, batches[direction], span, (*arranged[direction], *packed[direction])),
                 *((h[direction], c[direction]), self.masks[direction], direction == 1, room),
                 *(self.columns[direction], self.saved[direction], not keeping),
             )
@@ -178,6 +185,8 @@ class ForwardPass:
         weights, inputs, shared = self.weights, self.inputs, self.recurrence.shared
         make = np.empty if shared or len(inputs) == self.recurrence.packing.n_rows else np.zeros  # some may be padding
         dx = [make(inputs.shape if of_inputs else (0, 0), inputs.dtype) for _ in weights]
+        by_gate = [[w.reshape(-1, w_h.shape[1], w.shape[1]) for w in (w_h, w_x)] for w_x, w_h, *_ in weights]
+        packed = [(_in_panels(w_h), _in_panels(w_x, of_inputs and not shared)) for w_h, w_x in by_gate]
         nothing, (h0, c0) = np.zeros(self.last[0].shape, inputs.dtype), self.first
         h0 = nothing if h0 is None else h0
         c0 = nothing if c0 is None else c0
@@ -187,11 +196,12 @@ class ForwardPass:
         none = np.empty((0, 0), inputs.dtype)
 
         def compute(direction: int, *span: int) -> None:
-            w_x, w_h, *_ = weights[direction]
-            of_weights = [(np.zeros_like if shared else np.empty_like)(weight) for weight in weights[direction]]
+            of_weights = [current_engine().borrow(weight.shape, weight.dtype) for weight in weights[direction]]
+            if shared:  # what comes from a table is added up elsewhere
+                of_weights[0][:] = of_weights[2][:] = of_weights[3][:] = 0
             dtable = np.zeros_like(self.batches[direction][1])
             backward(
-                *(self.cell, self.batches[direction], span, (w_x, w_h)),
+                *(self.cell, self.batches[direction], span, packed[direction]),
                 *((h0[direction], c0[direction]), self.masks[direction], direction == 1, self.room),
                 *(self.columns[direction], self.saved[direction]),
                 *((dstates, dh0[direction], dc0[direction]), tuple(of_weights)),
@@ -216,10 +226,12 @@ class ForwardPass:
 
     def _project_back(self, direction: int, dtable: Array, of_weights: list[Array], dx: Array) -> None:
         """Put what comes back through the table of projected inputs into the gradients of weights and inputs."""
-        from sklearn_rnn.kernels.recurrence import project_back
+        from sklearn_rnn.kernels.projection import project_back
+        from sklearn_rnn.kernels.recurrence import GRU
 
         dw_x, _, *biases = of_weights
-        project_back(self.cell, self.inputs, self.weights[direction][0], dtable, (dw_x, *biases), dx)
+        kept = 2 if self.cell == GRU else -1
+        project_back(self.inputs, self.weights[direction][0], dtable, kept, (dw_x, *biases), dx)
 
 
 class Gradients(NamedTuple):
@@ -278,6 +290,19 @@ def _arranged(cell: int, w_x: Array, w_h: Array, b_x: Array, b_h: Array) -> tupl
     arrays = tuple(np.empty(shape, w_x.dtype) for shape in shapes)
     arrange(cell, w_x, w_h, b_x, b_h, *arrays)
     return arrays
+
+
+def _in_panels(weights: Array, wanted: bool = True) -> Array:
+    """The weights (G, k, n) of each gate in panels; nothing if they are not `wanted`."""
+    from sklearn_rnn.kernels.products import panel_shape
+    from sklearn_rnn.kernels.projection import pack_all
+
+    n_gates, n_terms, n_columns = weights.shape
+    shape = panel_shape(n_terms, n_columns, weights.itemsize)
+    panels = current_engine().borrow((n_gates if wanted else 0, *shape), weights.dtype)
+    if wanted:
+        pack_all(weights, panels)
+    return panels
 
 
 def _parts(packing: Packing, n_directions: int, work: int) -> list[tuple[int, int, int]]:

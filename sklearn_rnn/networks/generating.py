@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn.networks.choosing import NO_SYMBOL, Rules, log_probabilities
+from sklearn_rnn.networks.engines import current_engine
+from sklearn_rnn.networks.fused import PART
 from sklearn_rnn.networks.packed_weights import PackedWeights
 from sklearn_rnn.networks.stepping import CompiledStepper, Stepper
 
@@ -18,6 +20,9 @@ Array = NDArray[Any]
 READ, KNOWN, PROMPT, LIMIT = range(4)
 """Columns of the places of a row: how many of its symbols the network has read, how many there are, how many of them
 are the prompt, and how many there may be."""
+
+ROWS_OF_A_PART = 16
+"""Sequences for a thread at least: fewer make products of matrices slow."""
 
 
 class Lanes:
@@ -187,8 +192,8 @@ class CompiledWriter(Writer):
         super().__init__(stepper, read)
         self._generate = generate
         self._weights: PackedWeights | None = None
-        self._beside = np.zeros((len(stepper.outputs), 0), stepper.dtype)
-        self._seen = np.zeros(stepper.outputs.shape, bool)
+        self._beside: Array = np.zeros((len(stepper.outputs), 0), stepper.dtype)
+        self._seen: Array = np.zeros(stepper.outputs.shape, bool)
 
     @staticmethod
     def serves(stepper: CompiledStepper) -> bool:
@@ -209,12 +214,12 @@ class CompiledWriter(Writer):
             self._beside = np.zeros((len(self._seen), vectors.shape[1] - n_token), self.stepper.dtype)
         self._seen[rows] = False
         if self._beside.shape[1]:
-            values = self.read(lanes.tokens[rows, 0], numbers)
-            self._beside[rows] = self.stepper.vectors(values)[:, n_token:]
-            unfit = ~np.isfinite(self._beside[rows])
-            if unfit.any():
-                row = int(unfit.any(axis=1).argmax())
-                raise _not_finite(numbers[row], values[row][~np.isfinite(values[row])][0])
+            beside = self.stepper.vectors(self.read(lanes.tokens[rows, 0], numbers))[:, n_token:]
+            with np.errstate(over="ignore"):
+                self._beside[rows] = beside
+            unfit = np.argwhere(~np.isfinite(self._beside[rows]))
+            if len(unfit):
+                raise _not_finite(numbers[unfit[0, 0]], beside[tuple(unfit[0])])
 
     def write(self, lanes: Lanes, rows: Array, uniforms: Array, rules: Rules, n_steps: int) -> None:
         assert self._weights is not None
@@ -223,7 +228,11 @@ class CompiledWriter(Writer):
         weights = self._weights
         network = (weights.table, self._beside, weights.layers, weights.head, weights.narrow, weights.wide)
         streams = (self.stepper.parts[4], self.stepper.n_steps, self.stepper.outputs)
-        self._generate(rows, uniforms, n_steps, known, (*rules.as_arrays(), rules.banned), network, streams)
+        rest = (n_steps, known, (*rules.as_arrays(), rules.banned), network, streams)
+        n_parts = max(1, min(current_engine().n_threads, len(rows) // ROWS_OF_A_PART))
+        parts = zip(np.array_split(rows, n_parts), np.array_split(uniforms, n_parts), strict=True)
+        small = len(rows) * n_steps * weights.narrow.size < PART
+        current_engine().share(self._generate, [(*part, *rest) for part in parts], small=small)
 
 
 def make_writer(stepper: Stepper, read: Callable[[Array, Array], Array]) -> Writer:

@@ -12,6 +12,7 @@ from sklearn_rnn.networks.cells import Cell, Weights
 from sklearn_rnn.networks.convolutions import ConvolutionLayer, StepNorm
 from sklearn_rnn.networks.label_chain import LabelChain
 from sklearn_rnn.networks.layer import RecurrentLayer
+from sklearn_rnn.networks.ngrams import NgramBranch
 
 EMBEDDING_STD = 0.1
 """Spread of first embeddings: what rare tokens keep of it is noise, so that small is better than 1."""
@@ -47,6 +48,8 @@ def initialize(network: nn.Module, weight_init: str, generator: torch.Generator)
                 part.reset_parameters()
             elif isinstance(part, LabelChain):
                 part.scores.zero_()
+            elif isinstance(part, NgramBranch):
+                part.weight.zero_()
 
 
 def _initialize_recurrent(weights: Weights, cell: Cell, weight_init: str, generator: torch.Generator) -> None:

@@ -196,8 +196,10 @@ class RecurrentLayer(Drawing):
         self, x: Tensor | SharedRows, packing: Packing, state: Parts | None, *, last: bool
     ) -> tuple[Tensor, Parts]:
         """All directions over packed rows (n_rows, input_size), a batch (batch, n_steps, input_size) or shared rows."""
-        if shared := isinstance(x, SharedRows):
-            x, places = x.rows, x.places(packing)
+        shared = isinstance(x, SharedRows)
+        if isinstance(x, SharedRows):
+            places = x.places(packing)
+            x = x.rows
         else:
             places = fused.PACKED if x.ndim == 2 else packing.places(x.shape[1])
         recurrence = self.recurrence(x, packing, places, shared=shared)

@@ -12,6 +12,7 @@ from sklearn_rnn.networks.first_state import FirstState
 from sklearn_rnn.networks.heads import Head
 from sklearn_rnn.networks.initialization import initialize
 from sklearn_rnn.networks.inputs import CharacterEncoder, StepInputs
+from sklearn_rnn.networks.ngrams import NgramBranch
 from sklearn_rnn.networks.packing import SharedRows
 from sklearn_rnn.networks.recurrent import RecurrentStack
 from sklearn_rnn.networks.specs import DropoutSpec, InputsSpec, NetworkSpec
@@ -35,6 +36,8 @@ class RecurrentNetwork(nn.Module):
         What reads the same as the backbone, beside it.
     first_state : FirstState or None
         What the backbone begins from, of columns in front of those of the steps; None where it begins from 0.
+    ngrams : NgramBranch or None
+        What adds to the outputs of the head, and belongs to it.
     """
 
     head: Head
@@ -48,6 +51,7 @@ class RecurrentNetwork(nn.Module):
         front: StridedFront | None = None,
         convolutions: ConvolutionBranch | None = None,
         first_state: FirstState | None = None,
+        ngrams: NgramBranch | None = None,
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -56,6 +60,7 @@ class RecurrentNetwork(nn.Module):
         self.convolutions = convolutions
         self.head = head
         self.first_state = first_state
+        self.ngrams = ngrams
 
     def forward(self, values: Tensor, lengths: Tensor, *read: Tensor) -> Tensor:
         """The outputs of the head, before any link function.
@@ -72,7 +77,8 @@ class RecurrentNetwork(nn.Module):
         outputs : tensor of shape (batch, n_outputs), or where the head has outputs at each step
             (batch, n_steps, n_outputs)
         """
-        return self.head(*self._states(values, lengths), *read)
+        outputs: Tensor = self.head(*self._states(values, lengths), *read)
+        return outputs if self.ngrams is None else outputs + self.ngrams(values, lengths)
 
     @property
     def output_size(self) -> int:
@@ -86,8 +92,8 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def looks_ahead(self) -> bool:
-        """Whether a hidden state depends on later steps."""
-        return self.backbone.bidirectional or self.convolves
+        """Whether a hidden state, or what is added to the outputs, depends on later steps."""
+        return self.backbone.bidirectional or self.convolves or self.ngrams is not None
 
     @property
     def token_dim(self) -> int | None:
@@ -125,8 +131,12 @@ class RecurrentNetwork(nn.Module):
         Raises
         ------
         ValueError
-            If the network reads in two directions and there is a state, or has convolutions.
+            If the network reads in two directions and there is a state, or has convolutions or n-grams.
         """
+        if self.ngrams is not None:
+            raise ValueError(
+                "A network with n-grams looks at whole sequences, and cannot go on from a state: set ngrams=0"
+            )
         if self.convolves:
             raise ValueError(
                 "A network with convolutions cannot go on from a state: they look at the steps before and after. Set "
@@ -208,10 +218,16 @@ def build_network(spec: NetworkSpec) -> RecurrentNetwork:
             convolved=0 if convolutions is None else convolutions.output_size,
             inputs=inputs,
         )
-        first = None
+        first, ngrams = None, None
         if spec.first_state is not None:
             first = FirstState(spec.first_state, [layer.state_sizes for layer in backbone.layers])
-        network = RecurrentNetwork(backbone, head, inputs, front=front, convolutions=convolutions, first_state=first)
+        if spec.ngrams:
+            assert spec.inputs.layout is not None
+            n_tokens, _ = spec.inputs.layout.embedded[0]
+            ngrams = NgramBranch(spec.ngrams, n_tokens, spec.head.n_outputs, dropout=spec.dropout.embedding_dropout)
+        network = RecurrentNetwork(
+            backbone, head, inputs, front=front, convolutions=convolutions, first_state=first, ngrams=ngrams
+        )
     network = network.to_empty(device="cpu").to(spec.dtype)
     initialize(network, spec.weight_init, torch.Generator().manual_seed(spec.seed))
     spec.head.settle(network.head, network.inputs)

@@ -87,7 +87,7 @@ class NumberDecoder:
                 new[number].append(step)
                 if len(new[number]) == decoding.max_new_tokens or (stop and stop(number, np.array(new[number]))):
                     live.end(number)
-            live.drop(draws)
+            live.drop()
         empty = np.empty((0, self._head.n_features))
         return [np.array(steps) if steps else empty for steps in new], None
 
@@ -182,12 +182,10 @@ class _Live:
         """Mark a sequence as ended."""
         self.ended[self.numbers == number] = True
 
-    def drop(self, draws: Draws | None) -> None:
+    def drop(self) -> None:
         """Make room in place of those that have ended."""
         if not self.ended.any():
             return
-        if draws is not None:
-            draws.forget(self.numbers[self.ended])
         self._free += self.rows[self.ended].tolist()
         kept = ~self.ended
         self._known = [known for known, keeps in zip(self._known, kept, strict=True) if keeps]

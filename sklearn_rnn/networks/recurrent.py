@@ -181,8 +181,10 @@ class RecurrentStack(nn.Module):
             else:
                 hidden = layer(entering, where, start)
             if len(self.skips):
+                assert isinstance(x, Tensor)
                 hidden = hidden + _read(self.skips[k], x)
             x = _read(self.norms[k], hidden) if len(self.norms) else hidden
+        assert isinstance(x, Tensor)
         return x if packing is None else packing.unpack(x, n_steps), ends
 
     def _check_goes_on(self, state: State | None) -> None:

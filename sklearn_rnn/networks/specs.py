@@ -120,6 +120,8 @@ class NetworkSpec:
         None where the state before the first step is 0.
     stride : int
         Steps that a convolution in front of all else makes one of; 1 for no such convolution.
+    ngrams : int
+        Tokens of the longest n-gram that adds to the outputs by itself; 0 for none.
     tbptt_steps : int or None
         Steps after which back-propagation through time is cut off.
     weight_init : {"auto", "orthogonal", "identity", "torch"}
@@ -135,6 +137,7 @@ class NetworkSpec:
     convolutions: ConvolutionSpec | None = None
     first_state: FirstStateSpec | None = None
     stride: int = 1
+    ngrams: int = 0
     tbptt_steps: int | None = None
     weight_init: str = "auto"
     dtype: torch.dtype = torch.float32

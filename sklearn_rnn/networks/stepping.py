@@ -21,10 +21,13 @@ from sklearn_rnn.networks.flat_weights import (
     surroundings_places,
     tables_of,
 )
-from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead
+from sklearn_rnn.networks.heads import ChainHead, FrameHead, MixtureHead, PooledHead, StepHead, VocabularyHead
 from sklearn_rnn.networks.state import State
 
 Array = NDArray[Any]
+
+COMPILED_HEADS = (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead, VocabularyHead)
+"""Heads that are an affine map of what is pooled, and what follows that a step does not need."""
 
 
 def make_stepper(network: Any, n_streams: int) -> Stepper:
@@ -43,12 +46,17 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
     Raises
     ------
     ValueError
-        If the network reads sequences from their end, too, or has convolutions.
+        If the network reads sequences from their end, too, or has convolutions or n-grams.
     """
     if network.convolves:
         raise ValueError(
             "a network with convolutions cannot go on step by step: they look at the steps that follow, which in a "
             "stream have not come yet. Fit the estimator with conv_branch=False and conv_stride=1"
+        )
+    if network.ngrams is not None:
+        raise ValueError(
+            "a network with n-grams cannot go on step by step: it looks at whole sequences. Fit the estimator with "
+            "ngrams=0"
         )
     if network.backbone.bidirectional:
         raise ValueError(
@@ -209,7 +217,7 @@ class CompiledStepper(Stepper):
         return (
             kernels_may_run(layers[0].weight)
             and all(cell_name(layer) is not None and not layer.directions[0].proj_size for layer in layers)
-            and type(network.head) in (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead)
+            and type(network.head) in COMPILED_HEADS
             and type(head_parts(network)[0]) in POOLINGS
         )
 

@@ -44,6 +44,7 @@ class TruncatedPass:
         if steps is None or not isinstance(network.head, (PooledHead, StepHead)):
             return False
         assert not network.convolves, "a chunk would not show the convolutions what lies behind its borders"
+        assert network.ngrams is None, "a chunk would not show all n-grams"
         return int(lengths.max()) > steps
 
     def __call__(self, batch: BatchLike) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from sklearn_rnn._warning import warn
 from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.continuing import beside, closed, in_lanes, opened, shifted
 from sklearn_rnn.data.encoding import StepEncoding
+from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.orders import InOrder, Lanes, Order
 from sklearn_rnn.data.sequences import Sequences
@@ -22,7 +23,7 @@ from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.vocabulary import encode_tokens
 from sklearn_rnn.data.weights import validate_weights
-from sklearn_rnn.exceptions import SequenceDataWarning
+from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.networks.heads import Head, HeadSpec, VocabularyHeadSpec
 from sklearn_rnn.networks.losses import NEXT_SYMBOL, Loss, LossSettings
 from sklearn_rnn.targets.base import Target
@@ -35,6 +36,9 @@ PIECE = 100
 
 SCORED_PIECE = 1000
 """Steps of a piece of a stream that is only scored."""
+
+MANY_SYMBOLS, TOO_MANY_SYMBOLS = 100_000, 1_000_000
+"""Distinct symbols from which one is told what makes fewer, and from which they are hardly symbols at all."""
 
 LOG_NEVER = np.log(1e-9)
 """The log-probability of a symbol outside the vocabulary where training had none: finite, so that scores are."""
@@ -200,6 +204,8 @@ class Symbols(Continuation):
     tie_weights : bool
     vocabulary : dict
         Learned: the index of each symbol, from 1 on; 0 is for all others.
+    symbols : array of shape (n_indices,)
+        Learned: the symbol of each index.
     knows_unknown : bool
         Learned: whether training had symbols outside the vocabulary.
     first_bias : tuple of float
@@ -209,6 +215,7 @@ class Symbols(Continuation):
     softmax: str = "full"
     tie_weights: bool = False
     vocabulary: dict[Any, int] = field(default_factory=dict)
+    symbols: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=object), compare=False)
     knows_unknown: bool = False
     first_bias: tuple[float, ...] = ()
 
@@ -238,18 +245,13 @@ class Symbols(Continuation):
         """The symbols that may come: the unknown one if training had it, the vocabulary, the end if there is one."""
         return self.symbols[self.codes]
 
-    @property
-    def symbols(self) -> NDArray[Any]:
-        """The symbol of each index."""
-        symbols = np.empty(self.end + 1, dtype=object)
-        symbols[0], symbols[self.end] = UNKNOWN, END
-        for symbol, index in self.vocabulary.items():
-            symbols[index] = symbol
-        return symbols
-
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         super().learn(whole, training, classes, encoding)
         self.vocabulary = encoding.vocabulary
+        self._check_vocabulary()
+        self.symbols = np.full(self.end + 1, UNKNOWN, dtype=object)
+        self.symbols[list(self.vocabulary.values())] = object_array(list(self.vocabulary))
+        self.symbols[self.end] = END
         codes = encode_tokens(training.sequences.values, self.vocabulary)
         weight = np.repeat(training.counts, training.sequences.lengths)
         counts = np.bincount(codes, weights=weight, minlength=self.end + 1)
@@ -262,6 +264,24 @@ class Symbols(Continuation):
             )
         logits = np.log(np.maximum(counts, 1e-9) / counts.sum())
         self.first_bias = tuple(np.where(counts > 0, logits, FIRST_OF_ABSENT).tolist())
+
+    def _check_vocabulary(self) -> None:
+        """Refuse a vocabulary that no network has an output for each symbol of, and one that holds the end."""
+        if END in self.vocabulary and not self.stream:
+            raise SequenceDataError(
+                f"X holds the symbol {END!r}, which stands for the end that each sequence gets: leave it out of X, or "
+                f"set stream=True if X is one text in pieces"
+            )
+        n_symbols = len(self.vocabulary)
+        if n_symbols <= MANY_SYMBOLS:
+            return
+        message = (
+            f"X has {n_symbols:,} distinct symbols, for each of which the network has an output. Set min_df=2 or more, "
+            f"or max_features=50_000, which make rare ones unknown, or a tokenizer that makes fewer, such as 'char'"
+        )
+        if n_symbols > TOO_MANY_SYMBOLS:
+            raise SequenceDataError(message)
+        warn(message, SequenceDataWarning)
 
     def continued(self, steps: Sequences) -> tuple[Sequences, Sequences]:
         if self.stream:

@@ -10,6 +10,7 @@ import torch
 from sklearn_rnn.exceptions import OutOfMemoryError
 from sklearn_rnn.networks.cells import CELLS, gated_shapes
 from sklearn_rnn.networks.convolutions import front_size
+from sklearn_rnn.networks.ngrams import n_rows
 from sklearn_rnn.networks.specs import NetworkSpec
 
 BYTES_OF_LAYER = 10_000
@@ -58,6 +59,8 @@ def least_weights(spec: NetworkSpec) -> int:
             n_weights += n_directions * rows * (width + (backbone.proj_size or hidden_size))
             n_weights += n_directions * backbone.proj_size * hidden_size
         width = n_directions * (backbone.proj_size or hidden_size)
+    if spec.ngrams and layout is not None:
+        n_weights += n_rows(spec.ngrams, layout.embedded[0][0]) * spec.head.n_outputs
     return n_weights + spec.head.n_weights(width + convolved)
 
 
