@@ -245,7 +245,12 @@ class RNNEncoderDecoder(TransductionReading):
         """
         sequences = self._read(X)
         with self._predictor() as compute:
-            return compute(lambda net, x, n: net.representation(x, n), sequences, per_step=False)
+            vectors = compute(lambda net, x, n: net.representation(x, n), sequences, per_step=False)
+        return self._with_ids(vectors, sequences.ids)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.module_.output_size
 
     def _log_likelihoods(self, X: Any, y: Any) -> NDArray[np.float64]:
         """The log-likelihood (n_sequences,) of targets."""

@@ -18,6 +18,7 @@ from sklearn_rnn.estimators._documents import Spelling
 from sklearn_rnn.estimators._language_reading import TARGETS
 from sklearn_rnn.estimators._parameters import record_of
 from sklearn_rnn.estimators._transduction_groups import TransductionParameters
+from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.estimators._whole import WholeSequenceRNN
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
@@ -28,7 +29,7 @@ from sklearn_rnn.targets.transduction import Transduction
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class TransductionReading(TransductionParameters, WholeSequenceRNN):
+class TransductionReading(VectorMixin, TransductionParameters, WholeSequenceRNN):
     """What comes before training and before prediction."""
 
     _allow_empty: ClassVar[bool] = False
@@ -37,6 +38,8 @@ class TransductionReading(TransductionParameters, WholeSequenceRNN):
         if reset:
             self.spelling_ = Spelling.learn(self.tokenizer, X)
         X = self.spelling_.read(X)
+        if hasattr(X, "__array__") and not hasattr(X, "shape"):
+            X = np.asarray(X)
         vectors = self._are_vectors(X)
         if reset:
             self.of_vectors_ = vectors
@@ -46,17 +49,18 @@ class TransductionReading(TransductionParameters, WholeSequenceRNN):
                     f"one vector for each, in which there is nothing to attend to: set attention=None, or give "
                     f"sequences of shape (n_sequences, n_steps, n_features)"
                 )
-        elif vectors != self.of_vectors_:
+        inputs = super()._read_raw(np.asarray(X)[:, None] if vectors else X, reset=reset)
+        if vectors != self.of_vectors_:
             came, wanted = ("vectors", "sequences") if vectors else ("sequences", "vectors")
             raise SequenceDataError(
                 f"X holds {came}, and the model was fitted to {wanted}: vectors are an array of shape (n_sequences, "
                 f"n_features), sequences a list of arrays, or an array of three dimensions"
             )
-        return super()._read_raw(np.asarray(X)[:, None] if vectors else X, reset=reset)
+        return inputs
 
     def _are_vectors(self, X: Any) -> bool:
         """Whether X holds one vector for each sequence, and no sequence."""
-        if len(getattr(X, "shape", ())) != 2:
+        if len(getattr(X, "shape", ())) != 2 or not X.shape[1] or hasattr(X, "toarray"):
             return False
         dtypes = list(X.dtypes) if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
         ids = "" if self.embedding_dim is None else "iu"  # whole numbers then are tokens
@@ -65,7 +69,9 @@ class TransductionReading(TransductionParameters, WholeSequenceRNN):
 
     def _reads_ids(self, X: Any) -> bool:
         """Whether integers in X are token ids; of real numbers `embedding_dim` is that of targets alone."""
-        first = X if hasattr(X, "dtype") and X.dtype.kind == "f" else next(iter(X), None)
+        first = (
+            X if hasattr(X, "dtype") and X.dtype.kind == "f" else (X[0] if isinstance(X, (list, tuple)) and X else None)
+        )
         return super()._reads_ids(X) and getattr(getattr(first, "dtype", None), "kind", "O") != "f"
 
     def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Target, Any]:
