@@ -69,10 +69,7 @@ class TransductionReading(VectorMixin, TransductionParameters, WholeSequenceRNN)
 
     def _reads_ids(self, X: Any) -> bool:
         """Whether integers in X are token ids; of real numbers `embedding_dim` is that of targets alone."""
-        first = (
-            X if hasattr(X, "dtype") and X.dtype.kind == "f" else (X[0] if isinstance(X, (list, tuple)) and X else None)
-        )
-        return super()._reads_ids(X) and getattr(getattr(first, "dtype", None), "kind", "O") != "f"
+        return super()._reads_ids(X) and not _are_real(X)
 
     def _read_target(self, y: Any, inputs: Inputs, fitted: Any) -> tuple[Target, Any]:
         if y is None:
@@ -196,3 +193,13 @@ def _joined(data: TrainingSet) -> TrainingSet:
     both = Sequences(values, np.concatenate([one.offsets, one.offsets[-1] + two.offsets[1:]]))
     weight = np.concatenate([data.weight, data.weight])
     return TrainingSet(both, np.empty((len(both), 0)), weight)
+
+
+def _are_real(X: Any) -> bool:
+    """Whether X holds real numbers, judged by its first sequence."""
+    values = X.values if isinstance(X, Sequences) else X
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    if kind != "O" or not isinstance(values, (list, tuple, np.ndarray)) or not len(values):
+        return bool(kind == "f")
+    first = values[0]
+    return isinstance(first, float) or (isinstance(first, (list, tuple, np.ndarray)) and _are_real(first))
