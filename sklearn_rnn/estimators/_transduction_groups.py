@@ -70,7 +70,7 @@ class TransductionParameters:
         False,
         ["boolean"],
         "bool",
-        "Whether both sides have the same vectors; they must have the same symbols.",
+        "Whether both sides have one vocabulary, learned of both, and the same vectors. Only for tokens.",
     )
     tie_weights: bool = parameter(
         False,
@@ -101,12 +101,14 @@ class TransductionParameters:
         False,
         ["boolean"],
         "bool",
-        "Whether the unknown symbol may be predicted, and stands for the token of the source that is most attended to.",
+        "Whether the unknown symbol may be predicted, and stands for the token of the source that is most attended to: "
+        "names are copied. Training has unknown symbols where `min_df` or `max_features` leaves some out.",
     )
     scoring: str = parameter(
         "exact",
         [StrOptions({"exact", "symbol_error_rate", "bleu"})],
         '{"exact", "symbol_error_rate", "bleu"}',
         "What `score` is: the share of targets that are predicted exactly, minus the edits that make predictions right "
-        "for each symbol of the targets, or BLEU of the words, which needs the package sacrebleu.",
+        "for each symbol of the targets, or BLEU of the words, which needs the package sacrebleu. Of targets that are "
+        "numbers it is the mean log-likelihood of a step.",
     )

@@ -59,7 +59,8 @@ def symbol_error_rate(y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | No
     weight = np.ones(len(pairs)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     edits = np.array([edit_distance(one, two) for one, two in pairs])
     total = float(weight @ [len(one) for one, _ in pairs])
-    return float(weight @ edits) / total if total else float(bool(edits.any()))
+    wrong = float(weight @ edits)
+    return wrong / total if total else float(wrong > 0)
 
 
 def word_error_rate(y_true: Any, y_pred: Any, *, sample_weight: ArrayLike | None = None) -> float:
