@@ -52,7 +52,7 @@ model = RNNLanguageModel(
     learning_rate=0.005,
     dropout=0,
     max_epochs=10,
-    max_time=75,
+    max_time=45,
     random_state=0,
 )
 started = time.perf_counter()

@@ -10,6 +10,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.storing import open_sequences, save_sequences
 from sklearn_rnn.estimators import (
     RNNClassifier,
+    RNNEncoderDecoder,
     RNNLanguageModel,
     RNNRegressor,
     RNNSequenceTagger,
@@ -27,6 +28,7 @@ __all__ = [
     "AlignedSequences",
     "PerStep",
     "RNNClassifier",
+    "RNNEncoderDecoder",
     "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceTagger",

@@ -48,6 +48,7 @@ ALSO = {
     "networks/chain_filtering.py": {"numpy"},
     "networks/chain_fused.py": {"numpy"},
     "networks/choosing.py": {"numpy"},
+    "networks/decoder_stepping.py": {"numpy"},
     "networks/decoding.py": {"numpy"},
     "networks/direct.py": {"numpy"},
     "networks/engines.py": {"numba", "numpy"},
@@ -62,12 +63,14 @@ ALSO = {
     "networks/stepping.py": {"numpy"},
     "training/compute.py": {"scipy", "threadpoolctl"},
     "data/batching.py": {"torch"},
+    "data/orders.py": {"torch"},
     "data/frame_columns.py": {"narwhals"},
     "data/gathering.py": {"torch"},
     "data/frames.py": {"narwhals"},
     "datasets/_fetching.py": {"rich"},
     "targets/tags.py": {"pandas"},
     "metrics/_span_confusion.py": {"pandas"},
+    "metrics/_transduction.py": {"sacrebleu"},
 }
 FOR_ALL = {"_compat", "_snapshots", "_spelling", "_warning", "_wrapped", "exceptions"}
 PRINTING = {"kernels/announcing.py", "estimators/_defaults.py", "training/loop.py"}

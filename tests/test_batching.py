@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from padding import lengths_of, make_sequences, padded
 
 from sklearn_rnn.data import batching
-from sklearn_rnn.data.batching import (
-    BatchIterator,
-    Buckets,
-    InOrder,
-    Lanes,
-    SequenceDataset,
-)
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.orders import BatchIterator, Buckets, InOrder, Lanes
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSequenceTagger
+from sklearn_rnn import RNNClassifier, RNNEncoderDecoder, RNNLanguageModel, RNNRegressor, RNNSequenceTagger
 
 WANT_A_GOOD_FIT = {"check_classifiers_train", "check_regressors_train", "check_class_weight_classifiers"}
 
@@ -104,6 +104,33 @@ class WithoutContext(RNNLanguageModel):
         return super().score(X, sample_weight=sample_weight)
 
 
+class LabelWriter(RNNEncoderDecoder):
+    """An encoder-decoder of vectors whose targets are one label, so that the checks can see all else of it."""
+
+    def fit(self, X, y, *, sample_weight=None):
+        return super().fit(X, as_targets(y), sample_weight=sample_weight)
+
+    def partial_fit(self, X, y, *, sample_weight=None):
+        return super().partial_fit(X, as_targets(y), sample_weight=sample_weight)
+
+    def fit_transform(self, X, y=None):
+        return self.fit(X, y).transform(X)
+
+    def predict(self, X):
+        return np.array([float(target[0]) if target else np.nan for target in super().predict(X)])
+
+    def score(self, X, y, sample_weight=None):
+        return super().score(X, as_targets(y), sample_weight)
+
+    @property
+    def score_samples(self):
+        raise AttributeError("it wants a y, which the checks do not give")
+
+
+def as_targets(y):
+    return y if y is None else [[str(label)] for label in np.asarray(y).reshape(-1)]
+
+
 def repeat_over_steps(X, y):
     X = np.asarray(X)
     return y if y is None or X.ndim != 2 else np.repeat(np.asarray(y).reshape(-1, 1), X.shape[1], axis=1)
@@ -152,6 +179,12 @@ def test_tagger(estimator, check):
         with pytest.raises((ValueError, TypeError, AssertionError)):
             check(estimator)
         pytest.skip("feeds one label a sequence")
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:.*predictions were cut off")
+@parametrize_with_checks([LabelWriter(max_epochs=3, attention=None, hidden_size=8)])
+def test_encoder_decoder(estimator, check):
     check(estimator)
 
 

@@ -15,7 +15,8 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data import splitting
-from sklearn_rnn.data.batching import BatchIterator, Buckets, SequenceDataset
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.orders import BatchIterator, Buckets
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import StopTraining

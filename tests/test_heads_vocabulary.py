@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sklearn_rnn import RNNRegressor
-from sklearn_rnn.data.batching import Batch, InOrder, Lanes, SequenceDataset
+from sklearn_rnn.data.batching import Batch, SequenceDataset
+from sklearn_rnn.data.orders import InOrder, Lanes
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.heads import AdaptiveVocabularyHead, VocabularyHeadSpec

@@ -9,14 +9,14 @@ import pytest
 from samples import ESTIMATORS, problem, small
 from sklearn.utils._param_validation import InvalidParameterError
 
-from sklearn_rnn import RNNLanguageModel, SequenceBaggingClassifier, SequenceBaggingRegressor
+from sklearn_rnn import RNNEncoderDecoder, RNNLanguageModel, SequenceBaggingClassifier, SequenceBaggingRegressor
 from sklearn_rnn.estimators._docs import GROUPS, documented
 from sklearn_rnn.estimators._parameters import parameter
 from sklearn_rnn.networks import cells
 
 docscrape = pytest.importorskip("numpydoc.docscrape", reason="numpydoc comes with the docs extra")
 
-ALL = [*ESTIMATORS, RNNLanguageModel, SequenceBaggingClassifier, SequenceBaggingRegressor]
+ALL = [*ESTIMATORS, RNNEncoderDecoder, RNNLanguageModel, SequenceBaggingClassifier, SequenceBaggingRegressor]
 READ_LATER = {"pretrained", "pretrained_embeddings"}
 """Parameters that are judged where they are taken apart."""
 

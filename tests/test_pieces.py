@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sklearn_rnn import RNNRegressor
-from sklearn_rnn.data.batching import Batch, InOrder, Lanes, SequenceDataset
+from sklearn_rnn.data.batching import Batch, SequenceDataset
+from sklearn_rnn.data.orders import InOrder, Lanes
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.direct import DirectPass

@@ -10,7 +10,8 @@ from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger
 from sklearn_rnn.data import splitting
-from sklearn_rnn.data.batching import BatchIterator, Buckets, InOrder, SequenceDataset, SplitBatch
+from sklearn_rnn.data.batching import SequenceDataset, SplitBatch
+from sklearn_rnn.data.orders import BatchIterator, Buckets, InOrder
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.dropout import one_batch

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNRegressor
-from sklearn_rnn.data.batching import InOrder, Lanes, SequenceDataset
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.orders import InOrder, Lanes
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.fused import MOST_UNITS

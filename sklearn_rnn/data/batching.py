@@ -1,10 +1,10 @@
-"""Padded batches, the data that they are cut from, and the order in which they come."""
+"""Padded batches, and the data that they are cut from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from sklearn_rnn.data.gathering import DeviceGather, HostGather, to_tensor
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.splitting import alike, is_uneven
+from sklearn_rnn.data.splitting import alike
 from sklearn_rnn.data.stored import StoredSequences
 from sklearn_rnn.data.training_set import TrainingSet
 
@@ -35,6 +35,8 @@ class Batch:
         0 for padding, and where there is no target.
     target_lengths : tensor of int, shape (batch,), or None
         Where targets have a length of their own.
+    read : tensor of shape (batch, n_target_steps, ...) or None
+        What stands before each step of such a target.
     piece : bool
         Whether these are pieces of longer sequences, whose state the next batch may go on from.
     goes_on : tensor of int, shape (batch,), or None
@@ -48,6 +50,7 @@ class Batch:
     target: Tensor
     weight: Tensor
     target_lengths: Tensor | None = None
+    read: Tensor | None = None
     piece: bool = False
     goes_on: Tensor | None = None
     share: tuple[int, int] | None = None
@@ -59,6 +62,13 @@ class Batch:
         """What the network reads, and what the loss takes: callbacks of skorch unpack a batch into X and y."""
         yield {"values": self.values, "lengths": self.lengths}
         yield {"target": self.target, "weight": self.weight}
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What the network is called with."""
+        if self.read is None or self.target_lengths is None:
+            return self.values, self.lengths
+        return self.values, self.lengths, self.read, self.target_lengths
 
     @property
     def parts(self) -> list[Batch]:
@@ -137,7 +147,7 @@ class SplitBatch:
 
 
 class SequenceDataset(Dataset):  # type: ignore[type-arg]
-    """A training set from which a :class:`BatchIterator` cuts batches.
+    """A training set from which a :class:`~sklearn_rnn.data.orders.BatchIterator` cuts batches.
 
     On a CUDA device with room for it the data is there as a whole. Elsewhere it stays where it is, in the memory of the
     CPU, and batches are sent.
@@ -173,6 +183,7 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         self.resident = self.device.type == "cuda" and fits(data.sequences, self.device)
         beside, rows = [], []
         self._own: Any = None
+        self._own_steps: Any = None
         if alignment == "sequence":
             rows = [_in_dtype(np.ascontiguousarray(part), dtype) for part in (data.target, data.weight)]
         else:
@@ -180,7 +191,8 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
             beside = [_in_dtype(part.values, dtype) for part in (data.target, data.step_weight)]
         self.targets, self.weights = rows or beside
         if alignment == "own":
-            self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1]]), []
+            read = [] if data.read is None else [_in_dtype(data.read.values, dtype)]
+            self._own, beside = self._gathering(data.target.with_values(beside[0]), [beside[1], *read]), []
             self._own_steps = data.target.lengths
         self._gather: Any = self._gathering(data.sequences, beside)
         self._lengths: Any = self._gather.lengths
@@ -188,6 +200,11 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
 
     def __len__(self) -> int:
         return len(self.n_steps)
+
+    @property
+    def likeness(self) -> tuple[NDArray[np.int64], ...]:
+        """What sequences (n,) that share a batch have alike: their lengths, and before them those of their targets."""
+        return (self.n_steps,) if self._own_steps is None else (self.n_steps, self._own_steps)
 
     def place(self, order: NDArray[np.int64]) -> Any:
         """An `order` (n,) of sequences, or a part of one, where :meth:`batch` wants its indices to be."""
@@ -213,9 +230,9 @@ class SequenceDataset(Dataset):  # type: ignore[type-arg]
         if self._own is not None:
             beside = self._own(index, self._longest(self._own_steps, index))
             own_lengths = self._pick(self._own.lengths, index)
-        target, weight = beside or [self._pick(part, index) for part in self._rows]
+        target, weight, *read = beside or [self._pick(part, index) for part in self._rows]
         parts = [values, self._pick(self._lengths, index), target, weight]
-        parts += [] if own_lengths is None else [own_lengths]
+        parts += [] if own_lengths is None else [own_lengths, *read]
         return Batch(*(parts if self.resident else map(self._send, parts)))
 
     def split(self, order: NDArray[np.int64]) -> Batch | SplitBatch:
@@ -256,136 +273,3 @@ def _in_dtype(array: NDArray[Any], dtype: torch.dtype) -> NDArray[Any]:
     """`array` with its floats in `dtype`; integers stay what they are."""
     wanted = torch.empty(0, dtype=dtype).numpy().dtype
     return array.astype(wanted, copy=False) if array.dtype.kind == "f" else array
-
-
-class Order(Protocol):
-    """In which order a :class:`BatchIterator` cuts batches."""
-
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
-        """The batches of one epoch."""
-        ...
-
-    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
-        """How many batches an epoch has."""
-        ...
-
-
-def cut(
-    dataset: SequenceDataset, order: NDArray[np.int64], size: int, turns: Iterable[int]
-) -> Iterator[Batch | SplitBatch]:
-    """Batches of `size` sequences of an `order` (n_sequences,), of which the `turns` say which comes when."""
-    where = dataset.place(order)  # once an epoch, so that no batch waits for its indices
-    starts, lengths = np.arange(0, len(order), size), dataset.n_steps[order]
-    n_steps, total = np.maximum.reduceat(lengths, starts), np.add.reduceat(lengths, starts)
-    uneven = is_uneven(np.diff(starts, append=len(order)) * n_steps, total)
-    for turn in turns:
-        part = slice(turn * size, (turn + 1) * size)
-        yield dataset.split(order[part]) if uneven[turn] else dataset.batch(where[part], int(n_steps[turn]))
-
-
-@dataclass
-class Whole:
-    """Orders in which each batch holds whole sequences."""
-
-    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
-        """How many batches an epoch has."""
-        return -(-len(dataset) // batch_size)
-
-
-@dataclass
-class Buckets(Whole):
-    """Sequences of similar length share a batch.
-
-    An epoch's order is drawn at random, each run of 64 batches of it is sorted by length, and the batches are shuffled
-    again.
-
-    Attributes
-    ----------
-    random_state : numpy.random.RandomState or None
-        Draws the order; None draws nothing: batches come in the order of the data, sorted by length within each run.
-    """
-
-    random_state: np.random.RandomState | None = None
-    bucket: ClassVar[int] = 64
-
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
-        """All sequences once."""
-        n, size, lengths = len(dataset), batch_size, dataset.n_steps
-        order = np.arange(n) if self.random_state is None else self.random_state.permutation(n)
-        for start in range(0, n, size * self.bucket):
-            run = order[start : start + size * self.bucket]
-            run[:] = run[np.argsort(lengths[run], kind="stable")]
-        n_batches = -(-n // size)
-        turns = np.arange(n_batches) if self.random_state is None else self.random_state.permutation(n_batches)
-        yield from cut(dataset, order, size, turns.tolist())
-
-
-@dataclass
-class InOrder(Whole):
-    """Sequences as they come, so that what is computed batch by batch is in the order of the data."""
-
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch | SplitBatch]:
-        """All sequences once."""
-        n = len(dataset)
-        yield from cut(dataset, np.arange(n), batch_size, range(-(-n // batch_size)))
-
-
-@dataclass
-class Lanes:
-    """Each sequence is a stream, cut into pieces; a batch holds a piece of each of some streams, and the next goes on.
-
-    Only for data with a target at each step: each piece has targets of its own.
-
-    Attributes
-    ----------
-    n_steps : int
-        Steps of a piece.
-    streams : Order
-        In which order streams come beside each other.
-    """
-
-    n_steps: int
-    streams: Order = field(default_factory=Buckets)
-
-    def batches(self, dataset: SequenceDataset, batch_size: int) -> Iterator[Batch]:
-        """All steps of all sequences once; ``goes_on`` says which row of the batch before each stream had."""
-        for batch in self.streams.batches(dataset, batch_size):
-            whole = batch.whole()
-            running = torch.arange(len(whole), device=whole.lengths.device)
-            for start in range(0, whole.values.shape[1], self.n_steps):
-                goes_on = torch.nonzero(whole.lengths[running] > start)[:, 0]
-                running = running[goes_on]
-                steps = slice(start, start + self.n_steps)
-                values, target, weight = (part[running, steps] for part in (whole.values, whole.target, whole.weight))
-                lengths = (whole.lengths[running] - start).clamp(max=self.n_steps)
-                yield Batch(values, lengths, target, weight, piece=True, goes_on=goes_on if start else None)
-
-    def count(self, dataset: SequenceDataset, batch_size: int) -> int:
-        """How many batches an epoch has: as many as the longest of the streams beside each other have pieces.
-
-        Streams of similar length are taken to be beside each other.
-        """
-        longest = np.sort(dataset.n_steps)[::-1][::batch_size]
-        return int(np.sum(-(-longest // self.n_steps)))
-
-
-class BatchIterator:
-    """Yields the batches of one epoch; what skorch takes in the place of a ``DataLoader``.
-
-    Parameters
-    ----------
-    dataset : SequenceDataset
-    batch_size : int
-    order : Order
-    """
-
-    def __init__(self, dataset: SequenceDataset, batch_size: int, order: Order | None = None) -> None:
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.order: Order = Buckets() if order is None else order
-
-    def __len__(self) -> int:
-        return self.order.count(self.dataset, self.batch_size)
-
-    def __iter__(self) -> Iterator[Batch | SplitBatch]:
-        return self.order.batches(self.dataset, self.batch_size)

@@ -43,6 +43,8 @@ class TrainingSet:
     groups : array of shape (n_sequences,) or None
     rows : array of int, shape (n_sequences,), or None
         Which sequences of what was given these are, or stand for.
+    read : Sequences or None
+        What stands before each step of targets that have a length of their own.
     """
 
     sequences: Any
@@ -51,13 +53,14 @@ class TrainingSet:
     step_weight: Sequences | None = None
     groups: NDArray[Any] | None = None
     rows: NDArray[np.int64] | None = None
+    read: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     def take(self, index: NDArray[Any]) -> TrainingSet:
         """The samples at `index` (n_selected,)."""
-        parts = (self.step_weight, self.groups, self.rows)
+        parts = (self.step_weight, self.groups, self.rows, self.read)
         beside = (None if part is None else part[index] for part in parts)
         return TrainingSet(self.sequences.take(index), self.target[index], self.weight[index], *beside)
 

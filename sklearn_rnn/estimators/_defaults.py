@@ -36,7 +36,7 @@ class Facts:
     ----------
     embeds : bool
         Whether steps are, or hold, something that is embedded: tokens or ids of tokens.
-    alignment : {"sequence", "step"}
+    alignment : {"sequence", "step", "own"}
         What a target belongs to.
     labels : bool
         Whether targets are labels, and not numbers.
@@ -74,6 +74,11 @@ class Facts:
             continues=target.continues,
             stream=getattr(target, "stream", False),
         )
+
+    @property
+    def transduces(self) -> bool:
+        """Whether targets are sequences of their own length."""
+        return self.alignment == "own"
 
     @property
     def of_numbers(self) -> bool:
@@ -136,6 +141,7 @@ BUDGETS = {
     "documents": Budget(200, epochs=12),
     "documents of words": Budget(300, epochs=10),
     "frames": Budget(1000, epochs=15, most=4000),
+    "transductions": Budget(3000, epochs=20, most=8000),
 }
 """By what has a target: each step, or else sequences of words, letters or numbers, these with labels or numbers.
 
@@ -149,6 +155,8 @@ def budget_of(facts: Facts) -> Budget:
     if facts.continues:
         documents = "documents" if facts.spells else "documents of words"
         return BUDGETS["frames" if not facts.embeds else "stream" if facts.stream else documents]
+    if facts.transduces:
+        return BUDGETS["transductions"]
     if facts.alignment == "step":
         return BUDGETS["steps"]
     if facts.embeds:
@@ -161,7 +169,7 @@ Chosen = Mapping[str, Any]
 
 
 def _batch_size(facts: Facts, chosen: Chosen) -> int:
-    if facts.continues:
+    if facts.continues or facts.transduces:
         return 64 if facts.stream else 32
     if facts.alignment == "step":
         return 16
@@ -185,21 +193,23 @@ def _learning_rate(facts: Facts, chosen: Chosen) -> float:
 
 
 def _dropout(facts: Facts, chosen: Chosen) -> float:
+    if facts.transduces:
+        return 0.2
     if facts.continues:
         return 0.5 if facts.embeds and not facts.spells else 0.2
     return 0.5 if facts.embeds else 0.2
 
 
 def _embedding_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds or (facts.continues and facts.spells):
+    if not facts.embeds or ((facts.continues or facts.transduces) and facts.spells):
         return 0.0
-    if facts.continues:
+    if facts.continues or facts.transduces:
         return 0.3
     return 0.1 if facts.spells else 0.5
 
 
 def _word_dropout(facts: Facts, chosen: Chosen) -> float:
-    if not facts.embeds or facts.spells or facts.continues:
+    if not facts.embeds or facts.spells or facts.continues or facts.transduces:
         return 0.0
     if facts.alignment == "step":
         return 0.2
@@ -222,6 +232,8 @@ def _casing_features(facts: Facts, chosen: Chosen) -> bool:
 def _hidden_size(facts: Facts, chosen: Chosen) -> int:
     if facts.continues:
         return 192
+    if facts.transduces:
+        return 128
     return 100 if facts.embeds else 64
 
 

@@ -27,41 +27,46 @@ class Spelling:
         Whether what was fitted to were documents: what is written then are such too.
     between : str
         What stands between two symbols of a document.
+    name : str
+        What to call the documents in errors.
     """
 
     tokenizer: Any = None
     documents: bool = False
     between: str = ""
+    name: str = "X"
 
     @classmethod
-    def learn(cls, tokenizer: Any, X: Any) -> Spelling:
-        """That of X, with the parameter `tokenizer` of an estimator."""
-        _refuse_column_of_documents(X)
+    def learn(cls, tokenizer: Any, X: Any, *, name: str = "X", parameter: str = "tokenizer") -> Spelling:
+        """That of X, called `name`, with the parameter `tokenizer` of an estimator."""
+        _refuse_column_of_documents(X, name)
         if not are_documents(X):
-            return cls()
+            return cls(name=name)
         if tokenizer is None:
             raise SequenceDataError(
-                "X holds documents (strings), and tokenizer=None splits none: set tokenizer='char' or 'word', or give "
-                "a list of token lists"
+                f"{name} holds documents (strings), and {parameter}=None splits none: set {parameter}='char' or "
+                f"'word', or give a list of token lists"
             )
+        read_documents(X, name=name)
         if tokenizer == "char":
-            return cls(documents=True)
+            return cls(documents=True, name=name)
         tokenizer = SequenceTokenizer(on_empty="keep") if tokenizer == "word" else clone(tokenizer)
         between = "" if getattr(tokenizer, "analyzer", "word") == "char" else " "
-        return cls(tokenizer.fit(X), documents=True, between=between)
+        return cls(tokenizer.fit(X), documents=True, between=between, name=name)
 
     def read(self, X: Any) -> Any:
         """X with its documents, if it holds such, split into symbols."""
-        _refuse_column_of_documents(X)
+        _refuse_column_of_documents(X, self.name)
         if not are_documents(X):
             return X
         if not self.documents:
             raise SequenceDataError(
-                "X holds documents (strings), and the model was fitted to tokens or numbers: give X as it was there"
+                f"{self.name} holds documents (strings), and the model was fitted to tokens or numbers: give "
+                f"{self.name} as it was there"
             )
         if self.tokenizer is not None:
             return self.tokenizer.transform(X)
-        texts = read_documents(X, name="X").tolist()
+        texts = read_documents(X, name=self.name).tolist()
         offsets = np.cumsum([0, *map(len, texts)])
         return Sequences(object_array(list("".join(texts))), offsets)
 
@@ -74,14 +79,15 @@ class Spelling:
         return self.between.join([*([before] if before else []), *map(str, symbols)])
 
 
-def _refuse_column_of_documents(X: Any) -> None:
+def _refuse_column_of_documents(X: Any, name: str) -> None:
     """Raise if X is a frame of one column of strings, which would be sequences of one token each."""
     if not hasattr(X, "columns") or not hasattr(X, "iloc") or len(X.columns) != 1 or not len(X):
         return
     first, column = X.iloc[0, 0], X.columns[0]
     if isinstance(first, str):
         raise SequenceDataError(
-            f"X is a frame with one column of strings, {column!r}, wanted a collection of documents: give X[{column!r}]"
+            f"{name} is a frame with one column of strings, {column!r}, wanted a collection of documents: give "
+            f"{name}[{column!r}]"
         )
 
 

@@ -72,9 +72,9 @@ class ReadingRNN(Hyperparameters):
             warn_if_other_scale(numbers, validation.sequences)
 
     def _shorten(self, inputs: Inputs, target: Target) -> Inputs:
-        """Cut sequences with one target each, before anything is learned of what is cut off."""
+        """Cut sequences whose steps have no targets, before anything is learned of what is cut off."""
         spec = self.input_spec_
-        if spec.max_length is None or target.alignment != "sequence":
+        if spec.max_length is None or target.alignment == "step":
             return inputs
         return inputs.truncate(spec.max_length, cut=spec.truncate)
 
@@ -131,7 +131,7 @@ class ReadingRNN(Hyperparameters):
             X,
             None if reset else self.input_spec_,
             dtype=None if self._scales_numbers(reset) else self._stored_dtype,
-            embed=self.embedding_dim is not None or self._takes_over_ids(),
+            embed=self._reads_ids(X),
             missing=self.missing,
             padding_value=self.padding_value,
             allow_empty=self._allow_empty,
@@ -150,6 +150,10 @@ class ReadingRNN(Hyperparameters):
         if self.pretrained is None:
             return bool(self.standardize)
         return bool(PretrainedNetwork(self.pretrained).source.encoding_.scales)
+
+    def _reads_ids(self, X: Any) -> bool:
+        """Whether integers in X are token ids."""
+        return self.embedding_dim is not None or self._takes_over_ids()
 
     def _takes_over_ids(self) -> bool:
         """Whether the estimator that is gone on from reads token ids, so that integers are such."""

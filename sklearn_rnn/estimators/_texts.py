@@ -98,6 +98,14 @@ REFERENCES = {
     "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
     "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
+    "seq2seq": "Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. "
+    "NeurIPS.",
+    "luong": "Luong, M.-T., Pham, H. and Manning, C. D. (2015). Effective approaches to attention-based neural machine "
+    "translation. EMNLP.",
+    "bahdanau": "Bahdanau, D., Cho, K. and Bengio, Y. (2015). Neural machine translation by jointly learning to align "
+    "and translate. ICLR.",
+    "scheduled": "Bengio, S. et al. (2015). Scheduled sampling for sequence prediction with recurrent neural networks. "
+    "NeurIPS.",
     "adaptive": "Grave, E. et al. (2017). Efficient softmax approximation for GPUs. ICML.",
     "tying": "Press, O. and Wolf, L. (2017). Using the output embedding to improve language models. EACL.",
     "quantile": "Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1).",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder
+from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder, rows_of_beams
 from sklearn_rnn.targets.continuation import Symbols
 
 SIDE_BY_SIDE = 64
@@ -70,7 +70,7 @@ class Writing:
         if not isinstance(self.target, Symbols):
             raise ValueError(f"num_beams={num_beams} searches among symbols, and this model writes numbers")
         with self.model._predictor() as compute:
-            decoder = self._decoder(compute, num_beams)
+            decoder = self._decoder(compute, min(rows_of_beams(num_beams), num_beams * len(self.prompts)))
             stop = self._stop(stop_strings)
             return decoder.beams(self.codes, decoding, num_beams, length_penalty, n_best, stop)[0]
 

@@ -38,8 +38,26 @@ from sklearn_rnn.metrics._span_scores import (
     span_precision_score,
     span_recall_score,
 )
+from sklearn_rnn.metrics._transduction import (
+    bleu_score,
+    bleu_scorer,
+    chrf_score,
+    chrf_scorer,
+    exact_match_score,
+    exact_match_scorer,
+    neg_symbol_error_rate_scorer,
+    neg_word_error_rate_scorer,
+    symbol_error_rate,
+    word_error_rate,
+)
 
 __all__ = [
+    "bleu_score",
+    "bleu_scorer",
+    "chrf_score",
+    "chrf_scorer",
+    "exact_match_score",
+    "exact_match_scorer",
     "flat_accuracy_score",
     "flat_accuracy_scorer",
     "flat_classification_report",
@@ -48,6 +66,8 @@ __all__ = [
     "make_pinball_scorer",
     "neg_bits_per_character_scorer",
     "neg_perplexity_scorer",
+    "neg_symbol_error_rate_scorer",
+    "neg_word_error_rate_scorer",
     "sequence_accuracy_score",
     "sequence_accuracy_scorer",
     "sequence_log_likelihood_scorer",
@@ -69,4 +89,6 @@ __all__ = [
     "span_precision_scorer",
     "span_recall_score",
     "span_recall_scorer",
+    "symbol_error_rate",
+    "word_error_rate",
 ]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.networks.choosing import Rules, log_probabilities
 from sklearn_rnn.networks.generating import KNOWN, LIMIT, PROMPT, READ, Lanes, Writer, advance
+from sklearn_rnn.networks.stepping import Stepper
 
 Array = NDArray[Any]
 
@@ -56,7 +57,7 @@ def check(num_beams: Any, num_return: Any, length_penalty: Any, n_rows: int) -> 
 
 @dataclass(frozen=True)
 class BeamSearch:
-    """Beams of some sequences side by side.
+    """Beams of some sequences side by side, each set of them in as many rows that follow each other.
 
     Attributes
     ----------
@@ -74,19 +75,53 @@ class BeamSearch:
     length_penalty: float
     stop: Callable[[int, Array], bool] | None
 
-    def run(self, lanes: Lanes, numbers: Array) -> list[list[Hypothesis]]:
-        """The best hypotheses of the sequences `numbers` (n,), whose prompts are in every `num_beams`-th row."""
+    def run(
+        self, lanes: Lanes, n_sequences: int, begin: Callable[[list[tuple[int, int]]], None]
+    ) -> list[list[Hypothesis]]:
+        """The best hypotheses of each sequence.
+
+        Parameters
+        ----------
+        lanes : Lanes
+            With rows for as many sequences as are searched for side by side.
+        n_sequences : int
+        begin : callable
+            Puts the prompts of sequences into rows, given as pairs of row and number.
+        """
         stepper = self.writer.stepper
-        searches = [_Search(self, lanes, k * self.num_beams, int(number)) for k, number in enumerate(numbers)]
-        while going := [search for search in searches if len(search.totals)]:
-            rows = np.concatenate([search.rows for search in going])
-            tokens = lanes.tokens[rows, lanes.places[rows, READ]]
-            advance(stepper, self.writer.read, tokens, rows, lanes.numbers[rows])
-            lanes.places[rows, READ] += 1
-            lanes.make_room(int(lanes.places[rows, KNOWN].max()) + 1)
-            sources, targets = zip(*[search.step(lanes, stepper.outputs) for search in going], strict=True)
-            stepper.copy(np.concatenate(sources), np.concatenate(targets))
-        return [search.best() for search in searches]
+        found: dict[int, list[Hypothesis]] = {}
+        going: list[_Search] = []
+        waiting = iter(range(n_sequences))
+        free = list(range(0, len(lanes.open) - self.num_beams + 1, self.num_beams))
+        while len(found) < n_sequences:
+            fresh = list(zip(free, waiting, strict=False))
+            free = free[len(fresh) :]
+            begin(fresh)
+            going += [_Search(self, lanes, row, number) for row, number in fresh]
+            live = [search for search in going if len(search.totals)]
+            if live:
+                self._step(lanes, live, stepper)
+            for search in going:
+                if not len(search.totals):
+                    found[search.number] = search.best()
+                    free.append(search.first)
+            going = [search for search in going if len(search.totals)]
+        return [found[number] for number in range(n_sequences)]
+
+    def _step(self, lanes: Lanes, searches: list[_Search], stepper: Stepper) -> None:
+        """Let all beams of some searches read their last symbols, and go on with the best ones."""
+        rows = np.concatenate([search.rows for search in searches])
+        tokens = lanes.tokens[rows, lanes.places[rows, READ]]
+        advance(stepper, self.writer.read, tokens, rows, lanes.numbers[rows])
+        lanes.places[rows, READ] += 1
+        lanes.make_room(int(lanes.places[rows, KNOWN].max()) + 1)
+        texts = [lanes.text(row) for row in rows]
+        scores = self.rules.processed(log_probabilities(stepper.outputs[rows]), texts, lanes.n_new[rows])
+        ends = np.cumsum([len(search.totals) for search in searches])
+        of_searches = np.split(scores, ends[:-1])
+        moves = [search.step(lanes, own) for search, own in zip(searches, of_searches, strict=True)]
+        sources, targets = zip(*moves, strict=True)
+        stepper.copy(np.concatenate(sources), np.concatenate(targets))
 
 
 class _Search:
@@ -107,7 +142,7 @@ class _Search:
     """
 
     def __init__(self, search: BeamSearch, lanes: Lanes, first: int, number: int) -> None:
-        self._search, self._first, self._number = search, first, number
+        self._search, self.first, self.number = search, first, number
         self._limit = int(lanes.places[first, LIMIT] - lanes.places[first, PROMPT])
         self._hypotheses: list[Hypothesis] = []
         self.totals = np.zeros(int(self._limit > 0))
@@ -117,41 +152,40 @@ class _Search:
     @property
     def rows(self) -> Array:
         """The rows of its beams."""
-        return np.arange(self._first, self._first + len(self.totals))
+        return np.arange(self.first, self.first + len(self.totals))
 
     def best(self) -> list[Hypothesis]:
         """The hypotheses, best first."""
         return sorted(self._hypotheses, key=lambda one: -one.score)
 
-    def step(self, lanes: Lanes, outputs: Array) -> tuple[Array, Array]:
-        """Go on from the `outputs` (n_rows, K) of the stepper; which rows the new beams come from, and their own."""
-        search, rows = self._search, self.rows
-        n_new = int(lanes.places[rows[0], KNOWN] - lanes.places[rows[0], PROMPT])
-        texts = [lanes.text(row) for row in rows]
-        totals = self.totals[:, None] + search.rules.processed(log_probabilities(outputs[rows]), texts, n_new)
+    def step(self, lanes: Lanes, scores: Array) -> tuple[Array, Array]:
+        """Go on with the `scores` (n_beams, K) of symbols; which rows the new beams come from, and their own."""
+        search = self._search
+        prompt, n_new = int(lanes.places[self.first, PROMPT]), int(lanes.n_new[self.first])
+        texts = [lanes.text(row)[prompt:] for row in self.rows]
+        totals = self.totals[:, None] + scores
         kept: list[tuple[int, int, float]] = []
-        best = np.argsort(-totals, axis=None, kind="stable")[: 2 * search.num_beams]
-        for rank, (beam, symbol) in enumerate(zip(*np.unravel_index(best, totals.shape), strict=True)):
+        for rank, place in enumerate(_greatest(totals.ravel(), 2 * search.num_beams).tolist()):
+            beam, symbol = divmod(place, totals.shape[1])
             total = float(totals[beam, symbol])
             if total == -math.inf or len(kept) == search.num_beams:
                 break
-            symbols = np.append(texts[beam][lanes.places[rows[0], PROMPT] :], symbol)
-            if not self._ended(symbols):
-                kept.append((int(beam), int(symbol), total))
+            if not self._ended(texts[beam], symbol):
+                kept.append((beam, symbol, total))
             elif rank < search.num_beams:
-                self._add(symbols, total)
+                self._add(np.append(texts[beam], symbol), total)
         if n_new + 1 == self._limit:
             for beam, symbol, total in kept:
-                self._add(np.append(texts[beam][lanes.places[rows[0], PROMPT] :], symbol), total)
+                self._add(np.append(texts[beam], symbol), total)
             kept = []
         if kept and self._done(kept[0][2], n_new + 1):
             kept = []
         return self._go_on(lanes, kept)
 
-    def _ended(self, symbols: Array) -> bool:
-        """Whether a sequence with these new symbols goes no further."""
+    def _ended(self, text: Array, symbol: int) -> bool:
+        """Whether a sequence goes no further that has the new symbols `text` and then `symbol`."""
         stop = self._search.stop
-        return bool(symbols[-1] == self._search.rules.end or (stop is not None and stop(self._number, symbols)))
+        return symbol == self._search.rules.end or (stop is not None and stop(self.number, np.append(text, symbol)))
 
     def _add(self, symbols: Array, total: float) -> None:
         """Keep a hypothesis if it is among the best."""
@@ -168,11 +202,19 @@ class _Search:
         """Put beams, given as which of the present ones they continue, symbol and sum, in the place of those."""
         symbols = np.array([symbol for _, symbol, _ in kept], dtype=np.int64)
         self.totals = np.array([total for _, _, total in kept], dtype=np.float64)
-        sources = np.array([self._first + beam for beam, _, _ in kept], dtype=np.int64)
+        sources = np.array([self.first + beam for beam, _, _ in kept], dtype=np.int64)
         targets = self.rows
         places = lanes.places[sources]
-        lanes.tokens[targets], lanes.numbers[targets] = lanes.tokens[sources], self._number
+        lanes.tokens[targets], lanes.numbers[targets] = lanes.tokens[sources], self.number
         lanes.tokens[targets, places[:, KNOWN]] = symbols
         lanes.places[targets] = places
         lanes.places[targets, KNOWN] += 1
         return sources, targets
+
+
+def _greatest(values: Array, n: int) -> Array:
+    """The places of the `n` greatest of `values` (n_values,), the greatest first, of equal ones the first."""
+    if len(values) <= n:
+        return np.argsort(-values, kind="stable")
+    candidates = np.flatnonzero(values >= np.partition(values, len(values) - n)[len(values) - n])
+    return candidates[np.argsort(-values[candidates], kind="stable")[:n]]

@@ -22,8 +22,16 @@ Stop = Callable[[int, Array], bool]
 SIDE_BY_SIDE = 64
 """Sequences that grow at a time: as many make products of matrices fast, and their states stay in the cache."""
 
+MOST_BEAMS = 128
+"""Beams that grow at a time, if those of one sequence are not more; their states are wanted again less often."""
+
 MOST_STEPS, LONG = 256, 0.02
 """Steps of a call at most, and seconds from which the next one takes fewer: a Ctrl-C and symbols wait for its end."""
+
+
+def rows_of_beams(num_beams: int) -> int:
+    """Rows of a stepper that make a search with `num_beams` for each sequence fast."""
+    return num_beams * max(1, MOST_BEAMS // num_beams)
 
 
 class SymbolDecoder:
@@ -58,8 +66,10 @@ class SymbolDecoder:
         end: int | None,
         never: Sequence[int] = (),
         begin: Callable[[Array, Array], None] | None = None,
+        limits: Array | None = None,
     ) -> None:
         self._stepper = stepper
+        self._limits = limits
         self._begin = begin or (lambda rows, numbers: stepper.reset(rows))
         self._end = -1 if end is None else int(end)
         self._banned = np.zeros(stepper.outputs.shape[1], bool)
@@ -137,7 +147,8 @@ class SymbolDecoder:
         prompts, decoding, stop
             As in :meth:`sample`.
         num_beams : int
-            Sequences that are looked at side by side; the stepper has as many rows or more.
+            Sequences that are looked at side by side; the stepper has as many rows, or some times as many, so that
+            several prompts are searched at a time. See :func:`rows_of_beams`.
         length_penalty : float
         num_return : int
             At most `num_beams`.
@@ -156,15 +167,9 @@ class SymbolDecoder:
         """
         beams.check(num_beams, num_return, length_penalty, len(self._stepper.n_steps))
         arrays = self._arrays(prompts)
-        size = max(1, min(len(self._stepper.n_steps), SIDE_BY_SIDE) // num_beams)
         search = beams.BeamSearch(self._writer, self._rules(decoding), num_beams, length_penalty, stop)
-        found: list[list[beams.Hypothesis]] = []
-        for start in range(0, len(arrays), size):
-            numbers = np.arange(start, min(start + size, len(arrays)))
-            lanes = self._lanes(num_beams * len(numbers))
-            first = [(k * num_beams, int(number)) for k, number in enumerate(numbers)]
-            self._fill(lanes, first, arrays, decoding, {})
-            found += search.run(lanes, numbers)
+        lanes = self._lanes(min(rows_of_beams(num_beams), num_beams * len(arrays)))
+        found = search.run(lanes, len(arrays), lambda places: self._fill(lanes, places, arrays, decoding, {}))
         best = [hypotheses[:num_return] for hypotheses in found]
         return [[one.symbols for one in each] for each in best], [[one.score for one in each] for each in best]
 
@@ -202,7 +207,10 @@ class SymbolDecoder:
     ) -> None:
         """Begin sequences in rows, given as pairs of row and number; those that get no symbol are `found` at once."""
         for row, number in places:
-            lanes.start(row, number, prompts[number], decoding.max_new_tokens)
+            most = decoding.max_new_tokens
+            if self._limits is not None:
+                most = min(most, int(self._limits[number]))
+            lanes.start(row, number, prompts[number], most)
             if not lanes.open[row]:
                 found[number] = lanes.new(row)
         rows = np.array([row for row, _ in places if lanes.open[row]], dtype=np.int64)

@@ -128,16 +128,18 @@ class WeightedLoss(nn.Module):
         -------
         loss : tensor of shape ()
         """
-        return self.loss.of_batch(outputs, batch, head, self._settings) / len(batch.weight)
+        asked = None if head is None else head.distribution
+        return self.loss.of_batch(outputs, batch, asked, self._settings) / len(batch.weight)
 
     @contextmanager
     def serving(self, head: Head) -> Iterator[None]:
         """Inside, let `head` leave its outputs to this loss, if it computes them by itself."""
-        before, head.unmapped = head.unmapped, self.loss.maps
+        asked = head.distribution
+        before, asked.unmapped = asked.unmapped, self.loss.maps
         try:
             yield
         finally:
-            head.unmapped = before
+            asked.unmapped = before
 
     def decide(self, outputs: Tensor, lengths: Tensor, head: Head) -> Tensor:
         """What a score needs of `outputs`: the best labels of a chain, the code of a class, or numbers."""

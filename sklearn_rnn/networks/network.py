@@ -62,20 +62,22 @@ class RecurrentNetwork(nn.Module):
         self.first_state = first_state
         self.ngrams = ngrams
 
-    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, values: Tensor, lengths: Tensor, *read: Tensor) -> Tensor:
         """The outputs of the head, before any link function.
 
         Parameters
         ----------
         values : tensor of shape (batch, n_steps, n_columns), or (batch, n_steps) of token indices
         lengths : tensor of int, shape (batch,)
+        *read : tensors of shape (batch, n_target_steps, ...) and (batch,)
+            For a decoder, what stands before each step of the target, and how many steps there are.
 
         Returns
         -------
         outputs : tensor of shape (batch, n_outputs), or where the head has outputs at each step
             (batch, n_steps, n_outputs)
         """
-        outputs: Tensor = self.head(*self._states(values, lengths))
+        outputs: Tensor = self.head(*self._states(values, lengths), *read)
         return outputs if self.ngrams is None else outputs + self.ngrams(values, lengths)
 
     @property
@@ -156,6 +158,10 @@ class RecurrentNetwork(nn.Module):
             return weights
         n_steps = values.shape[1]
         return self.front.spread(weights, n_steps) / self.front.merged(lengths, n_steps)
+
+    def encoded(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """The hidden states that the head sees, (batch, n_steps, units), and how many of each sequence, (batch,)."""
+        return self._states(values, lengths)
 
     def read(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the backbone reads, (batch, n_steps, input_size), and how many steps of each sequence, (batch,)."""

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_rnn.data.batching import Alignment, Order
+from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.number_targets import is_nested, validate_step_weights
+from sklearn_rnn.data.orders import Order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import plain_weights, validate_weights

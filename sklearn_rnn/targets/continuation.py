@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sklearn_rnn._warning import warn
-from sklearn_rnn.data.batching import Alignment, InOrder, Lanes, Order
+from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.continuing import beside, closed, in_lanes, opened, shifted
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
+from sklearn_rnn.data.orders import InOrder, Lanes, Order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.data.training_set import TrainingSet

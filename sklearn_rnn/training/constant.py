@@ -181,7 +181,7 @@ def _read_again(net: NeuralNet, training: SequenceDataset) -> _Sample:
     for index in batches_by_steps(lengths[rows], STEPS_OF_A_BATCH):
         batch = training.batch(training.place(rows[index]))
         with net.criterion_.serving(net.module_.head):
-            outputs = net.module_(batch.values, batch.lengths)
+            outputs = net.module_(*batch.given)
             loss += float(net.criterion_(outputs, batch, net.module_.head)) * len(batch)
         kept = batch.weight > 0
         targets.append(batch.target[kept].cpu().numpy())

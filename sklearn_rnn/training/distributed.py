@@ -25,7 +25,8 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, Order, SequenceDataset, SplitBatch
+from sklearn_rnn.data.batching import Batch, SequenceDataset, SplitBatch
+from sklearn_rnn.data.orders import BatchIterator, Order
 from sklearn_rnn.training.workers import in_worker
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -198,6 +199,7 @@ class DatasetShare:
     def __init__(self, dataset: SequenceDataset, world: World) -> None:
         self.dataset, self.world = dataset, world
         self.n_steps: NDArray[np.int64] = dataset.n_steps
+        self.likeness = dataset.likeness
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -81,8 +81,12 @@ def check_outputs(
     net.module_.eval()
     for index in batches_by_steps(lengths[rows], STEPS_LOOKED_AT):
         batch = training.batch(rows[index])
-        lengths_seen = batch.lengths.clamp(max=STEPS_LOOKED_AT)
-        outputs = net.module_(batch.values[:, :STEPS_LOOKED_AT], lengths_seen)
+        if batch.target_lengths is None:
+            lengths_seen = batch.lengths.clamp(max=STEPS_LOOKED_AT)
+            outputs = net.module_(batch.values[:, :STEPS_LOOKED_AT], lengths_seen)
+        else:
+            lengths_seen = batch.target_lengths
+            outputs = net.module_(*batch.given)
         if outputs.ndim > 2:  # one at each step; on padding anything
             outputs = outputs[step_mask(lengths_seen, outputs.shape[1])]
         if not _finite(outputs, predict):

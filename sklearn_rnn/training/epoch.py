@@ -14,7 +14,8 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch import Tensor
 
-from sklearn_rnn.data.batching import Batch, BatchIterator, SequenceDataset, SplitBatch
+from sklearn_rnn.data.batching import Batch, SequenceDataset, SplitBatch
+from sklearn_rnn.data.orders import BatchIterator
 from sklearn_rnn.exceptions import StopTraining
 from sklearn_rnn.networks.direct import DirectPass
 from sklearn_rnn.networks.dropout import one_batch
@@ -86,7 +87,7 @@ def _overrides(callback: Any, methods: tuple[str, ...], base: type) -> bool:
     return any(getattr(getattr(callback, name, None), "__func__", None) is not getattr(base, name) for name in methods)
 
 
-def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: Iterable[Any]) -> list[Record]:
+def _train(net: NeuralNet, forward: Callable[..., Any], iterator: Iterable[Any]) -> list[Record]:
     """Make an optimizer step a batch, and return what skorch would have recorded of each."""
     schedules = [
         callback for _, callback in net.callbacks_ if type(callback) is LRScheduler and callback.step_every == "batch"
@@ -112,7 +113,7 @@ def _train(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: I
 
 
 @torch.no_grad()
-def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator: BatchIterator) -> list[Record]:
+def _validate(net: NeuralNet, forward: Callable[..., Any], iterator: BatchIterator) -> list[Record]:
     """Compute loss and predictions of the validation data, and return what skorch would have recorded of each batch."""
     scores = [callback for _, callback in net.callbacks_ if type(callback) is ValidationScore]
     net.module_.eval()
@@ -121,7 +122,7 @@ def _validate(net: NeuralNet, forward: Callable[[Tensor, Tensor], Any], iterator
     for batch in iterator:
         of_parts = []
         for part, share in zip(batch.parts, batch.shares, strict=True):
-            outputs = net.infer(part) if part.piece else forward(part.values, part.lengths)
+            outputs = net.infer(part) if part.piece else forward(*part.given)
             of_parts.append(net.criterion_(outputs, share, net.module_.head))
             for score in scores:
                 score.on_batch_end(net, batch=part, training=False, y_pred=outputs)
@@ -200,7 +201,7 @@ class Net(NeuralNet):
     def infer(self, batch: Batch, **fit_params: Any) -> Tensor:
         """Outputs of a batch, with the settings as they are; pieces of sequences go on from the batch before."""
         if not batch.piece:
-            return self.module_(batch.values, batch.lengths)
+            return self.module_(*batch.given)
         before = None if batch.goes_on is None else self.carried_.take(batch.goes_on)
         hidden, state = self.module_.advance(batch.values, batch.lengths, before)
         self.carried_ = state.detached()
@@ -251,7 +252,7 @@ class TrainingStep:
         Maps values and lengths to what the loss takes.
     """
 
-    def __init__(self, net: NeuralNet, forward: Callable[[Tensor, Tensor], Any]) -> None:
+    def __init__(self, net: NeuralNet, forward: Callable[..., Any]) -> None:
         self.net, self.forward = net, forward
         self.criterion, self.head = net.criterion_, net.module_.head
         self.direct = direct_pass(net) if forward is net.module_ else None
@@ -299,7 +300,7 @@ class TrainingStep:
         direct = truncated_pass(self.net, batch, autocast=self.forward is not self.net.module_) or self.direct
         if direct is not None:
             return direct(batch)[0]
-        outputs = self.net.infer(batch) if batch.piece else self.forward(batch.values, batch.lengths)
+        outputs = self.net.infer(batch) if batch.piece else self.forward(*batch.given)
         loss: Tensor = self.criterion(outputs, batch, self.head)
         loss.backward()
         return loss.detach()

@@ -17,7 +17,8 @@ from skorch import NeuralNet
 from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
-from sklearn_rnn.data.batching import BatchIterator, Buckets, Order, SequenceDataset
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.orders import BatchIterator, Buckets, Order
 from sklearn_rnn.networks.convolutions import LEARNED_STATISTICS
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-Forward = Callable[[Tensor, Tensor], Tensor]
+Forward = Callable[..., Tensor]
 
 
 @contextmanager
@@ -33,9 +33,9 @@ class Bfloat16Forward:
     def __init__(self, forward: Forward) -> None:
         self.forward = forward
 
-    def __call__(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def __call__(self, values: Tensor, *given: Tensor) -> Tensor:
         with torch.autocast(values.device.type, torch.bfloat16):
-            outputs = self.forward(values, lengths)
+            outputs = self.forward(values, *given)
         torch.clear_autocast_cache()  # torch keeps what it cast until all blocks are left, and weights change before
         return outputs.float()
 

@@ -2,6 +2,7 @@
 
 from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
 from sklearn_rnn.networks.heads.chain import ChainHead, ChainHeadSpec
+from sklearn_rnn.networks.heads.decoder import DecoderHead, DecoderHeadSpec
 from sklearn_rnn.networks.heads.frames import FrameHead, FrameHeadSpec
 from sklearn_rnn.networks.heads.likelihood import LikelihoodHead
 from sklearn_rnn.networks.heads.mixtures import MixtureHead, MixtureHeadSpec
@@ -14,6 +15,8 @@ __all__ = [
     "Below",
     "ChainHead",
     "ChainHeadSpec",
+    "DecoderHead",
+    "DecoderHeadSpec",
     "FrameHead",
     "FrameHeadSpec",
     "Head",

@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         """Outputs of a row."""
         return self.linear.out_features
 
+    @property
+    def distribution(self) -> Head:
+        """The head that a loss asks: this one, or one inside."""
+        return self
+
     @abstractmethod
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Outputs (batch, ...) of `states` (batch, n_steps, units), of sequences of `lengths` (batch,)."""
