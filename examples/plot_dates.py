@@ -100,7 +100,8 @@ for i in [*range(5), *np.flatnonzero(~right)[:5]]:
 # %%
 # How sure it is
 # --------------
-# Candidates with their probabilities, of a notation that it knows and of one whose order nobody has told it.
+# Candidates with their probabilities, of a notation that it knows and of one that was not in training. It is less sure
+# there, as it should be: nothing has told it which of the two is the month, nor what such numbers are at all.
 for source in ("Sa., 15. Aug. 15", "3-4-2001"):
     print(source)
     for target, log_probability in model.predict_nbest([source], 3)[0]:
