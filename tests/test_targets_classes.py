@@ -10,6 +10,7 @@ from scipy.special import expit, softmax
 from sklearn.metrics import accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.networks.losses import BINARY_CROSS_ENTROPY, CROSS_ENTROPY
@@ -27,7 +28,7 @@ def data_of(labels, weight=WEIGHT):
 
 def learned(labels, class_weight=None, smoothing=0.0, classes=None):
     target = replace(class_target(labels, None), class_weight=class_weight, label_smoothing=smoothing, pooling="max")
-    target.learn(data_of(labels), data_of(labels), classes)
+    target.learn(data_of(labels), data_of(labels), classes, StepEncoding())
     return target
 
 
@@ -57,7 +58,7 @@ def test_codes_are_positions_among_the_classes():
 
 def test_classes_are_those_of_all_data_or_those_that_are_named():
     target = Classes()
-    target.learn(data_of(LABELS), data_of(LABELS[:2], WEIGHT[:2]), None)
+    target.learn(data_of(LABELS), data_of(LABELS[:2], WEIGHT[:2]), None, StepEncoding())
     assert target.classes.tolist() == ["a", "b", "c"]
     assert learned(LABELS, classes=["d", "a", "b", "c"]).classes.tolist() == ["a", "b", "c", "d"]
     with pytest.raises(ValueError, match="y holds only 1 class, 'a'"):

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import r2_score
 
 from sklearn_rnn import Sequences
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import SequenceDataError
 from sklearn_rnn.networks.heads import PooledHeadSpec, StepHeadSpec
@@ -30,7 +31,7 @@ def learned(y, loss="squared_error", weight=None, step_weight=None, **options):
     target, labels = read(y, loss, **options)
     weight = np.ones(3) if weight is None else np.asarray(weight, dtype=float)
     data = TrainingSet(X, labels, weight, None if step_weight is None else X.with_values(np.asarray(step_weight)))
-    target.learn(data, data, None)
+    target.learn(data, data, None, StepEncoding())
     return target, replace(data, target=target.encode(labels, training=True))
 
 

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_rnn import Sequences
+from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.exceptions import UnseenLabelsWarning
 from sklearn_rnn.metrics import span_f1_score
@@ -29,7 +30,7 @@ def data_of(tags, weight=WEIGHT, step_weight=None):
 
 def learned(tags=TAGS, **parameters):
     target = Tags(**{"ignore_label": "?", **parameters})
-    target.learn(data_of(tags, np.ones(len(tags))), data_of(tags, np.ones(len(tags))), None)
+    target.learn(data_of(tags, np.ones(len(tags))), data_of(tags, np.ones(len(tags))), None, StepEncoding())
     return target
 
 
