@@ -31,7 +31,7 @@ class RNNEncoderDecoder(TransductionReading):
     """Recurrent encoder and decoder with attention: sequences into sequences of another length.
 
     The encoder reads a source x. The decoder begins where it has ended, and says a target y step by step, each time
-    looking at the states of the encoder: ``p(y | x) = prod_t p(y_t | y_1, ..., y_{t-1}, x)`` [seq2seq]_. Training
+    looking at the states of the encoder: ``p(y | x) = prod_t p(y_t | y_1, ..., y_{t-1}, x)`` [sutskever]_. Training
     shows it the right steps before each (teacher forcing); prediction searches for a probable target, step by step
     or by beams. A source may be a vector in place of a sequence.
 

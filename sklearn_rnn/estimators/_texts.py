@@ -98,7 +98,7 @@ REFERENCES = {
     "handwriting": "Graves, A. (2013). Generating Sequences With Recurrent Neural Networks. arXiv:1308.0850.",
     "rnnlm": "Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.",
     "nucleus": "Holtzman, A. et al. (2020). The curious case of neural text degeneration. ICLR.",
-    "seq2seq": "Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. "
+    "sutskever": "Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. "
     "NeurIPS.",
     "luong": "Luong, M.-T., Pham, H. and Manning, C. D. (2015). Effective approaches to attention-based neural machine "
     "translation. EMNLP.",
