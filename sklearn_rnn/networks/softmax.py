@@ -92,7 +92,7 @@ def _by_kernel(
     panels = [engine.borrow(shape, w.dtype) for shape in shapes]
     pack_map(w, *panels)
     of_rows = engine.borrow(batch[0].shape, w.dtype)
-    n_parts = max(1, min(MOST_PARTS, n_rows * w.size // PART))
+    n_parts = max(1, min(MOST_PARTS, n_rows, n_rows * w.size // PART))
     bounds = [n_rows * k // n_parts for k in range(n_parts + 1)]
     room = max(LEAST_ROWS, CHUNK // n_classes)
     found: dict[int, tuple[float, list[Any]]] = {}
