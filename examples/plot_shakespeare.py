@@ -12,8 +12,8 @@ The text is the million letters of that essay, if it was fetched before with
 # %%
 # The text
 # --------
-# One text that goes on and on is a stream. The last tenth is held out, and here the first part of the rest is enough;
-# half an hour with all of it, and a larger network, is another 0.3 nats a letter.
+# One text that goes on and on is a stream. The last tenth is held out, and here the first part of the rest is enough:
+# a larger network, all of the text and more time would predict it better.
 
 import time
 from pydoc_data import topics

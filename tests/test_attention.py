@@ -38,8 +38,7 @@ def score(attention, query, state):
 def test_weights_and_what_is_seen_are_those_of_a_plain_loop(kind, lengths, seed):
     attention, queries, memory, n_steps = drawn(kind, lengths, seed=seed)
     keys = attention.keys(memory)
-    weights = attention.weights(queries, keys, n_steps).detach().numpy()
-    seen = attention(queries, keys, memory, n_steps).detach().numpy()
+    seen, weights = (found.detach().numpy() for found in attention(queries, keys, memory, n_steps))
     for i, n in enumerate(lengths):
         for q in range(queries.shape[1]):
             scores = np.array([score(attention, queries[i, q].numpy(), memory[i, t].numpy()) for t in range(n)])
@@ -52,7 +51,7 @@ def test_weights_and_what_is_seen_are_those_of_a_plain_loop(kind, lengths, seed)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_memory_without_steps_shows_nothing(kind):
     attention, queries, memory, lengths = drawn(kind, [0, 2])
-    seen = attention(queries, attention.keys(memory), memory, lengths)
+    seen, _ = attention(queries, attention.keys(memory), memory, lengths)
     assert (seen[0] == 0).all()
     assert (seen[1] != 0).all()
 

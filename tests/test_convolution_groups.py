@@ -11,7 +11,7 @@ from sklearn.base import clone
 from streaming import ENGINES
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNSequenceTagger, stream
-from sklearn_rnn.networks.convolutions import LEARNED_STATISTICS
+from sklearn_rnn.networks.convolutions import StepNorm
 from sklearn_rnn.training import epoch
 
 ESTIMATORS = [RNNClassifier, RNNRegressor, RNNSequenceTagger]
@@ -20,7 +20,9 @@ BRANCH = {"conv_branch": True, "conv_channels": (5, 3), "conv_kernel_size": 3}
 
 def statistics(model):
     return {
-        name: value for name, value in model.module_.state_dict().items() if name.split(".")[-1] in LEARNED_STATISTICS
+        name: value
+        for name, value in model.module_.state_dict().items()
+        if name.split(".")[-1] in StepNorm.learned_buffers
     }
 
 

@@ -10,7 +10,7 @@ from transducing import N_SYMBOLS, PLACES, decoder_network, pairs
 
 from sklearn_rnn.networks.engines import Engine, using_engine
 from sklearn_rnn.networks.heads import Below
-from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
+from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec, DecoderSpec
 from sklearn_rnn.networks.pooling import step_mask
 
 LENGTHS = ([3, 1, 4], [2, 5, 1])
@@ -144,6 +144,6 @@ def test_what_is_said_in_training_takes_the_place_of_some_steps():
 
 
 def test_attention_between_layers_needs_two():
-    spec = DecoderHeadSpec(N_SYMBOLS, output=None, hidden_sizes=(3,))
+    spec = DecoderHeadSpec(n_outputs=N_SYMBOLS, layers=DecoderSpec(hidden_sizes=(3,)), output=None)
     with pytest.raises(ValueError, match=r"which has 1: give it 2, or set attend='after'"):
         spec.build(Below(3, 3))

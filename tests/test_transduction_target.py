@@ -10,7 +10,6 @@ from sklearn_rnn.data.inputs import read
 from sklearn_rnn.data.orders import BatchIterator, Buckets
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
-from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
 from sklearn_rnn.targets.continuation import Symbols
 from sklearn_rnn.targets.transduction import MARGIN, Transduction
 
@@ -19,7 +18,7 @@ def learned(sources, targets, weight=None, **parameters):
     """A target that has learned tokens, and the training set."""
     (X, _), (y, spec) = read(sources), read(targets, allow_empty=True)
     data = TrainingSet(X, y, np.ones(len(X)) if weight is None else np.array(weight))
-    target = Transduction(Symbols(), spec, DecoderHeadSpec(0), **parameters)
+    target = Transduction(Symbols(), spec, **parameters)
     encoding = StepEncoding.learn(X, read(sources)[1])
     target.learn(data, data, None, encoding)
     return target, data

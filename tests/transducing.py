@@ -6,7 +6,7 @@ import torch
 from networks import TOKENS, make_spec
 
 from sklearn_rnn.networks.heads import VocabularyHeadSpec
-from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
+from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec, DecoderSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.network import build_network
 
@@ -28,14 +28,12 @@ def decoder_network(attention="general", attend="between", cell="gru", units=4, 
     """A network in float64 that reads tokens below 5 and says symbols below 6, the last of which is the end."""
     spec = make_spec(layout=TOKENS, cell_type=cell, hidden_sizes=(units,), pooling=None, n_outputs=1)
     head = DecoderHeadSpec(
-        N_SYMBOLS,
+        n_outputs=N_SYMBOLS,
+        layers=DecoderSpec(
+            cell_type=cell, hidden_sizes=(units, units), attention=attention, attend=attend, **parameters
+        ),
         output=VocabularyHeadSpec(N_SYMBOLS),
         layout=InputLayout(embedded=((N_SYMBOLS, 3),)),
-        cell_type=cell,
-        hidden_sizes=(units, units),
-        attention=attention,
-        attend=attend,
-        **parameters,
     )
     return build_network(replace(spec, head=head)).eval()
 

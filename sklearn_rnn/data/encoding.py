@@ -134,11 +134,6 @@ class StepEncoding:
         return next(iter(self.vocabularies.values()))
 
     @property
-    def boundary(self) -> int:
-        """The index of the begin and the end of a sequence, if there is one."""
-        return len(self.vocabulary) + 1
-
-    @property
     def sizes(self) -> list[int]:
         """How many indices each embedded input has."""
         sizes = [len(vocabulary) + 1 for vocabulary in self.vocabularies.values()]

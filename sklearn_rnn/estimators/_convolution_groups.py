@@ -88,7 +88,7 @@ def _one_each(given: Any, n_layers: int) -> tuple[int, ...]:
 
 def check_convolutions(estimator: Any, alignment: Alignment) -> None:
     """Raise ValueError if the convolutions of an estimator do not go with its other parameters, or with its targets."""
-    stride, branch = getattr(estimator, "conv_stride", 1), getattr(estimator, "conv_branch", False)
+    stride, branch = estimator.conv_stride, estimator.conv_branch
     if estimator.tbptt_steps is not None and (branch or stride > 1):
         own = "conv_branch=True" if branch else f"conv_stride={stride!r}"
         raise ValueError(

@@ -72,7 +72,7 @@ class Facts:
             n_rows=int(data.copies @ target.n_parts(data.sequences.lengths)),
             n_characters=_median_characters(data.sequences, spec),
             continues=target.continues,
-            stream=getattr(target, "stream", False),
+            stream=target.stream,
         )
 
     @property

@@ -7,22 +7,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn._warning import warn
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.row_order import check_beside
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._docs import documented
+from sklearn_rnn.estimators._options import check_counts, seed_of
 from sklearn_rnn.estimators._transducing import Transducing
 from sklearn_rnn.estimators._transduction_reading import TransductionReading
 from sklearn_rnn.exceptions import SequenceDataWarning
 from sklearn_rnn.metrics import bleu_score, exact_match_score, symbol_error_rate
-from sklearn_rnn.targets.continuation import END, Symbols
+from sklearn_rnn.targets.continuation import Symbols
 
 
 @documented
@@ -94,8 +93,7 @@ class RNNEncoderDecoder(TransductionReading):
         candidates : object array of shape (n_sequences,)
             Items are lists of pairs of a target and its log-probability, the best first.
         """
-        if not isinstance(n, (int, np.integer)) or n < 1:
-            raise ValueError(f"n={n!r} must be an int of at least 1")
+        check_counts(n=n)
         inputs = self._read_inputs(X)
         if not self._says_symbols:
             raise ValueError(
@@ -119,7 +117,7 @@ class RNNEncoderDecoder(TransductionReading):
         log_probabilities : array of shape (n_sequences,)
             -inf of a target with a symbol that training did not have, with a warning.
         """
-        return self._log_likelihoods(X, y)
+        return self._log_likelihoods(*self._read_pairs(X, y))
 
     @of_one_fit
     def score_samples(self, X: Any, y: Any) -> NDArray[np.float64]:
@@ -134,7 +132,7 @@ class RNNEncoderDecoder(TransductionReading):
         -------
         scores : array of shape (n_sequences,)
         """
-        return self._log_likelihoods(X, y)
+        return self._log_likelihoods(*self._read_pairs(X, y))
 
     @of_one_fit
     def sample(
@@ -164,15 +162,13 @@ class RNNEncoderDecoder(TransductionReading):
         -------
         targets : object array of shape (n_sequences,), or (n_sequences, n_samples) for several
         """
-        if not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            raise ValueError(f"n_samples={n_samples!r} must be an int of at least 1")
+        check_counts(n_samples=n_samples)
         options = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
         inputs = self._read_inputs(X)
         if not self._says_symbols and (top_k is not None or top_p != 1):
             raise ValueError("top_k and top_p are about symbols, and targets are numbers: temperature is for these too")
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
         with self._predictor() as compute:
-            drawn = Transducing(self, compute).drawn(inputs, int(n_samples), seed, options)
+            drawn = Transducing(self, compute).drawn(inputs, int(n_samples), seed_of(random_state), options)
         flat = self._written([item for own in drawn for item in own])
         return flat if n_samples == 1 else flat.reshape(-1, n_samples)
 
@@ -191,13 +187,11 @@ class RNNEncoderDecoder(TransductionReading):
         score : float
             Greater is better.
         """
-        inputs = self._read_inputs(X)
-        check_beside(X, y, {"sample_weight": sample_weight})
+        inputs, targets = self._read_pairs(X, y, sample_weight)
         weight = validate_weights(sample_weight, len(inputs))
         if not self._says_symbols:
-            n_steps = self._read_target(y, inputs, self.target_)[1].lengths + 1
-            return float(weight @ self._log_likelihoods(X, y) / (weight @ n_steps))
-        right = list(self._read_target(y, inputs, self.target_)[1])
+            return float(weight @ self._log_likelihoods(inputs, targets) / (weight @ (targets.lengths + 1)))
+        right = list(targets)
         found = [found[0][0] for found in self._searched(inputs, 1)]
         if self.scoring == "exact":
             return exact_match_score(right, found, sample_weight=weight)
@@ -227,7 +221,7 @@ class RNNEncoderDecoder(TransductionReading):
             raise ValueError(
                 "attention=None looks at nothing, so that there are no attention_weights: fit with attention='general'"
             )
-        _, data = self._read_pairs(X, self.predict(X) if y is None else y)
+        data = self._encode_pairs(*self._read_pairs(X, self.predict(X) if y is None else y))
         with self._predictor() as compute:
             return object_array(Transducing(self, compute).attended(data))
 
@@ -252,9 +246,9 @@ class RNNEncoderDecoder(TransductionReading):
     def _n_features_out(self) -> int:
         return self.module_.output_size
 
-    def _log_likelihoods(self, X: Any, y: Any) -> NDArray[np.float64]:
+    def _log_likelihoods(self, inputs: Inputs, targets: Sequences) -> NDArray[np.float64]:
         """The log-likelihood (n_sequences,) of targets."""
-        _, data = self._read_pairs(X, y)
+        data = self._encode_pairs(inputs, targets)
         with self._predictor() as compute:
             found = Transducing(self, compute).log_likelihoods(data)
         return self._without_unknown(data.target, found)
@@ -286,13 +280,6 @@ class RNNEncoderDecoder(TransductionReading):
     def _written(self, targets: list[Any]) -> NDArray[Any]:
         """Targets, lists of symbols or arrays of steps, as the user has them."""
         return object_array([self._joined(target) for target in targets])
-
-    def _called(self, target: Any) -> list[str] | None:
-        """What the steps of one target are called, with its end; None for numbers."""
-        if not self._says_symbols:
-            return None
-        spelling = self.target_spelling_
-        return [*map(str, spelling.split(target) if spelling.documents else target), END]
 
     def _joined(self, target: Any) -> Any:
         spelling = self.target_spelling_

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
 
 from sklearn_rnn._snapshots import of_one_fit
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.estimators._language_reading import LanguageReading
+from sklearn_rnn.estimators._options import check_counts, seed_of
 from sklearn_rnn.estimators._writing import StreamedWriting, Writing
-from sklearn_rnn.networks.decoding import Decoding, Draws
+from sklearn_rnn.networks.decoding import Draws
 
 
 class GenerationMixin(LanguageReading):
@@ -83,11 +81,11 @@ class GenerationMixin(LanguageReading):
         ValueError, SequenceDataError
             If an option makes no sense, or a context is missing.
         """
-        if not isinstance(n_samples, Integral) or isinstance(n_samples, bool) or n_samples < 1:
-            raise ValueError(f"n_samples={n_samples!r} must be an int of at least 1")
-        options = _Options(
-            max_new_tokens=max_new_tokens,
-            min_new_tokens=min_new_tokens,
+        check_counts(n_samples=n_samples)
+        writing = Writing(self, self._one_prompt(prompt, int(n_samples)), self._contexts(y, int(n_samples)))
+        decoding = writing.decoding(
+            max_new_tokens,
+            min_new_tokens,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -95,9 +93,7 @@ class GenerationMixin(LanguageReading):
             repetition_penalty=repetition_penalty,
             no_repeat_ngram_size=no_repeat_ngram_size,
         )
-        writing = Writing(self, self._one_prompt(prompt, int(n_samples)), self._contexts(y, int(n_samples)))
-        seed = _seed(random_state)
-        return writing.drawn(options.checked(writing), Draws(seed, range(n_samples)), stop_strings, return_full_text)
+        return writing.drawn(decoding, Draws(seed_of(random_state), range(n_samples)), stop_strings, return_full_text)
 
     @of_one_fit
     def generate(
@@ -149,9 +145,14 @@ class GenerationMixin(LanguageReading):
             As those of :meth:`sample`; beams come best first, and where there are fewer, None stands for them.
         """
         _check_search(num_return_sequences, do_sample=do_sample, num_beams=num_beams, length_penalty=length_penalty)
-        options = _Options(
-            max_new_tokens=max_new_tokens,
-            min_new_tokens=min_new_tokens,
+        prompts = self._prompts(X)
+        contexts = self._read_context(y, len(prompts), reset=False)
+        times = 1 if num_beams > 1 else num_return_sequences
+        repeated = [prompt for prompt in prompts for _ in range(times)]
+        writing = Writing(self, repeated, np.repeat(contexts, times, axis=0))
+        decoding = writing.decoding(
+            max_new_tokens,
+            min_new_tokens,
             temperature=temperature if do_sample else 0.0,
             top_k=top_k,
             top_p=top_p,
@@ -159,21 +160,12 @@ class GenerationMixin(LanguageReading):
             repetition_penalty=repetition_penalty,
             no_repeat_ngram_size=no_repeat_ngram_size,
         )
-        prompts = self._prompts(X)
-        contexts = self._read_context(y, len(prompts), reset=False)
         if num_beams > 1:
-            writing = Writing(self, prompts, contexts)
-            decoding = options.checked(writing)
             found = writing.searched(decoding, num_beams, length_penalty, num_return_sequences, stop_strings)
             written = [[writing.written(i, steps, return_full_text) for steps in best] for i, best in enumerate(found)]
             return _in_columns(written, num_return_sequences)
-        times = num_return_sequences
-        repeated = [prompt for prompt in prompts for _ in range(times)]
-        writing = Writing(self, repeated, np.repeat(contexts, times, axis=0))
-        # Which prompt it is, and which of its continuations, whatever the number of both.
-        numbers = [i + (k << 32) for i in range(len(prompts)) for k in range(times)]
-        draws = Draws(_seed(random_state), numbers)
-        drawn = writing.drawn(options.checked(writing), draws, stop_strings, return_full_text)
+        draws = Draws.of_each(seed_of(random_state), range(len(prompts)), times)
+        drawn = writing.drawn(decoding, draws, stop_strings, return_full_text)
         return drawn if times == 1 else drawn.reshape(-1, times)
 
     def iter_sample(
@@ -207,9 +199,10 @@ no_repeat_ngram_size, stop_strings, return_full_text, random_state
             First the steps of the prompt, then new ones, which are those of the sample that :meth:`sample` draws with
             the same options. Of documents, joined they are the document.
         """
-        options = _Options(
-            max_new_tokens=max_new_tokens,
-            min_new_tokens=min_new_tokens,
+        writing = StreamedWriting(self, self._one_prompt(prompt, 1), self._contexts(y, 1))
+        decoding = writing.decoding(
+            max_new_tokens,
+            min_new_tokens,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
@@ -217,9 +210,7 @@ no_repeat_ngram_size, stop_strings, return_full_text, random_state
             repetition_penalty=repetition_penalty,
             no_repeat_ngram_size=no_repeat_ngram_size,
         )
-        writing = StreamedWriting(self, self._one_prompt(prompt, 1), self._contexts(y, 1))
-        draws = Draws(_seed(random_state), [0])
-        return writing.steps(options.checked(writing), draws, stop_strings, return_full_text)
+        return writing.steps(decoding, Draws(seed_of(random_state), [0]), stop_strings, return_full_text)
 
     def _one_prompt(self, prompt: Any, n: int) -> list[Any]:
         """The same prompt `n` times."""
@@ -250,32 +241,9 @@ no_repeat_ngram_size, stop_strings, return_full_text, random_state
         return self._read_context(y, n, reset=False)
 
 
-@dataclass(frozen=True)
-class _Options:
-    """The options of a call, as they were given; `max_new_tokens` may be left to the model."""
-
-    max_new_tokens: int | None
-    min_new_tokens: int
-    temperature: float
-    top_k: int | None
-    top_p: float
-    min_p: float | None
-    repetition_penalty: float
-    no_repeat_ngram_size: int
-
-    def checked(self, writing: Writing) -> Decoding:
-        """What decodes; an error says which option makes no sense."""
-        given = dict(vars(self))
-        if self.max_new_tokens is None:
-            given["max_new_tokens"] = max(writing.most_new, self.min_new_tokens)
-        return writing.checked(Decoding(**given))
-
-
 def _check_search(times: Any, *, do_sample: bool, num_beams: Any, length_penalty: Any) -> None:
     """Raise ValueError if options contradict each other."""
-    for name, value in (("num_return_sequences", times), ("num_beams", num_beams)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}={value!r} must be an int of at least 1")
+    check_counts(num_return_sequences=times, num_beams=num_beams)
     if do_sample and num_beams > 1:
         raise ValueError(
             f"do_sample=True draws, and num_beams={num_beams!r} searches for the best: set one of them back"
@@ -287,10 +255,6 @@ def _check_search(times: Any, *, do_sample: bool, num_beams: Any, length_penalty
         )
     if not np.isfinite(length_penalty):
         raise ValueError(f"length_penalty={length_penalty!r} must be a finite number")
-
-
-def _seed(random_state: Any) -> int:
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 def _in_columns(rows: list[list[Any]], n_columns: int) -> NDArray[Any]:

@@ -40,7 +40,7 @@ class BackboneParameters:
         [at_least(Integral, 1), list, tuple, StrOptions({AUTO})],
         'int, list or tuple of int, or "auto"',
         'Units of each layer in each direction; a list gives one size a layer. ``"auto"`` is 100 where tokens '
-        "are embedded, else 64, and in a language model 192.",
+        "are embedded, else 64.",
     )
     num_layers: int = parameter(
         1,

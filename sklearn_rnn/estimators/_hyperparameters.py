@@ -19,6 +19,7 @@ from sklearn_rnn.estimators._groups import (
     InputParameters,
     TrainingParameters,
 )
+from sklearn_rnn.estimators._options import seed_of
 from sklearn_rnn.estimators._parameters import ConstraintsOfFields, record_of
 from sklearn_rnn.estimators._transfer import PretrainedNetwork, TransferParameters
 from sklearn_rnn.networks.cells import CELLS
@@ -51,8 +52,11 @@ class Hyperparameters(
 
     _parameter_constraints = ConstraintsOfFields()
 
-    # Parameters of estimators that answer for whole sequences, and what they are in all others.
+    # Parameters of some estimators, and what they are in all others.
     bidirectional = False
+    conv_branch = cast("bool | str", False)
+    conv_stride = 1
+    ngrams = cast(Any, 0)
     char_encoder = cast("str | None", None)
     char_embedding_dim = char_hidden_size = 0
     casing_features = cast("bool | str", False)
@@ -167,8 +171,8 @@ class Hyperparameters(
             dropout=record_of(DropoutSpec, self),
             convolutions=self._convolution_spec(),
             first_state=first,
-            stride=getattr(self, "conv_stride", 1),
-            ngrams=getattr(self, "ngrams", None) or 0,
+            stride=self.conv_stride,
+            ngrams=self.ngrams or 0,
             dtype=getattr(torch, self._stored_dtype),
             seed=seed,
         )
@@ -194,7 +198,7 @@ class Hyperparameters(
             clock=Clock() if clock is None else clock,
             device=device,
             autocast=self.dtype == "bfloat16",
-            seed=int(random_state.randint(2**31 - 1)),
+            seed=seed_of(random_state),
         )
 
 

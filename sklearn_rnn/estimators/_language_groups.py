@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from sklearn_rnn.estimators._parameters import at_least, parameter
+from sklearn_rnn.estimators._groups import BackboneParameters, InputParameters, TrainingParameters
+from sklearn_rnn.estimators._parameters import TOKENIZERS, at_least, extended, parameter
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -17,7 +18,7 @@ class LanguageParameters:
 
     tokenizer: Any = parameter(
         "char",
-        [StrOptions({"char", "word"}), HasMethods(["fit", "transform"]), None],
+        TOKENIZERS,
         '{"char", "word"}, SequenceTokenizer or None',
         "What documents are split into: characters, as they are, or words as a SequenceTokenizer has them, or what a "
         "SequenceTokenizer that is given makes of them. Lists of tokens and numbers are read as they are. With None "
@@ -73,10 +74,38 @@ class LanguageParameters:
         "Whether the weights of a symbol in the last map are its vector [tying]_; a linear map comes before, where "
         "`hidden_size` is not `embedding_dim`.",
     )
-    tbptt_steps: int | None = parameter(
-        None,
-        [at_least(Integral, 1), None],
-        "int or None",
-        "Steps after which back-propagation through time is cut off; the state itself goes on. With `stream` also the "
-        "length of the pieces that a batch is made of, 100 if None.",
+    hidden_size: int | list[int] | tuple[int, ...] | str = extended(
+        BackboneParameters,
+        "hidden_size",
+        "Here it is 192.",
+    )
+    dropout: float | str = extended(
+        BackboneParameters,
+        "dropout",
+        "Here it is 0.5 for words, and 0.2 for letters and numbers.",
+    )
+    embedding_dropout: float | str = extended(
+        InputParameters,
+        "embedding_dropout",
+        "Here it is 0.3 for words, and 0 for letters.",
+    )
+    word_dropout: float | str = extended(
+        InputParameters,
+        "word_dropout",
+        "Here it is 0.",
+    )
+    learning_rate: float | str = extended(
+        TrainingParameters,
+        "learning_rate",
+        "Here, of a stream of symbols, it is 0.006.",
+    )
+    batch_size: int | str = extended(
+        TrainingParameters,
+        "batch_size",
+        "Here it is 32, and of a stream 64 parts of it side by side.",
+    )
+    tbptt_steps: int | None = extended(
+        TrainingParameters,
+        "tbptt_steps",
+        "With `stream` also the length of the pieces that a batch is made of, 100 if None.",
     )

@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metaestimators import available_if
 
 from sklearn_rnn._snapshots import of_one_fit
+from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.estimators._docs import documented
 from sklearn_rnn.estimators._generation import GenerationMixin
-from sklearn_rnn.estimators._language_reading import LanguageReading, pieces_of
+from sklearn_rnn.estimators._language_reading import LanguageReading
 
 
 def _has_probabilities(model: RNNLanguageModel) -> bool:
@@ -186,7 +187,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
             Items of shape (length_i + 1,), the last one being that of the end; with `stream` of shape (length_i,).
             Of real numbers they are logarithms of densities in the units of X.
         """
-        return pieces_of(*self._log_likelihoods(X, y))
+        return object_array(list(Sequences(*self._log_likelihoods(X, y))))
 
     @of_one_fit
     def score_samples(self, X: Any, y: Any = None) -> NDArray[np.float64]:
@@ -314,7 +315,7 @@ class RNNLanguageModel(GenerationMixin, LanguageReading):
             states = compute.in_pieces(lambda net, hidden, n: hidden, read)
         kept = np.ones(len(states), dtype=bool)
         kept[read.offsets[:-1]] = False  # the state after the begin
-        return pieces_of(states[kept], inputs.offsets)
+        return object_array(list(inputs.with_values(states[kept])))
 
     @property
     def _n_features_out(self) -> int:

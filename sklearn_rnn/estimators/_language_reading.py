@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from sklearn_rnn.data.contexts import Context
 from sklearn_rnn.data.continuing import joined, opened
 from sklearn_rnn.data.encoding import StepEncoding
-from sklearn_rnn.data.formats import items_of, object_array
+from sklearn_rnn.data.formats import items_of
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.stream_order import check_stream
@@ -22,7 +22,6 @@ from sklearn_rnn.data.targets import check_count
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.weights import validate_groups
 from sklearn_rnn.estimators._base import BaseRNN
-from sklearn_rnn.estimators._context import Context
 from sklearn_rnn.estimators._documents import Spelling, are_documents
 from sklearn_rnn.estimators._language_groups import LanguageParameters
 from sklearn_rnn.estimators._transfer import PretrainedNetwork
@@ -39,6 +38,9 @@ TARGETS: dict[str, type[Continuation]] = {
     "gaussian_mixture": RealSteps,
 }
 """What comes next, by what a step is."""
+
+CONTEXT_SIZE = 32
+"""Size of the vector of a context that is a label."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -169,21 +171,22 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
 
     def _opened(self, X: Any, y: Any) -> tuple[Sequences, Sequences]:
         """X, and what the network reads of it, a begin in front."""
-        check_is_fitted(self, "net_")
-        inputs = self._read_raw(X, reset=False)
-        self.target_.check(inputs)
-        context = self._read_context(y, len(inputs), reset=False)
+        inputs, context = self._read_fitted(X, y)
         return inputs, self.target_.with_context(opened(self._encoded_steps(inputs), self.target_.begin), context)
 
     def _read_continued(self, X: Any, y: Any) -> tuple[Sequences, TrainingSet]:
         """X, and what the network reads and has to say of it."""
-        check_is_fitted(self, "net_")
-        inputs = self._read_raw(X, reset=False)
-        self.target_.check(inputs)
-        context = self._read_context(y, len(inputs), reset=False)
+        inputs, context = self._read_fitted(X, y)
         steps = self._encoded_steps(inputs)
         data = TrainingSet(steps, context, np.ones(len(steps)))
         return inputs, self.target_.encoded(data, training=False)
+
+    def _read_fitted(self, X: Any, y: Any) -> tuple[Sequences, NDArray[Any]]:
+        """X of a prediction, and the columns of its contexts."""
+        check_is_fitted(self, "net_")
+        inputs = self._read_raw(X, reset=False)
+        self.target_.check(inputs)
+        return inputs, self._read_context(y, len(inputs), reset=False)
 
     def _head_outputs(self, states: NDArray[np.float64]) -> Tensor:
         """Outputs (n, n_outputs) of the head for hidden states (n, units)."""
@@ -202,12 +205,3 @@ class LanguageReading(VectorMixin, LanguageParameters, BaseRNN):
         lengths = np.array([len(token) for token in inputs.values.tolist()])
         spaces = np.maximum(inputs.lengths - 1, 0).sum() if np.any(lengths > 1) else 0
         return max(1, int(lengths.sum() + spaces))
-
-
-CONTEXT_SIZE = 32
-"""Size of the vector of a context that is a label."""
-
-
-def pieces_of(values: NDArray[Any], offsets: NDArray[np.int64]) -> NDArray[Any]:
-    """`values` (total_steps, ...) as an object array with an item for each sequence."""
-    return object_array([values[start:stop] for start, stop in pairwise(offsets.tolist())])

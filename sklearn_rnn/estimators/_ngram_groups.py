@@ -27,7 +27,7 @@ class NgramParameters:
 
 def check_ngrams(estimator: Any, encoding: StepEncoding) -> None:
     """Raise ValueError if the n-grams of an estimator do not go with its other parameters, or with its inputs."""
-    ngrams = getattr(estimator, "ngrams", None)
+    ngrams = estimator.ngrams
     if not ngrams:
         return
     if not encoding.vocabularies:

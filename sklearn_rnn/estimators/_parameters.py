@@ -113,5 +113,6 @@ def at_least(kind: type, minimum: float) -> Interval:
     return Interval(kind, minimum, None, closed="left")
 
 
+TOKENIZERS = [StrOptions({"char", "word"}), HasMethods(["fit", "transform"]), None]
 SHARE = Interval(Real, 0, 1, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from sklearn_rnn.networks.chain_filtering import ChainFilter
-from sklearn_rnn.networks.stepping import Stepper
+from sklearn_rnn.networks.stepping import NetworkStepper
 from sklearn_rnn.targets.classes import Classes
 from sklearn_rnn.targets.tags import Tags
 
@@ -43,11 +43,11 @@ class Answers:
         self.model = model
         self.target: Any = model.target_
 
-    def said(self, stepper: Stepper, rows: NDArray[np.int64]) -> Array | None:
+    def said(self, stepper: NetworkStepper, rows: NDArray[np.int64]) -> Array | None:
         """What :meth:`keep` wants of the outputs (n, n_outputs) before a step of the streams `rows` (n,)."""
         return None
 
-    def keep(self, stepper: Stepper, rows: NDArray[np.int64], said: Array | None) -> None:
+    def keep(self, stepper: NetworkStepper, rows: NDArray[np.int64], said: Array | None) -> None:
         """Remember what is needed of the step that the streams `rows` (n,) have just taken."""
 
     def begin(self, rows: NDArray[np.int64]) -> None:
@@ -106,7 +106,7 @@ class TagAnswers(Answers):
             scores = chain().detach().cpu().double().numpy()
             self._filter = ChainFilter(scores, n_streams, [pairs for pairs, _, _ in self._codec.touching()])
 
-    def keep(self, stepper: Stepper, rows: NDArray[np.int64], said: Array | None) -> None:
+    def keep(self, stepper: NetworkStepper, rows: NDArray[np.int64], said: Array | None) -> None:
         if self._filter is not None:
             self._filter.advance(stepper.outputs[rows], rows, stepper.n_steps[rows] == 1)
 

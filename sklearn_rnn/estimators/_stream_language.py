@@ -13,7 +13,7 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.estimators._stream_answers import Answers
 from sklearn_rnn.estimators._stream_steps import STEP_BY_STEP, StepReader, tokens_of
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.networks.stepping import Stepper
+from sklearn_rnn.networks.stepping import NetworkStepper
 from sklearn_rnn.targets.continuation import END
 
 Array = NDArray[Any]
@@ -104,12 +104,12 @@ class ContinuationAnswers(Answers):
     head : Head
         Of its network as it predicts.
     reader : ContinuationReader
-    stepper : Stepper
+    stepper : NetworkStepper
     """
 
     before_steps = True
 
-    def __init__(self, model: Any, head: Any, reader: ContinuationReader, stepper: Stepper) -> None:
+    def __init__(self, model: Any, head: Any, reader: ContinuationReader, stepper: NetworkStepper) -> None:
         super().__init__(model)
         self.has_probabilities = self.target.has_probabilities
         on_cpu = next(head.parameters()).device.type == "cpu"
@@ -122,10 +122,10 @@ class ContinuationAnswers(Answers):
         self._said = np.empty_like(stepper.outputs)
         self._steps: Array = model.target_.begins(n_streams)
 
-    def said(self, stepper: Stepper, rows: Rows) -> Array | None:
+    def said(self, stepper: NetworkStepper, rows: Rows) -> Array | None:
         return stepper.outputs[rows]
 
-    def keep(self, stepper: Stepper, rows: Rows, said: Array | None) -> None:
+    def keep(self, stepper: NetworkStepper, rows: Rows, said: Array | None) -> None:
         self._said[rows], self._steps[rows], self._unscored[rows] = said, self._reader.own, True
 
     def begin(self, rows: Rows) -> None:

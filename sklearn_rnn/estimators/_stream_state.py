@@ -6,19 +6,19 @@ import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_rnn._snapshots import snapshot
+from sklearn_rnn.estimators._options import check_counts
 from sklearn_rnn.estimators._stream_answers import Answers, answers_of
 from sklearn_rnn.estimators._stream_language import ContinuationAnswers, ContinuationReader
 from sklearn_rnn.estimators._stream_models import check_goes_on, parts_of
 from sklearn_rnn.estimators._stream_steps import StepReader
 from sklearn_rnn.estimators._stream_text import weights_digest
-from sklearn_rnn.networks.stepping import CompiledStepper, Stepper
+from sklearn_rnn.networks.stepping import CompiledStepper, NetworkStepper
 from sklearn_rnn.training.compute import compute_settings
 
 Rows = NDArray[np.int64]
@@ -28,7 +28,7 @@ class StreamState:
     """What streams are made of: a reader of steps, the network as it goes on, and what its outputs say."""
 
     n_streams: int
-    _stepper: Stepper
+    _stepper: NetworkStepper
     _reader: StepReader
     _answers: Answers
     _all: Rows
@@ -37,8 +37,7 @@ class StreamState:
 
     def _set_up(self, model: Any, n_streams: int) -> None:
         """All that does not depend on what the streams have taken so far."""
-        if not isinstance(n_streams, Integral) or isinstance(n_streams, bool) or n_streams < 1:
-            raise ValueError(f"n_streams={n_streams!r} must be an int of at least 1")
+        check_counts(n_streams=n_streams)
         before, last = parts_of(model)
         transformers, estimator = copy.deepcopy(before), snapshot(last)  # a later fit changes others
         self.n_streams = int(n_streams)

@@ -13,6 +13,7 @@ from torch import Tensor
 from sklearn_rnn._warning import warn
 from sklearn_rnn.data.continuing import opened
 from sklearn_rnn.data.entities import token_input
+from sklearn_rnn.data.gathering import HostGather
 from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.splitting import batches_by_steps
@@ -23,6 +24,8 @@ from sklearn_rnn.networks.decoder_stepping import DecoderStepper
 from sklearn_rnn.networks.decoding import SIDE_BY_SIDE, Decoding, Draws, SymbolDecoder, rows_of_beams
 from sklearn_rnn.networks.heads import DecoderHead
 from sklearn_rnn.networks.heads.decoder import DecoderState, Memory
+from sklearn_rnn.networks.pooling import step_mask
+from sklearn_rnn.networks.softmax import portions
 from sklearn_rnn.targets.continuation import Symbols
 from sklearn_rnn.targets.transduction import Transduction
 from sklearn_rnn.training.inference import Predictor
@@ -78,8 +81,8 @@ class Transducing:
         found: dict[int, list[Any]] = {}
         for group in self._groups(inputs):
             numbers = np.repeat(np.arange(len(group.index)), n_samples)
-            keys = [int(i) + (k << 32) for i in group.index for k in range(n_samples)]
-            said = group.said(group.drawn(numbers, Draws(seed, keys), options), numbers)
+            draws = Draws.of_each(seed, group.index, n_samples)
+            said = group.said(group.drawn(numbers, draws, options), numbers)
             for i, row in enumerate(group.index):
                 found[int(row)] = said[i * n_samples : (i + 1) * n_samples]
         return [found[i] for i in range(len(found))]
@@ -88,11 +91,16 @@ class Transducing:
         """The log-likelihood (n_sequences,) of each target of encoded pairs."""
         found, output = np.zeros(len(data)), self.head.output
         for index, memory, state, read, lengths in self._pairs(data):
-            outputs = output(self.head.advance(read, lengths, memory, state)[0], lengths)
-            wanted = padded(data.target.take(index)).to(self.compute.device)
-            steps = self.target.following.log_likelihood(outputs, wanted, output)
-            inside = torch.arange(steps.shape[1], device=lengths.device) < lengths[:, None]
-            found[index] = torch.where(inside, steps, 0).sum(1).cpu().double().numpy()
+            inside = step_mask(lengths, read.shape[1])
+            rows = self.head.advance(read, lengths, memory, state)[0][inside]
+            wanted = self._padded(data.target.take(index))[inside]
+            parts = [
+                self.target.following.log_likelihood(output.outputs_of(rows[part]), wanted[part], output)
+                for part in portions(len(rows), output.n_outputs, rows.device)
+            ]
+            steps = torch.zeros(inside.shape, dtype=torch.float64, device=rows.device)
+            steps[inside] = torch.cat(parts).double()
+            found[index] = steps.sum(1).cpu().numpy()
         return found
 
     def attended(self, data: TrainingSet) -> list[NDArray[np.float64]]:
@@ -125,8 +133,12 @@ class Transducing:
 
     def as_read(self, sequences: Sequences) -> Tensor:
         """Sequences as one padded tensor (n, n_steps, ...), numbers in the type of the head."""
-        values = padded(sequences).to(self.compute.device)
+        values = self._padded(sequences)
         return values.to(self.head.output.linear.weight.dtype) if values.is_floating_point() else values
+
+    def _padded(self, sequences: Sequences) -> Tensor:
+        (array,) = HostGather(sequences)(np.arange(len(sequences)), max(1, int(sequences.lengths.max(initial=0))))
+        return torch.from_numpy(array).to(self.compute.device)
 
     def _lengths(self, sequences: Sequences) -> Tensor:
         return torch.from_numpy(sequences.lengths).to(self.compute.device)
@@ -247,11 +259,3 @@ class Group:
         """What ends numbers that are as long as they may be."""
         limits = self.most[sources]
         return None if self._says_symbols else lambda i, steps: len(steps) >= limits[i]
-
-
-def padded(sequences: Sequences) -> Tensor:
-    """Sequences as one tensor (n, n_steps, ...), padded with 0."""
-    lengths, values = sequences.lengths, sequences.values
-    array = np.zeros((len(sequences), max(1, int(lengths.max(initial=0))), *values.shape[1:]), values.dtype)
-    array[np.arange(array.shape[1]) < lengths[:, None]] = values
-    return torch.from_numpy(array)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_rnn.estimators._parameters import SHARE, at_least, parameter
-
-TOKENIZERS = [StrOptions({"char", "word"}), HasMethods(["fit", "transform"]), None]
+from sklearn_rnn.estimators._groups import BackboneParameters, InputParameters, TrainingParameters
+from sklearn_rnn.estimators._parameters import SHARE, TOKENIZERS, at_least, extended, parameter
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -111,4 +110,34 @@ class TransductionParameters:
         "What `score` is: the share of targets that are predicted exactly, minus the edits that make predictions right "
         "for each symbol of the targets, or BLEU of the words, which needs the package sacrebleu. Of targets that are "
         "numbers it is the mean log-likelihood of a step.",
+    )
+    hidden_size: int | list[int] | tuple[int, ...] | str = extended(
+        BackboneParameters,
+        "hidden_size",
+        "Here it is 128.",
+    )
+    dropout: float | str = extended(
+        BackboneParameters,
+        "dropout",
+        "Here it is 0.2.",
+    )
+    embedding_dropout: float | str = extended(
+        InputParameters,
+        "embedding_dropout",
+        "Here it is 0.3 for words, and 0 for letters.",
+    )
+    word_dropout: float | str = extended(
+        InputParameters,
+        "word_dropout",
+        "Here it is 0.",
+    )
+    learning_rate: float | str = extended(
+        TrainingParameters,
+        "learning_rate",
+        "Here it is 0.003 for letters, and 0.002 else.",
+    )
+    batch_size: int | str = extended(
+        TrainingParameters,
+        "batch_size",
+        "Here it is 32.",
     )

@@ -21,7 +21,7 @@ from sklearn_rnn.estimators._transduction_groups import TransductionParameters
 from sklearn_rnn.estimators._vectors import VectorMixin
 from sklearn_rnn.estimators._whole import WholeSequenceRNN
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
+from sklearn_rnn.networks.heads.decoder import DecoderSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.specs import NetworkSpec
 from sklearn_rnn.targets.base import Target
@@ -100,7 +100,6 @@ class TransductionReading(VectorMixin, TransductionParameters, WholeSequenceRNN)
         return Transduction(
             TARGETS[kind](),
             spec,
-            DecoderHeadSpec(0),
             min_df=self.min_df,
             max_features=self.max_features,
             embedding_dim=self.embedding_dim or DEFAULT_EMBEDDING_DIM,
@@ -139,17 +138,8 @@ class TransductionReading(VectorMixin, TransductionParameters, WholeSequenceRNN)
             units = (self.proj_size or units) * (1 + self.bidirectional)
         if self.tie_weights:
             target.following.tie_weights = True
-        decoder = record_of(
-            DecoderHeadSpec,
-            self,
-            n_outputs=0,
-            first_bias=None,
-            output=None,
-            layout=None,
-            n_features=0,
-            hidden_sizes=(self.decoder_hidden_size or units,) * n_layers,
-        )
-        return replace(target, decoder=decoder)
+        hidden_sizes = (self.decoder_hidden_size or units,) * n_layers
+        return replace(target, decoder=record_of(DecoderSpec, self, hidden_sizes=hidden_sizes))
 
     def _learn_encoding(self, data: TrainingSet) -> None:
         """As of all estimators; symbols that both sides share are learned of both."""
@@ -177,13 +167,16 @@ class TransductionReading(VectorMixin, TransductionParameters, WholeSequenceRNN)
             head = replace(head, layout=InputLayout(embedded=((encoding.sizes[0], dim),)))
         return super()._network_spec(n_features, encoding, dim, head, seed=seed)
 
-    def _read_pairs(self, X: Any, y: Any) -> tuple[Sequences, TrainingSet]:
-        """Sources of a prediction, and with their targets, encoded."""
+    def _read_pairs(self, X: Any, y: Any, sample_weight: Any = None) -> tuple[Inputs, Sequences]:
+        """Sources of a prediction, and their targets."""
         inputs = self._read_inputs(X)
-        check_beside(X, y)
-        target, steps = self._read_target(y, inputs, self.target_)
+        check_beside(X, y, {"sample_weight": sample_weight})
+        return inputs, self._read_target(y, inputs, self.target_)[1]
+
+    def _encode_pairs(self, inputs: Inputs, targets: Sequences) -> TrainingSet:
+        """Sources with their targets, both encoded."""
         sources = self._encode_steps(inputs)
-        return sources, target.encoded(TrainingSet(sources, steps, np.ones(len(sources))), training=False)
+        return self.target_.encoded(TrainingSet(sources, targets, np.ones(len(sources))), training=False)
 
 
 def _joined(data: TrainingSet) -> TrainingSet:

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 from sklearn_rnn.data.formats import object_array
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.exceptions import SequenceDataError
-from sklearn_rnn.networks.decoding import Decoding, Draws, SymbolDecoder, rows_of_beams
+from sklearn_rnn.networks.decoding import SIDE_BY_SIDE, Decoding, Draws, SymbolDecoder, rows_of_beams
 from sklearn_rnn.targets.continuation import Symbols
-
-SIDE_BY_SIDE = 64
-"""Sequences that are written at a time."""
 
 OF_STREAM = 200
 """New steps of a stream, unless somebody says how many."""
@@ -31,21 +28,18 @@ class Writing:
     prompts : list
         As they were given: documents, lists of tokens or arrays of steps; None is none.
     contexts : array of shape (n_prompts, n_columns)
-
-    Attributes
-    ----------
-    most_new : int
-        New steps where nobody says how many.
     """
 
     def __init__(self, model: Any, prompts: list[Any], contexts: NDArray[Any]) -> None:
         self.model, self.prompts, self.contexts = model, prompts, contexts
         self.target, self.spelling = model.target_, model.spelling_
-        self.most_new = OF_STREAM if self.target.stream else 2 * self.target.longest
         self.codes = self._encoded(prompts)
 
-    def checked(self, decoding: Decoding) -> Decoding:
-        """`decoding`, if all of its options are for what the model writes."""
+    def decoding(self, max_new_tokens: int | None, min_new_tokens: int, **options: Any) -> Decoding:
+        """How steps are chosen; an error says which option makes no sense, or is not for what the model writes."""
+        if max_new_tokens is None:
+            max_new_tokens = max(OF_STREAM if self.target.stream else 2 * self.target.longest, min_new_tokens)
+        decoding = Decoding(max_new_tokens, min_new_tokens, **options)
         if isinstance(self.target, Symbols):
             return decoding
         plain = Decoding(decoding.max_new_tokens, decoding.min_new_tokens, decoding.temperature)

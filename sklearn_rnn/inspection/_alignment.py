@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn._wrapped import final_estimator
-from sklearn_rnn.inspection._attention import _words
-from sklearn_rnn.inspection._plotting import get_axes
+from sklearn_rnn.inspection._plotting import get_axes, words_of
 
 INCHES_PER_STEP = 0.32
 SMALLEST, LARGEST = 2.0, 12.0
@@ -144,7 +143,7 @@ class AlignmentDisplay:
             raise ValueError(f"estimator={final!r} aligns no target with its source: give an RNNEncoderDecoder")
         given = final.predict(one) if y is None else [y]
         (weights,) = final.attention_weights(one, given)
-        display = cls(weights=weights, source=_words(final, one), target=final._called(given[0]))
+        display = cls(weights=weights, source=words_of(final, one), target=_steps_of(final, given[0]))
         return display.plot(ax, title=title, cmap=cmap, vmax=vmax, colorbar=colorbar)
 
     @staticmethod
@@ -157,6 +156,14 @@ class AlignmentDisplay:
         longest = max(map(len, shown), default=0)
         if axis.axis_name == "x" and longest > 2:
             axis.set_tick_params(rotation=90)
+
+
+def _steps_of(estimator: Any, target: Any) -> list[str] | None:
+    """What the steps of one target are called, with its end; None for numbers."""
+    if not hasattr(estimator, "target_classes_"):
+        return None
+    spelling = estimator.target_spelling_
+    return [*map(str, spelling.split(target) if spelling.documents else target), estimator.target_classes_[-1]]
 
 
 def _shown(name: Any) -> str:

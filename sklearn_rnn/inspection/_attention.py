@@ -12,10 +12,8 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from sklearn_rnn._wrapped import final_estimator
 from sklearn_rnn.data.aligned import AlignedSequences
-from sklearn_rnn.data.entities import token_input
-from sklearn_rnn.data.tokens import TokenSequences
 from sklearn_rnn.inspection._colors import readable_ink
-from sklearn_rnn.inspection._plotting import get_axes
+from sklearn_rnn.inspection._plotting import get_axes, words_of
 
 FONT = 10.0
 SMALLEST_FONT = 4.0
@@ -171,7 +169,7 @@ class AttentionDisplay:
         if not -n_sequences <= index < n_sequences:
             raise IndexError(f"index={index!r} is none of the {n_sequences} sequences of X")
         _, one = final_estimator(estimator, _safe_indexing(X, [index % n_sequences]))
-        display = cls(weights=final.attention_weights(one)[0], tokens=_words(final, one))
+        display = cls(weights=final.attention_weights(one)[0], tokens=words_of(final, one))
         return display.plot(ax, title=title, cmap=cmap, vmax=vmax, colorbar=colorbar)
 
     def _draw_tokens(
@@ -226,16 +224,6 @@ class AttentionDisplay:
         above = 26.0 if self.ax_.get_title() else 4.0
         self.figure_.set_size_inches(WIDTH, (height + above) / 72)
         self.ax_.set_position((0.02, 0.0, 0.96, height / (height + above)))
-
-
-def _words(estimator: Any, X: Any) -> list[str] | None:
-    """The words of the one sequence that X holds, as it reaches `estimator`; None where steps are numbers."""
-    inputs = estimator._read_inputs(X)
-    tokens = inputs if estimator.input_spec_.kind == "ids" else token_input(inputs)
-    if tokens is None:
-        return None
-    surfaces = tokens.surfaces if isinstance(tokens, TokenSequences) else None
-    return [str(token) for token in (tokens.values if surfaces is None else surfaces).reshape(-1).tolist()]
 
 
 def _lines(widths: NDArray[np.float64], width: float) -> tuple[NDArray[np.float64], int]:

@@ -37,7 +37,7 @@ SMALL_PRODUCT = 10**6
 """Multiplications up to which OpenBLAS multiplies matrices as they lie, where the CPU has AVX-512, rather than copying
 them into another order first. Products are cut to this size: at 64 units that makes them 1.4 times as fast."""
 
-PANEL = 128 if binding.get_host_cpu_features().get("avx512f") else 64
+PANEL = 128 if LARGE_REGISTERS else 64
 """Bytes of a row of a panel, and of a tile that sums are added to: with 8 rows what thirty-two registers hold, or
 sixteen that are half as long."""
 

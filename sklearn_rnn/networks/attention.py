@@ -63,6 +63,7 @@ class Attention(nn.Module):
         weights = scores.masked_fill(~inside, -torch.inf).softmax(2)
         return torch.where(inside, weights, 0)
 
-    def forward(self, queries: Tensor, keys: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
-        """What each query sees, (batch, n_queries, memory_size)."""
-        return self.weights(queries, keys, lengths) @ memory
+    def forward(self, queries: Tensor, keys: Tensor, memory: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """What each query sees, (batch, n_queries, memory_size), and its weights (batch, n_queries, n_steps)."""
+        weights = self.weights(queries, keys, lengths)
+        return weights @ memory.to(weights.dtype), weights

@@ -128,6 +128,11 @@ class Draws:
         self._bits = np.random.Philox(key=0)
         self._generator = np.random.Generator(self._bits)
 
+    @classmethod
+    def of_each(cls, seed: int, numbers: Iterable[int], n_draws: int) -> Draws:
+        """Those of `n_draws` sequences for each of the `numbers`, the same however many there are of both."""
+        return cls(seed, [int(number) + (k << 32) for number in numbers for k in range(n_draws)])
+
     def uniform(self, rows: Sequence[int] | Array, width: int) -> Array:
         """The next `width` numbers in [0, 1) of each of the sequences `rows` (n,), in an array (n, width)."""
         found = np.empty((len(rows), width))

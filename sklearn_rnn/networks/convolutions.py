@@ -13,9 +13,6 @@ from sklearn_rnn.networks.pooling import step_mask
 MOMENTUM = 0.1
 """Weight of the newest batch in the running statistics, once there have been more than ten."""
 
-LEARNED_STATISTICS = ("running_mean", "running_var", "n_batches")
-"""What training learns beside the weights: names of buffers."""
-
 
 class Steps:
     """Which steps of a padded batch belong to a sequence.
@@ -74,12 +71,13 @@ class StepNorm(nn.Module):
     running_mean: Tensor
     running_var: Tensor
     n_batches: Tensor
+    learned_buffers = ("running_mean", "running_var", "n_batches")
 
     def __init__(self, size: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(size))
         self.bias = nn.Parameter(torch.empty(size))
-        for name in LEARNED_STATISTICS:
+        for name in self.learned_buffers:
             self.register_buffer(name, torch.empty(() if name == "n_batches" else (size,)))
 
     def reset_parameters(self) -> None:

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from sklearn_rnn.networks.heads import DecoderHead
 from sklearn_rnn.networks.heads.decoder import DecoderState, Memory
-from sklearn_rnn.networks.state import State
 from sklearn_rnn.networks.stepping import Stepper
 
 Array = NDArray[Any]
@@ -39,12 +38,8 @@ class DecoderStepper(Stepper):
     """
 
     def __init__(self, head: DecoderHead, memory: Memory, first: DecoderState, n_streams: int) -> None:
+        super().__init__(n_streams, head.output.n_outputs)
         self.head = head
-        self.pooling, self.chain = None, None
-        self.dtype = np.dtype(np.float64)
-        self.sums = np.zeros((n_streams, 0))
-        self.n_steps = np.zeros(n_streams, np.int64)
-        self.outputs = np.zeros((n_streams, head.output.n_outputs))
         self.source = np.zeros(n_streams, np.int64)
         self.weights = None if head.attention is None else np.zeros((n_streams, memory.states.shape[1]))
         self._memory, self._first = memory, first
@@ -56,9 +51,6 @@ class DecoderStepper(Stepper):
         self.source[rows] = sources
         self._keep(self._first.take(self._index(sources)), rows)
         self.n_steps[rows] = 0
-
-    def begin(self, values: Array, rows: Array) -> None:
-        self.reset(rows)
 
     def advance(self, values: Array, rows: Array) -> int:
         with torch.inference_mode():
@@ -85,7 +77,7 @@ class DecoderStepper(Stepper):
         which[order] = np.arange(len(sources)) - np.repeat(np.cumsum(counts) - counts, counts)
         return self._held[1]._replace(places=(self._index(source), self._index(which)))
 
-    def reset(self, rows: Array, state: State | None = None) -> None:
+    def reset(self, rows: Array) -> None:
         self.start(rows, self.source[rows])
 
     def _copy_states(self, sources: Array, targets: Array) -> None:
@@ -98,16 +90,7 @@ class DecoderStepper(Stepper):
         """Let `state` be that of the streams `rows` (n,)."""
         index = self._index(rows)
         with torch.inference_mode():
-            for own, new in ((self._now.lower, state.lower), (self._now.upper, state.upper)):
-                if own is not None and new is not None:
-                    _put(own, new, index)
-            self._now.said[index] = state.said.to(self._now.said.dtype)
+            self._now.put(index, state)
 
     def _index(self, rows: Array) -> Tensor:
         return torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(self._memory.states.device)
-
-
-def _put(own: State, new: State, index: Tensor) -> None:
-    for layer, source in zip(own.layers, new.layers, strict=True):
-        for part, values in zip(layer, source, strict=True):
-            part[:, index] = values.to(part.dtype)

@@ -77,8 +77,16 @@ class RecurrentNetwork(nn.Module):
         outputs : tensor of shape (batch, n_outputs), or where the head has outputs at each step
             (batch, n_steps, n_outputs)
         """
-        outputs: Tensor = self.head(*self._states(values, lengths), *read)
+        outputs: Tensor = self.head(*self.encoded(values, lengths), *read)
         return outputs if self.ngrams is None else outputs + self.ngrams(values, lengths)
+
+    @property
+    def learned_names(self) -> set[str]:
+        """What in the state dict training makes: weights, and what modules name in ``learned_buffers``."""
+        buffers = {
+            f"{prefix}.{name}" for prefix, part in self.named_modules() for name in getattr(part, "learned_buffers", ())
+        }
+        return buffers | {name for name, _ in self.named_parameters()}
 
     @property
     def output_size(self) -> int:
@@ -120,7 +128,7 @@ class RecurrentNetwork(nn.Module):
 
         Steps that became one have one state.
         """
-        states, _ = self._states(values, lengths)
+        states, _ = self.encoded(values, lengths)
         return states if self.front is None else self.front.spread(states, values.shape[1])
 
     def advance(self, values: Tensor, lengths: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -149,11 +157,11 @@ class RecurrentNetwork(nn.Module):
 
     def representation(self, values: Tensor, lengths: Tensor) -> Tensor:
         """One vector a sequence, (batch, units): what a pooled head sees, or else the mean of the states."""
-        return self.head.representation(*self._states(values, lengths))
+        return self.head.representation(*self.encoded(values, lengths))
 
     def attention_weights(self, values: Tensor, lengths: Tensor) -> Tensor:
         """The weight of each step in that vector, (batch, n_steps); those that became one share its weight evenly."""
-        weights = self.head.attention_weights(*self._states(values, lengths))  # type: ignore[operator]
+        weights = self.head.attention_weights(*self.encoded(values, lengths))  # type: ignore[operator]
         if self.front is None:
             return weights
         n_steps = values.shape[1]
@@ -161,7 +169,14 @@ class RecurrentNetwork(nn.Module):
 
     def encoded(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The hidden states that the head sees, (batch, n_steps, units), and how many of each sequence, (batch,)."""
-        return self._states(values, lengths)
+        shared = self.shared(values)
+        if shared is not None:
+            return self.backbone(shared, lengths, self.begun(values)).transpose(0, 1), lengths
+        x, lengths = self.read(values, lengths)
+        hidden = self.backbone(x.transpose(0, 1), lengths, self.begun(values)).transpose(0, 1)
+        if self.convolutions is None:
+            return hidden, lengths
+        return torch.cat([hidden, self.convolutions(x, lengths)], dim=2), lengths
 
     def read(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """What the backbone reads, (batch, n_steps, input_size), and how many steps of each sequence, (batch,)."""
@@ -185,17 +200,6 @@ class RecurrentNetwork(nn.Module):
         if self.inputs is None or self.convolves or not self.backbone.may_share():
             return None
         return self.inputs.shared(self.steps(values))
-
-    def _states(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The hidden states that the head sees, and how many of each sequence."""
-        shared = self.shared(values)
-        if shared is not None:
-            return self.backbone(shared, lengths, self.begun(values)).transpose(0, 1), lengths
-        x, lengths = self.read(values, lengths)
-        hidden = self.backbone(x.transpose(0, 1), lengths, self.begun(values)).transpose(0, 1)
-        if self.convolutions is None:
-            return hidden, lengths
-        return torch.cat([hidden, self.convolutions(x, lengths)], dim=2), lengths
 
 
 def build_network(spec: NetworkSpec) -> RecurrentNetwork:

@@ -57,6 +57,12 @@ class State:
         pairs = [zip(*layers, strict=True) for layers in zip(self.layers, other.layers, strict=True)]
         return State(tuple(tuple(torch.where(mask[:, None], one, two) for one, two in layer) for layer in pairs))
 
+    def put(self, rows: Tensor, state: State) -> None:
+        """Let `state` be that of the sequences at `rows` (n,), in the type of this one."""
+        for own, new in zip(self.layers, state.layers, strict=True):
+            for part, values in zip(own, new, strict=True):
+                part[:, rows] = values.to(part.dtype)
+
     def to_arrays(self) -> list[list[NDArray[Any]]]:
         """The numbers of all parts of all layers, copied."""
         return [[part.detach().cpu().numpy().copy() for part in layer] for layer in self.layers]

@@ -30,7 +30,7 @@ COMPILED_HEADS = (PooledHead, StepHead, ChainHead, FrameHead, MixtureHead, Vocab
 """Heads that are an affine map of what is pooled, and what follows that a step does not need."""
 
 
-def make_stepper(network: Any, n_streams: int) -> Stepper:
+def make_stepper(network: Any, n_streams: int) -> NetworkStepper:
     """The network as it goes on step by step, by kernels where they compute all of it.
 
     Parameters
@@ -41,7 +41,7 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
 
     Returns
     -------
-    stepper : Stepper
+    stepper : NetworkStepper
 
     Raises
     ------
@@ -67,44 +67,23 @@ def make_stepper(network: Any, n_streams: int) -> Stepper:
 
 
 class Stepper(ABC):
-    """Streams that go on through a network, each at its own pace.
+    """Streams that go on, each at its own pace.
 
     Parameters
     ----------
-    network : RecurrentNetwork
-    n_streams : int
+    n_streams, n_outputs : int
 
     Attributes
     ----------
-    pooling : {"last", "mean", "max", "concat", "attention"} or None
-    chain : LabelChain or None
-        Of the network.
-    dtype : dtype
-        Of the states.
-    state : State
-        The state of all layers after the last step of each stream.
-    sums : array of float64, shape (n_streams, n_sums)
-        What the pooling keeps of the steps so far: their sum, their maximum, both of these, or for attention the
-        greatest score, and over the exponential of it the sums of the weights and of the weighted states.
     n_steps : array of int64, shape (n_streams,)
         Steps that each stream has taken.
     outputs : array of float64, shape (n_streams, n_outputs)
         Outputs of the head after the last step of each stream.
     """
 
-    state: State
-    pooling: str | None
-
-    def __init__(self, network: Any, n_streams: int) -> None:
-        pooling, _, self.chain = head_parts(network)
-        self.pooling = POOLINGS[type(pooling)]
-        self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
-        units = network.backbone.output_size
-        n_sums = {"mean": units, "max": units, "concat": 2 * units, "attention": units + 2}
-        self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
+    def __init__(self, n_streams: int, n_outputs: int) -> None:
         self.n_steps = np.zeros(n_streams, np.int64)
-        self.outputs = np.zeros((n_streams, network.head.n_outputs))
-        self._first_state = network.first_state
+        self.outputs = np.zeros((n_streams, n_outputs))
 
     @abstractmethod
     def advance(self, values: Array, rows: Array) -> int:
@@ -124,6 +103,58 @@ class Stepper(ABC):
             network. Nothing has changed then.
         """
 
+    @abstractmethod
+    def reset(self, rows: Array) -> None:
+        """Take the streams `rows` (n,) back to before their first step."""
+
+    def copy(self, sources: Array, targets: Array) -> None:
+        """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
+
+        A stream may be both: what it goes on from is where the sources were before.
+        """
+        self._copy_states(sources, targets)
+        for array in (self.n_steps, self.outputs):
+            array[targets] = array[sources]
+
+    @abstractmethod
+    def _copy_states(self, sources: Array, targets: Array) -> None:
+        """As :meth:`copy`, what else there is."""
+
+
+class NetworkStepper(Stepper):
+    """Streams that go on through a network.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+    n_streams : int
+
+    Attributes
+    ----------
+    pooling : {"last", "mean", "max", "concat", "attention"} or None
+    chain : LabelChain or None
+        Of the network.
+    dtype : dtype
+        Of the states.
+    state : State
+        The state of all layers after the last step of each stream.
+    sums : array of float64, shape (n_streams, n_sums)
+        What the pooling keeps of the steps so far: their sum, their maximum, both of these, or for attention the
+        greatest score, and over the exponential of it the sums of the weights and of the weighted states.
+    """
+
+    state: State
+
+    def __init__(self, network: Any, n_streams: int) -> None:
+        super().__init__(n_streams, network.head.n_outputs)
+        pooling, _, self.chain = head_parts(network)
+        self.pooling: str | None = POOLINGS[type(pooling)]
+        self.dtype = torch.empty(0, dtype=network.backbone.layers[0].weight.dtype).numpy().dtype
+        units = network.backbone.output_size
+        n_sums = {"mean": units, "max": units, "concat": 2 * units, "attention": units + 2}
+        self.sums = np.zeros((n_streams, n_sums.get(self.pooling or "", 0)))
+        self._first_state = network.first_state
+
     def begin(self, values: Array, rows: Array) -> None:
         """Take the streams `rows` (n,) back to before their first step, which is to be `values`."""
         first = self._first_state
@@ -134,17 +165,8 @@ class Stepper(ABC):
         """Take the streams `rows` (n,) back to before their first step, with a `state` of zeros by default."""
 
     def copy(self, sources: Array, targets: Array) -> None:
-        """Put each of the streams `targets` (n,), none of them twice, where the one of `sources` (n,) beside it is.
-
-        A stream may be both: what it goes on from is where the sources were before.
-        """
-        self._copy_states(sources, targets)
-        for array in (self.sums, self.n_steps, self.outputs):
-            array[targets] = array[sources]
-
-    @abstractmethod
-    def _copy_states(self, sources: Array, targets: Array) -> None:
-        """As :meth:`copy`, the states alone."""
+        super().copy(sources, targets)
+        self.sums[targets] = self.sums[sources]
 
     def to_arrays(self) -> dict[str, Array]:
         """All that changes with a step, by name; each with a row a stream."""
@@ -171,7 +193,7 @@ class Stepper(ABC):
         self.sums[:], self.n_steps[:], self.outputs[:] = arrays["sums"], arrays["n_steps"], arrays["outputs"]
 
 
-class CompiledStepper(Stepper):
+class CompiledStepper(NetworkStepper):
     """All layers, pooling and head in one call of a kernel.
 
     Attributes
@@ -258,7 +280,7 @@ class CompiledStepper(Stepper):
         return np.concatenate([*vectors, values[:, len(self._tables) :]], axis=1)
 
 
-class TorchStepper(Stepper):
+class TorchStepper(NetworkStepper):
     """The modules of the network, over sequences of one step."""
 
     def __init__(self, network: Any, n_streams: int) -> None:
@@ -299,9 +321,7 @@ class TorchStepper(Stepper):
     def _keep(self, state: State, index: Tensor) -> None:
         """Put the `state` of some streams in the place of what theirs was."""
         with torch.inference_mode():  # which the states may have been made in
-            for own, new in zip(self.state.layers, state.layers, strict=True):
-                for part, source in zip(own, new, strict=True):
-                    part[:, index] = source.to(part.dtype)
+            self.state.put(index, state)
 
     def _pool(self, states: Tensor, rows: Array) -> tuple[Tensor, Array]:
         """The vectors that the head reads, (n, units), given the `states` (n, units) of this step, and the new sums."""

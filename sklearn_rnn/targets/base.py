@@ -38,6 +38,9 @@ class Target(ABC):
     scored_by_loss: ClassVar[bool] = False
     """Whether the score is the loss with its sign turned, so that nobody needs to know what outputs say."""
 
+    stream: bool = False
+    """Whether all of X is one sequence."""
+
     def read_weight(
         self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], Sequences | None]:
@@ -154,6 +157,20 @@ class Target(ABC):
     def strata(self, labels: Any) -> NDArray[Any] | None:
         """The class of each sequence (n_sequences,) that a validation split keeps the shares of, if there is one."""
         return None
+
+
+class TargetOfSteps(Target):
+    """A target that is sequences itself, each as probable as its steps are together: the loss is the score."""
+
+    scored_by_loss: ClassVar[bool] = True
+
+    def read_weight(
+        self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
+    ) -> tuple[NDArray[np.float64], Sequences | None]:
+        return validate_weights(sample_weight, len(inputs), name=name), None
+
+    def score(self, decided: Any, target: Any, weight: Any, lengths: Any) -> float:
+        raise AssertionError("the loss is the score")
 
 
 def step_weights(data: TrainingSet, present: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -16,17 +16,15 @@ from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.continuing import beside, closed, in_lanes, opened, shifted
 from sklearn_rnn.data.encoding import StepEncoding
 from sklearn_rnn.data.formats import object_array
-from sklearn_rnn.data.inputs import Inputs
 from sklearn_rnn.data.orders import InOrder, Lanes, Order
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.tokens import UNKNOWN
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.vocabulary import encode_tokens
-from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.exceptions import SequenceDataError, SequenceDataWarning
 from sklearn_rnn.networks.heads import Head, HeadSpec, VocabularyHeadSpec
 from sklearn_rnn.networks.losses import NEXT_SYMBOL, Loss, LossSettings
-from sklearn_rnn.targets.base import Target
+from sklearn_rnn.targets.base import TargetOfSteps
 
 END = "</s>"
 """The symbol that stands for the begin and the end of a document."""
@@ -48,7 +46,7 @@ FIRST_OF_ABSENT = -30.0
 
 
 @dataclass
-class Continuation(Target):
+class Continuation(TargetOfSteps):
     """The next step of each step; an estimator has a parameter of the same name for each attribute.
 
     Before the first step a network reads a begin. Of documents, what is learned ends with an end; a stream has none: it
@@ -80,7 +78,6 @@ class Continuation(Target):
 
     alignment: ClassVar[Alignment] = "step"
     continues: ClassVar[bool] = True
-    scored_by_loss: ClassVar[bool] = True
     has_probabilities: ClassVar[bool] = True
     """Whether a step is one of classes, or features that are 0 or 1; else it has a density."""
 
@@ -88,11 +85,6 @@ class Continuation(Target):
     def piece(self) -> int:
         """Steps of a piece of a stream."""
         return self.tbptt_steps or PIECE
-
-    def read_weight(
-        self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
-    ) -> tuple[NDArray[np.float64], Sequences | None]:
-        return validate_weights(sample_weight, len(inputs), name=name), None
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         self.longest = int(whole.sequences.lengths.max())
@@ -185,9 +177,6 @@ class Continuation(Target):
         else:
             weight = weight * (len(data) / weight.sum())
         return replace(data, step_weight=data.target.with_values(weight))
-
-    def score(self, decided: Any, target: Any, weight: Any, lengths: Any) -> float:
-        raise AssertionError("the loss is the score")
 
     @abstractmethod
     def log_likelihood(self, outputs: Tensor, target: Tensor, head: Head) -> Tensor:
@@ -294,7 +283,6 @@ class Symbols(Continuation):
             first_bias=self.first_bias,
             softmax=self.softmax,
             tied=self.tie_weights,
-            counts=torch.tensor(self.first_bias, dtype=torch.float64),
         )
 
     def criterion(self, *parts: TrainingSet) -> tuple[Loss, LossSettings]:

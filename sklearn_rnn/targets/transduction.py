@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 
 from sklearn_rnn.data.batching import Alignment
 from sklearn_rnn.data.encoding import StepEncoding
-from sklearn_rnn.data.inputs import Inputs
-from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.training_set import TrainingSet
 from sklearn_rnn.data.validation import InputSpec
-from sklearn_rnn.data.weights import validate_weights
 from sklearn_rnn.networks.heads import HeadSpec
-from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec
+from sklearn_rnn.networks.heads.decoder import DecoderHeadSpec, DecoderSpec
 from sklearn_rnn.networks.inputs import InputLayout
 from sklearn_rnn.networks.losses import Loss, LossSettings
-from sklearn_rnn.targets.base import Target
+from sklearn_rnn.targets.base import TargetOfSteps
 from sklearn_rnn.targets.continuation import Continuation
 
 MARGIN = 5
@@ -27,7 +24,7 @@ MARGIN = 5
 
 
 @dataclass
-class Transduction(Target):
+class Transduction(TargetOfSteps):
     """Sequences that belong to others as wholes: what comes next in them, given a source.
 
     Attributes
@@ -36,11 +33,10 @@ class Transduction(Target):
         What a step of y is, and what comes next.
     spec : InputSpec
         What y is.
+    decoder : DecoderSpec
     min_df : int or float
     max_features : int or None
     embedding_dim : int
-    decoder : DecoderHeadSpec
-        What the layers of the decoder are.
     flat : bool
         Whether a step of y is a number, and not a row of one.
     shared : bool
@@ -53,7 +49,7 @@ class Transduction(Target):
 
     following: Continuation
     spec: InputSpec
-    decoder: DecoderHeadSpec
+    decoder: DecoderSpec = field(default_factory=DecoderSpec)
     min_df: int | float = 1
     max_features: int | None = None
     embedding_dim: int = 100
@@ -64,12 +60,6 @@ class Transduction(Target):
     ratio: float = 1.0
 
     alignment: ClassVar[Alignment] = "own"
-    scored_by_loss: ClassVar[bool] = True
-
-    def read_weight(
-        self, sample_weight: Any, inputs: Inputs, *, name: str = "sample_weight"
-    ) -> tuple[NDArray[np.float64], Sequences | None]:
-        return validate_weights(sample_weight, len(inputs), name=name), None
 
     def learn(self, whole: TrainingSet, training: TrainingSet, classes: Any, encoding: StepEncoding) -> None:
         steps = training.target
@@ -108,15 +98,16 @@ class Transduction(Target):
         layout = None
         if self.encoding is not None and self.encoding.vocabularies:
             layout = InputLayout(embedded=((self.encoding.sizes[0], self.embedding_dim),))
-        return replace(
-            self.decoder, n_outputs=output.n_outputs, output=output, layout=layout, n_features=self.spec.n_features
+        return DecoderHeadSpec(
+            n_outputs=output.n_outputs,
+            layers=self.decoder,
+            output=output,
+            layout=layout,
+            n_features=self.spec.n_features,
         )
 
     def criterion(self, *parts: TrainingSet) -> tuple[Loss, LossSettings]:
         return self.following.criterion(*parts)
-
-    def score(self, decided: Any, target: Any, weight: Any, lengths: Any) -> float:
-        raise AssertionError("the loss is the score")
 
     def attributes(self) -> dict[str, Any]:
         return {f"target_{name}": value for name, value in self.following.attributes().items()}

@@ -26,7 +26,7 @@ from sklearn_rnn.data.splitting import batches_by_steps
 from sklearn_rnn.networks.linear import LinearInOrder
 from sklearn_rnn.networks.network import RecurrentNetwork
 from sklearn_rnn.networks.state import State
-from sklearn_rnn.networks.stepping import Stepper, make_stepper
+from sklearn_rnn.networks.stepping import NetworkStepper, make_stepper
 from sklearn_rnn.training.compute import compute_settings, explain_out_of_memory
 from sklearn_rnn.training.precision import autocast_to_bfloat16
 
@@ -207,7 +207,7 @@ class Predictor:
         """A part of a batch on the device."""
         return torch.from_numpy(np.ascontiguousarray(self._as_computed(array))).to(self.device)
 
-    def stepper(self, n_streams: int) -> Stepper:
+    def stepper(self, n_streams: int) -> NetworkStepper:
         """What goes on through the copy step by step, for sequences beside each other, also when the context is left.
 
         Raises

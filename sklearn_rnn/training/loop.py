@@ -19,7 +19,6 @@ from skorch.helper import predefined_split
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.orders import BatchIterator, Buckets, Order
-from sklearn_rnn.networks.convolutions import LEARNED_STATISTICS
 from sklearn_rnn.networks.dropout import set_generator
 from sklearn_rnn.networks.losses import Loss, LossSettings, WeightedLoss
 from sklearn_rnn.networks.network import build_network
@@ -205,8 +204,7 @@ def resume(net: NeuralNet, weights: dict[str, torch.Tensor], optimizer_state: di
         If the weights do not fit the net.
     """
     own = net.module_.state_dict()
-    learned = {name for name, _ in net.module_.named_parameters()}
-    learned |= {name for name in own if name.rpartition(".")[2] in (*LEARNED_STATISTICS, "rank")}
+    learned = net.module_.learned_names
     try:
         if not learned <= weights.keys() <= own.keys():
             raise RuntimeError("other layers")

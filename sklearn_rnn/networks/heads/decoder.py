@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from sklearn_rnn.networks.attention import Attention
 from sklearn_rnn.networks.dropout import Dropout
 from sklearn_rnn.networks.heads.base import Below, Head, HeadSpec
-from sklearn_rnn.networks.heads.vocabulary import VocabularyHead
+from sklearn_rnn.networks.heads.step import StepHead
 from sklearn_rnn.networks.inputs import InputLayout, StepInputs
 from sklearn_rnn.networks.pooling import LastPooling
 from sklearn_rnn.networks.recurrent import RecurrentStack
@@ -42,13 +43,12 @@ class Memory(NamedTuple):
         `queries` are (batch, n_queries, query_size), of which there is one for each row if rows share sources.
         """
         if self.places is None:
-            weights = attention.weights(queries, self.keys, self.lengths)
-            return weights @ self.states.to(weights.dtype), weights
+            seen: tuple[Tensor, Tensor] = attention(queries, self.keys, self.states, self.lengths)
+            return seen
         source, which = self.places
         together = queries.new_zeros(len(self.states), int(which.max()) + 1, queries.shape[2])
         together[source, which] = queries[:, 0]
-        weights = attention.weights(together, self.keys, self.lengths)
-        found = weights @ self.states.to(weights.dtype)
+        found, weights = attention(together, self.keys, self.states, self.lengths)
         return found[source, which][:, None], weights[source, which][:, None]
 
 
@@ -63,6 +63,48 @@ class DecoderState(NamedTuple):
         """That of the sequences `rows` (n,)."""
         return DecoderState(self.lower.take(rows), self.upper and self.upper.take(rows), self.said[rows])
 
+    def put(self, rows: Tensor, state: DecoderState) -> None:
+        """Let `state` be that of the sequences `rows` (n,)."""
+        self.lower.put(rows, state.lower)
+        if self.upper is not None and state.upper is not None:
+            self.upper.put(rows, state.upper)
+        self.said[rows] = state.said.to(self.said.dtype)
+
+
+@dataclass(frozen=True)
+class DecoderSpec:
+    """What the layers of a decoder are.
+
+    Attributes
+    ----------
+    cell_type : str
+    hidden_sizes : tuple of int
+        Units of each layer.
+    nonlinearity : {"tanh", "relu"}
+    layer_norm : bool
+    attention : {"general", "dot", "additive"} or None
+    attend : {"between", "after", "feed"}
+        Where attention is: between the first layer and the second, which reads what it saw; after the last one; or
+        after the last one with what it made fed into the first layer at the next step (input feeding).
+    embedding_dropout, word_dropout : float
+        Of what was said before.
+    share_embeddings : bool
+        Whether what is said has the vectors of what the encoder reads.
+    scheduled_sampling : float
+        Share of the steps of a target that are read in training as they would have been said.
+    """
+
+    cell_type: str = "gru"
+    hidden_sizes: tuple[int, ...] = (64,)
+    nonlinearity: str = "tanh"
+    layer_norm: bool = False
+    attention: str | None = "general"
+    attend: str = "between"
+    embedding_dropout: float = 0.0
+    word_dropout: float = 0.0
+    share_embeddings: bool = False
+    scheduled_sampling: float = 0.0
+
 
 class DecoderHead(Head):
     """Recurrent layers that begin where the encoder has ended and look at its states, and outputs at each step.
@@ -71,49 +113,35 @@ class DecoderHead(Head):
     ----------
     size, direction_size : int
         Units of a hidden state of the encoder, and of one direction.
+    layers : DecoderSpec
     output : HeadSpec
         What makes outputs of a step.
     inputs : StepInputs or None
         Embeds what was said before; None where it is numbers.
     input_size : int
         Size of what was said before, embedded.
-    cell_type : str
-    hidden_sizes : tuple of int
-        Units of each layer.
-    attention : {"general", "dot", "additive"} or None
-    attend : {"between", "after", "feed"}
-        Where attention is: between the first layer and the second, which reads what it saw; after the last one; or
-        after the last one with what it made fed into the first layer at the next step (input feeding).
     dropout : float
     tied_dropout : bool
-    scheduled_sampling : float
-        Share of the steps of a target that are read in training as they would have been said.
     """
 
     def __init__(
         self,
         size: int,
         direction_size: int,
+        layers: DecoderSpec,
         output: HeadSpec,
         *,
         inputs: StepInputs | None,
         input_size: int,
-        cell_type: str,
-        hidden_sizes: tuple[int, ...],
-        nonlinearity: str = "tanh",
-        layer_norm: bool = False,
-        attention: str | None = "general",
-        attend: str = "between",
         dropout: float = 0.0,
         tied_dropout: bool = False,
-        scheduled_sampling: float = 0.0,
     ) -> None:
         super().__init__()
-        self.scheduled = ScheduledSampling(scheduled_sampling)
+        self.scheduled = ScheduledSampling(layers.scheduled_sampling)
         self.pooling = LastPooling(size, direction_size)
         self.inputs = inputs
-        self.attend = "none" if attention is None else attend
-        between = self.attend == "between"
+        self.attend = "none" if layers.attention is None else layers.attend
+        between, hidden_sizes = self.attend == "between", layers.hidden_sizes
         if between and len(hidden_sizes) < 2:
             raise ValueError(
                 f"attend='between' puts attention between layers of the decoder, which has {len(hidden_sizes)}: give "
@@ -121,20 +149,29 @@ class DecoderHead(Head):
             )
         below = hidden_sizes[:1] if between else hidden_sizes
         fed = hidden_sizes[-1] if self.attend == "feed" else 0
-        options = {"nonlinearity": nonlinearity, "layer_norm": layer_norm, "dropout": dropout}
-        self.lower = RecurrentStack(cell_type, input_size + fed, below, tied_dropout=tied_dropout, **options)  # type: ignore[arg-type]
+        build = partial(
+            RecurrentStack,
+            layers.cell_type,
+            nonlinearity=layers.nonlinearity,
+            layer_norm=layers.layer_norm,
+            dropout=dropout,
+            tied_dropout=tied_dropout,
+        )
+        self.lower = build(input_size + fed, below)
         units = self.lower.output_size
-        self.attention = None if attention is None else Attention(attention, units, size)
+        self.attention = None if layers.attention is None else Attention(layers.attention, units, size)
         self.upper, self.combine = None, None
         self.dropout = Dropout(dropout, tied_dim=1 if tied_dropout else None)
         if between:
-            self.upper = RecurrentStack(cell_type, units + size, hidden_sizes[1:], tied_dropout=tied_dropout, **options)  # type: ignore[arg-type]
-        elif attention is not None:
+            self.upper = build(units + size, hidden_sizes[1:])
+        elif self.attention is not None:
             self.combine = nn.Linear(units + size, units)
         parts = [*self.lower.layers, *(self.upper.layers if self.upper is not None else [])]
         self.bridges = nn.ModuleList(nn.Linear(size, part) for layer in parts for part in layer.state_sizes)
         said = (self.upper or self.lower).output_size
-        self.output = output.build(Below(said, said, inputs=inputs, dropout=dropout, tied_dropout=tied_dropout))
+        built = output.build(Below(said, said, inputs=inputs, dropout=dropout, tied_dropout=tied_dropout))
+        assert isinstance(built, StepHead), "a decoder says something at each step"
+        self.output = built
 
     @property
     def linear(self) -> nn.Linear:  # type: ignore[override]  # whoever sets it sets that of the output
@@ -178,9 +215,9 @@ class DecoderHead(Head):
 
     def _best(self, said: Tensor) -> Tensor:
         """The symbols (batch, n_steps) of the greatest outputs, of which a part is in memory at a time."""
-        rows, output = said.flatten(0, 1), cast(VocabularyHead, self.output)
-        parts = portions(len(rows), output.n_outputs, rows.device)
-        return torch.cat([output.outputs_of(rows[part]).argmax(1) for part in parts]).view(said.shape[:2])
+        rows = said.flatten(0, 1)
+        parts = portions(len(rows), self.output.n_outputs, rows.device)
+        return torch.cat([self.output.outputs_of(rows[part]).argmax(1) for part in parts]).view(said.shape[:2])
 
     def memory(self, states: Tensor, lengths: Tensor) -> Memory:
         """What the decoder looks at, for `states` (batch, n_steps, size) of the encoder."""
@@ -256,66 +293,44 @@ class DecoderHead(Head):
         return hidden.transpose(0, 1).to(x.dtype), last
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DecoderHeadSpec(HeadSpec):
     """What a :class:`DecoderHead` is built from.
 
     Attributes
     ----------
+    layers : DecoderSpec
     output : HeadSpec
     layout : InputLayout or None
         What the columns of a step of a target are; None where it is numbers.
     n_features : int
         Numbers of a step of a target.
-    cell_type, hidden_sizes, nonlinearity, layer_norm, attention, attend
-        As of :class:`DecoderHead`.
-    embedding_dropout, word_dropout : float
-        Of what was said before.
-    scheduled_sampling : float
-        As of :class:`DecoderHead`.
-    share_embeddings : bool
-        Whether what is said has the vectors of what the encoder reads.
     """
 
-    output: HeadSpec = field(default=None)  # type: ignore[assignment]
+    layers: DecoderSpec
+    output: HeadSpec
     layout: InputLayout | None = None
     n_features: int = 0
-    cell_type: str = "gru"
-    hidden_sizes: tuple[int, ...] = (64,)
-    nonlinearity: str = "tanh"
-    layer_norm: bool = False
-    attention: str | None = "general"
-    attend: str = "between"
-    embedding_dropout: float = 0.0
-    word_dropout: float = 0.0
-    share_embeddings: bool = False
-    scheduled_sampling: float = 0.0
 
     def build(self, below: Below) -> DecoderHead:
-        own = None
+        own, layers = None, self.layers
         if self.layout is not None:
             own = StepInputs(
-                self.layout, word_dropout=self.word_dropout, dropout=self.embedding_dropout, tied=below.tied_dropout
+                self.layout, word_dropout=layers.word_dropout, dropout=layers.embedding_dropout, tied=below.tied_dropout
             )
         return DecoderHead(
             below.width,
             below.direction_size,
+            layers,
             self.output,
             inputs=own,
             input_size=self.n_features if own is None else own.output_size,
-            cell_type=self.cell_type,
-            hidden_sizes=self.hidden_sizes,
-            nonlinearity=self.nonlinearity,
-            layer_norm=self.layer_norm,
-            attention=self.attention,
-            attend=self.attend,
-            scheduled_sampling=self.scheduled_sampling,
             **below.dropped,
         )
 
     def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
         assert isinstance(head, DecoderHead)
-        if self.share_embeddings:
+        if self.layers.share_embeddings:
             assert head.inputs is not None
             if inputs is None or inputs.token_embedding.weight.shape != head.inputs.token_embedding.weight.shape:
                 raise ValueError("share_embeddings=True needs the same vocabulary of sources and targets")
@@ -323,6 +338,5 @@ class DecoderHeadSpec(HeadSpec):
         self.output.settle(head.output, head.inputs)
 
     def n_weights(self, size: int) -> int:
-        return self.output.n_weights(self.hidden_sizes[-1]) + 12 * sum(
-            units * (units + size) for units in self.hidden_sizes
-        )
+        sizes = self.layers.hidden_sizes
+        return self.output.n_weights(sizes[-1]) + 12 * sum(units * (units + size) for units in sizes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -74,10 +74,6 @@ class VocabularyHead(StepHead):
         """Outputs (..., n_outputs) of what the last map reads: log-probabilities but for a constant."""
         return self.linear(read)
 
-    def log_probabilities(self, outputs: Tensor) -> Tensor:
-        """The log-probability of each symbol, (..., n_outputs), given the outputs."""
-        return outputs.log_softmax(-1)
-
     def affine(self) -> tuple[Tensor, Tensor]:
         """All that lies between hidden states and outputs as one map, (n_outputs, size), and its bias (n_outputs,)."""
         weight = self.linear.weight if self.projection is None else self.linear.weight @ self.projection.weight
@@ -101,15 +97,6 @@ class VocabularyHead(StepHead):
         """
         return linear_cross_entropy(read, self.linear.weight, self.linear.bias, target, weight, smoothing)
 
-    def log_likelihood(self, states: Tensor, target: Tensor) -> Tensor:
-        """The log-probability (batch, n_steps) of the symbol `target` (batch, n_steps) at each of `states`."""
-        rows, labels = self.read(states).flatten(0, 1), target.flatten()
-        found = rows.new_empty(len(rows))
-        for part in portions(len(rows), self.n_outputs, rows.device):
-            scores = self.log_probabilities(self.map(rows[part]))
-            found[part] = scores.gather(1, labels[part, None])[:, 0]
-        return found.view(target.shape)
-
 
 class AdaptiveVocabularyHead(VocabularyHead):
     """The softmax of torch's :class:`~torch.nn.AdaptiveLogSoftmaxWithLoss`: rare symbols share clusters.
@@ -132,6 +119,7 @@ class AdaptiveVocabularyHead(VocabularyHead):
     """
 
     rank: Tensor
+    learned_buffers = ("rank",)
 
     def __init__(self, size: int, n_outputs: int, *, dropout: float = 0.0, tied_dropout: bool = False) -> None:
         nn.Module.__init__(self)
@@ -154,9 +142,6 @@ class AdaptiveVocabularyHead(VocabularyHead):
     def map(self, read: Tensor) -> Tensor:
         by_rank = self.adaptive.log_prob(read.flatten(0, -2))
         return by_rank.index_select(1, self.rank).view(*read.shape[:-1], self.n_outputs)
-
-    def log_probabilities(self, outputs: Tensor) -> Tensor:
-        return outputs
 
     def loss(self, read: Tensor, target: Tensor, weight: Tensor, smoothing: float = 0.0) -> Tensor:
         wide = self.n_outputs if smoothing else self.adaptive.head_size
@@ -201,20 +186,17 @@ def cutoffs(n_symbols: int) -> list[int]:
 
 @dataclass(frozen=True)
 class VocabularyHeadSpec(HeadSpec):
-    """What a :class:`VocabularyHead` is built from.
+    """What a :class:`VocabularyHead` is built from; an adaptive softmax takes from `first_bias` what is frequent.
 
     Attributes
     ----------
     softmax : {"full", "adaptive"}
     tied : bool
         Whether the map has the vectors of the tokens that are read as its weights: code k is index k.
-    counts : tensor of shape (n_outputs,), or None
-        How often each symbol is there; an adaptive softmax wants to know.
     """
 
     softmax: str = "full"
     tied: bool = False
-    counts: Tensor | None = field(default=None, compare=False)  # tensors are equal number by number
 
     def build(self, below: Below) -> VocabularyHead:
         if self.softmax == "adaptive":
@@ -234,8 +216,10 @@ class VocabularyHeadSpec(HeadSpec):
 
     def settle(self, head: Head, inputs: StepInputs | None = None) -> None:
         if isinstance(head, AdaptiveVocabularyHead):
-            counts = torch.arange(self.n_outputs).neg() if self.counts is None else self.counts
-            head.rank[torch.argsort(counts, descending=True, stable=True)] = torch.arange(self.n_outputs)
+            order = torch.arange(self.n_outputs)
+            if self.first_bias is not None:
+                order = torch.argsort(torch.tensor(self.first_bias, dtype=torch.float64), descending=True, stable=True)
+            head.rank[order] = torch.arange(self.n_outputs)
             return
         super().settle(head, inputs)
         if self.tied:
